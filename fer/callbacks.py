@@ -1,0 +1,170 @@
+"""What Lightning's own callbacks do not do: stop on a non-finite loss, measure images/s, draw, print plain lines."""
+
+import math
+import sys
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from fer.errors import UserError
+from fer.plots import confusion_figure, face_sheet, prediction_sheet
+
+
+class Diverged(UserError):
+    """A loss is no number any more."""
+
+
+class FiniteLoss(Callback):
+    """Stops a run whose loss is NaN or infinite, looking every `log_every_n_steps` so that the device never waits."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.loss = outputs["loss"]
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            self._check(trainer, "training", self.loss)
+
+    def on_train_epoch_end(self, trainer, pl_module) -> None:
+        self._check(trainer, "training", self.loss)
+
+    def on_validation_end(self, trainer, pl_module) -> None:
+        self._check(trainer, "validation", trainer.callback_metrics.get("val/loss", torch.zeros(())))
+
+    def _check(self, trainer: pl.Trainer, split: str, loss: torch.Tensor) -> None:
+        if not math.isfinite(loss):
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            raise Diverged(
+                f"the {split} loss is {float(loss)} by step {trainer.global_step} (epoch {trainer.current_epoch + 1}, "
+                f"learning rate {rate:.3g}); try optimizer.lr={rate / 10:.1g}, trainer.gradient_clip_val=1 or "
+                "trainer.precision=32-true"
+            )
+
+
+class Throughput(Callback):
+    """Logs training images/s and says after the first steps how long the whole will take."""
+
+    def __init__(self, warmup_steps: int = 3, estimate_after: int = 15):
+        self.warmup_steps, self.estimate_after = warmup_steps, estimate_after
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        self.images = self.steps = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.steps += 1
+        if self.steps == self.warmup_steps:
+            self.since = time.perf_counter()
+        elif self.steps > self.warmup_steps:
+            self.images += len(batch[1]) * trainer.world_size
+            if self.steps % trainer.log_every_n_steps == 0:
+                pl_module.log("images_per_s", self.images / (time.perf_counter() - self.since), prog_bar=True)
+            if self.steps == self.estimate_after and trainer.current_epoch == 0 and trainer.max_epochs > 0:
+                self._estimate(trainer)
+
+    def _estimate(self, trainer: pl.Trainer) -> None:
+        step = (time.perf_counter() - self.since) / (self.steps - self.warmup_steps)
+        rest = step * trainer.num_training_batches * trainer.max_epochs
+        rate = self.images / (time.perf_counter() - self.since)
+        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {trainer.max_epochs} epochs, less if it stops")
+
+
+class Pictures(Callback):
+    """Draws into TensorBoard: augmented faces at the start; every few epochs and at the end the validation's
+    confusion matrix and some of its faces with true and predicted label; with `histograms` the weights as well."""
+
+    def __init__(self, every_n_epochs: int = 5, faces: int = 32, histograms: bool = False):
+        self.every_n_epochs, self.faces, self.histograms = every_n_epochs, faces, histograms
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        if trainer.global_step == 0 and batch_idx == 0:
+            images = batch[0][: self.faces, 0].float().cpu().numpy()
+            self._draw(trainer, "augmented", face_sheet(images / (255 if batch[0].dtype == torch.uint8 else 1)))
+
+    def on_validation_end(self, trainer, pl_module) -> None:
+        epoch = trainer.current_epoch + 1
+        if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
+            return
+        confusion = pl_module.confusion.cpu().numpy()
+        self._draw(trainer, "val/confusion", confusion_figure(confusion, pl_module.classes, f"epoch {epoch}"))
+        self._draw(trainer, "val/faces", self._sheet(trainer, pl_module))
+        if self.histograms:
+            for writer in writers(trainer):
+                for name, parameter in pl_module.model.named_parameters():
+                    writer.add_histogram(name, parameter.detach().float().cpu(), trainer.global_step)
+
+    def _sheet(self, trainer: pl.Trainer, pl_module: pl.LightningModule):
+        split = trainer.datamodule.splits["val"]
+        rows = torch.linspace(0, len(split) - 1, min(self.faces, len(split))).long()
+        with torch.no_grad(), trainer.precision_plugin.forward_context():
+            predicted = pl_module.logits(split.images[rows].to(pl_module.device)).argmax(1).tolist()
+        names = pl_module.classes
+        true = split.labels[rows].tolist()
+        return prediction_sheet(
+            split.images[rows, 0].cpu().numpy(), [names[t] for t in true], [names[p] for p in predicted]
+        )
+
+    @staticmethod
+    def _draw(trainer: pl.Trainer, tag: str, figure: Any) -> None:
+        for writer in writers(trainer):
+            writer.add_figure(tag, figure, trainer.global_step)
+
+
+def writers(trainer: pl.Trainer) -> list[Any]:
+    return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+class Lines(ProgressBar):
+    """One line an epoch, for logs and pipes."""
+
+    def disable(self) -> None:
+        self.print = lambda *_: None
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        self.started = time.perf_counter()
+        self.first = trainer.current_epoch
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        self._line(trainer)  # of the epoch before: its last figures are logged after on_train_epoch_end
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        self._line(trainer)
+
+    def _line(self, trainer: pl.Trainer) -> None:
+        epoch, shown = trainer.current_epoch, trainer.callback_metrics
+        if epoch == self.first:
+            return
+        seconds = time.perf_counter() - self.started
+        left = seconds / (epoch - self.first) * max(trainer.max_epochs - epoch, 0)
+        figures = [
+            f"{split} loss {shown[f'{split}/loss']:.4f} accuracy {100 * shown[f'{split}/accuracy']:.2f} %"
+            for split in ("train", "val")
+            if f"{split}/loss" in shown
+        ]
+        speed = f"{shown['images_per_s']:,.0f} images/s, " if "images_per_s" in shown else ""
+        self.print(
+            f"epoch {epoch}/{trainer.max_epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} gone, "
+            f"at most {duration(left)} left",
+            flush=True,
+        )
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        print(*args, **kwargs)
+
+
+def progress_bar(refresh_rate: int = 10) -> ProgressBar:
+    """A bar on a terminal, plain lines elsewhere."""
+    return RichProgressBar(refresh_rate=refresh_rate, leave=False) if sys.stdout.isatty() else Lines()
+
+
+def say(trainer: pl.Trainer, text: str) -> None:
+    if trainer.is_global_zero:
+        bar = trainer.progress_bar_callback
+        (bar.print if bar else print)(text)
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3.4 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,64 @@
+"""Loads a checkpoint: plain data only, and nothing is built that is not a network, loss, optimizer or schedule."""
+
+import importlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from fer.classifier import Classifier
+from fer.errors import UserError
+
+HOMES = ("fer.models", "fer.losses", "fer.optimizers", "fer.schedulers", "torch.nn", "torch.optim")
+KINDS = (nn.Module, Optimizer, LRScheduler, ReduceLROnPlateau)
+PARTS = ("model", "loss", "optimizer", "scheduler")
+
+
+def load(path: str | Path) -> Classifier:
+    """The classifier in a checkpoint file, on the CPU, in evaluation mode.
+
+    Raises UserError for a file that is none of ours. Only tensors and plain containers are unpickled, and every
+    `_target_` is checked by `guard` before anything is built, since a checkpoint names what to build.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        parameters, weights = content["hyper_parameters"], content["state_dict"]
+    except FileNotFoundError:
+        raise UserError(f"no such checkpoint: {path}; a run keeps its own in checkpoints/best.ckpt") from None
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a checkpoint of this project ({str(error).splitlines()[0][:120]})") from error
+    for part in PARTS:
+        guard(parameters.get(part), f"{path}: {part}")
+    classifier = Classifier(**parameters)
+    classifier.load_state_dict(weights)
+    return classifier.eval()
+
+
+def guard(node: Any, where: str) -> None:
+    """Raises UserError unless every `_target_` in `node`, nested ones too, is a class that may be built."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            allowed_class(node["_target_"], where)
+        for value in node.values():
+            guard(value, where)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            guard(value, where)
+
+
+def allowed_class(target: Any, where: str) -> type:
+    """The class called `target`, which lies below one of HOMES and is one of KINDS; UserError otherwise."""
+    module, _, name = str(target).rpartition(".")
+    if any(module == home or module.startswith(f"{home}.") for home in HOMES):
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            found = None
+        own = isinstance(found, type) and issubclass(found, KINDS) and found.__module__.startswith(HOMES)
+        if own:
+            return found
+    raise UserError(f"{where} names {target!r}, which is no network, loss, optimizer or schedule; not loaded")

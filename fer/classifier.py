@@ -1,0 +1,139 @@
+"""Classifier: normalise, model, loss, optimizer, scheduler and metrics of any network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from fer.metrics import figures, metric_collection
+
+
+class Classifier(pl.LightningModule):
+    """A network that tells the classes of 48×48 grey faces apart.
+
+    model, loss, optimizer and scheduler are plain mappings with a `_target_`; they are kept in the checkpoint, which
+    so describes itself. The model gets `num_classes`, the loss `class_counts` (training images of each class, in the
+    order of `classes`), the scheduler a missing `total_steps`. A scheduler's `interval` is "step" or "epoch".
+    mean, std: of pixels in [0, 1]. monitor: the validation figure that a plateau schedule watches; mode: "min" or
+    "max". tta: "none", or "flip" to average the logits of image and mirror image outside of training.
+    decay_biases_and_norms: whether weight decay acts on tensors with fewer than two dimensions as well.
+    experiment: its whole config, kept in the checkpoint for the record.
+    """
+
+    def __init__(
+        self,
+        model: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        optimizer: Mapping[str, Any],
+        scheduler: Mapping[str, Any],
+        classes: Sequence[str],
+        class_counts: Sequence[int],
+        mean: float = 0.0,
+        std: float = 1.0,
+        monitor: str = "val/accuracy",
+        mode: str = "max",
+        tta: str = "none",
+        decay_biases_and_norms: bool = True,
+        channels_last: bool = False,
+        experiment: Mapping[str, Any] | None = None,
+    ):
+        super().__init__()
+        if tta not in ("none", "flip"):
+            raise ValueError(f"classifier.tta: no '{tta}'; there are none, flip")
+        self.save_hyperparameters(logger=False)
+        self.classes = tuple(classes)
+        self.model: nn.Module = instantiate(model, num_classes=len(classes))
+        self.loss: nn.Module = instantiate(loss, class_counts=list(class_counts))
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.model.to(memory_format=self.memory_format)
+        self.register_buffer("mean", torch.tensor(float(mean)))
+        self.register_buffer("std", torch.tensor(float(std)))
+        metrics = metric_collection(len(classes))
+        self.metrics = nn.ModuleDict({f"{split}_metrics": metrics.clone() for split in ("train", "val", "test")})
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) uint8 in 0–255 or float in [0, 1] -> (B, C) logits."""
+        return self.model(self.normalise(images))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Float32 logits as outside of training, with test-time augmentation if asked for."""
+        logits = self(images).float()
+        if self.hparams.tta == "flip":
+            logits = (logits + self(images.flip(-1)).float()) / 2
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
+        images, labels, _ = batch
+        logits = self(images).float()
+        loss = self.loss(logits, labels)
+        self._update("train", loss, logits, labels)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate("test", batch)
+
+    def predict_step(
+        self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(rows, labels, logits) of the batch."""
+        images, labels, rows = batch
+        return rows, labels, self.logits(images)
+
+    def _evaluate(self, split: str, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+        images, labels, _ = batch
+        logits = self.logits(images)
+        self._update(split, self.loss(logits, labels), logits, labels)
+
+    def _update(self, split: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        metrics = self.metrics[f"{split}_metrics"]
+        metrics["loss"].update(loss.detach(), len(logits))
+        metrics["confusion"].update(logits.detach().argmax(1), labels if labels.ndim == 1 else labels.argmax(1))
+
+    def on_train_epoch_end(self) -> None:
+        self._log_figures("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_figures("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_figures("test")
+
+    def _log_figures(self, split: str) -> None:
+        metrics = self.metrics[f"{split}_metrics"]
+        values = metrics.compute()
+        metrics.reset()
+        self.confusion = values["confusion"]
+        named = {"loss": values["loss"].float(), **figures(self.confusion, self.classes)}
+        self.log_dict({f"{split}/{name}": value for name, value in named.items()})
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = instantiate(self.hparams.optimizer, self.parameter_groups())
+        node = dict(self.hparams.scheduler)
+        interval = node.pop("interval", "epoch")
+        if "total_steps" in node and node["total_steps"] is None:
+            node["total_steps"] = self.trainer.estimated_stepping_batches
+        plateau = node["_target_"].endswith("ReduceLROnPlateau")
+        if plateau:
+            node["mode"] = self.hparams.mode
+        scheduler = instantiate(node, optimizer=optimizer)
+        watched = {"monitor": self.hparams.monitor} if plateau else {}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval, **watched}}
+
+    def parameter_groups(self) -> list[Any]:
+        """All parameters, or, without decay of biases and norms, matrices and the rest apart."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        if self.hparams.decay_biases_and_norms:
+            return parameters
+        matrices = [p for p in parameters if p.ndim > 1]
+        return [{"params": matrices}, {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]

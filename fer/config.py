@@ -1,0 +1,171 @@
+"""Configs: where they lie, what a run is called, and the checks that need nothing heavy."""
+
+import difflib
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fer.errors import UserError
+
+HERE = Path(__file__).resolve().parent
+CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
+"""Inside the package when installed from a wheel, beside it in a checkout."""
+
+UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "resume", "launcher")
+"""Overrides that do not name a run: they are known otherwise, or are paths."""
+
+
+def run_name(overrides: list[str]) -> str:
+    """What differs from the defaults, as a folder name that shells and Hydra take unquoted: `optimizer-adam,…`."""
+    parts = [part.lstrip("+~") for part in overrides if re.split("[=@]", part.lstrip("+~"))[0] not in UNNAMED]
+    parts = [part for part in parts if not part.startswith("hydra")]
+    name = re.sub(r"[^A-Za-z0-9_.,-]+", "-", ",".join(sorted(parts)).replace("=", "-")).strip("-") or "defaults"
+    return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def mode_of(monitor: str) -> str:
+    """Whether the best value of a figure is its "min" (losses) or its "max"."""
+    return "min" if "loss" in monitor else "max"
+
+
+def register_resolvers() -> None:
+    """Makes `${run_name:…}` and `${mode_of:…}` known to OmegaConf."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
+
+
+register_resolvers()
+
+
+def compose_config(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
+    """The config of a command as Hydra composes it, for tests and for code that runs without a command line."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, overrides=overrides or [])
+
+
+Rule = tuple[str, Callable[[Any], bool]]
+POSITIVE: Rule = ("a number > 0", lambda v: v > 0)
+NOT_NEGATIVE: Rule = ("a number >= 0", lambda v: v >= 0)
+SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
+PROBABILITY: Rule = ("a number in [0, 1]", lambda v: 0 <= v <= 1)
+COUNT: Rule = ("a whole number >= 1", lambda v: v >= 1 and v == int(v))
+SIGNED_COUNT: Rule = ("a whole number >= 1, or -1", lambda v: v >= 1 or v == -1)
+WHOLE: Rule = ("a whole number >= 0", lambda v: v >= 0 and v == int(v))
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("lr", "max_lr"), POSITIVE),
+    **dict.fromkeys(("weight_decay", "gradient_clip_val", "gamma", "label_noise", "min_lr_ratio"), NOT_NEGATIVE),
+    **dict.fromkeys(("dropout", "head_dropout", "momentum", "label_smoothing", "alpha", "decay"), SHARE),
+    **dict.fromkeys(("p", "pct_start", "warmup"), PROBABILITY),
+    **dict.fromkeys(("val_fraction", "test_fraction"), ("a number between 0 and 1", lambda v: 0 < v < 1)),
+    **dict.fromkeys(("batch_size", "eval_batch_size", "limit", "accumulate_grad_batches", "log_every_n_steps"), COUNT),
+    **dict.fromkeys(("blocks", "head", "kernel_size", "stride", "pool_size", "pool_stride", "in_channels"), COUNT),
+    **dict.fromkeys(("head_pool", "step_size", "milestones", "patience", "T_0", "T_mult", "size"), COUNT),
+    **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
+    **dict.fromkeys(("synthetic.train", "synthetic.val", "synthetic.test"), COUNT),
+    "max_epochs": SIGNED_COUNT,
+    "seed": WHOLE,
+    "split_seed": WHOLE,
+}
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "data.roles": ("official", "folders", None),
+    "data.normalize": ("train", "half", "unit"),
+    "data.balance": ("none", "sampler"),
+    "data.on_bad_row": ("error", "skip"),
+    "loss.class_weights": ("none", "balanced"),
+    "classifier.tta": ("none", "flip"),
+    "channels_last": ("auto", True, False),
+    "compile": (True, False),
+    "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
+    "model.norm": ("batch", "group", "layer", "instance", "none"),
+    "model.head_norm": ("batch", "group", "layer", "instance", "none"),
+    "model.pool": ("max", "avg", "none"),
+}
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for a value outside its range, an unknown choice or a missing one; reads no data."""
+    for path, value in leaves(cfg):
+        names = path.split(".")
+        rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
+        if rule and value is not None and not (path.startswith("augment.") and names[-1] != "p"):
+            expected, holds = rule
+            if isinstance(value, bool | str) or not holds(value):
+                raise UserError(f"{path}={value}: expected {expected}")
+        if path in CHOICES and value not in CHOICES[path]:
+            options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
+            raise UserError(f"{path}={value}: expected one of {options}")
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of every plain value; the items of a list share the list's path."""
+    if isinstance(node, DictConfig):
+        for key in node:
+            if OmegaConf.is_missing(node, key):
+                raise UserError(f"{path}{key} has no value; give one with {path}{key}=VALUE")
+            yield from leaves(node[key], f"{path}{key}.")
+    elif isinstance(node, ListConfig):
+        for item in node:
+            yield from leaves(item, path)
+    else:
+        yield path.rstrip("."), node
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What the user can mend ends in one line on stderr and exit code 2, not in a traceback."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(fail(str(error)))
+
+
+def run_command(command: Callable[[], Any], name: str) -> None:
+    """Runs a Hydra command with one-line messages for options that do not exist or do not compose.
+
+    HYDRA_FULL_ERROR=1 shows tracebacks.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        command()
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report
+    try:
+        command()
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(fail(explain(error, name)))
+    finally:
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+def fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def explain(error: Exception, name: str) -> str:
+    """Hydra's message as one line; for an unknown option with the names that exist there."""
+    text = " ".join(str(error).split())
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if not unknown:
+        return text
+    wrong = unknown[1]
+    cfg, parent, key = compose_config(name=name), "", wrong
+    while "." in key and key.split(".")[0] in (cfg or {}):
+        head, key = key.split(".", 1)
+        parent, cfg = f"{parent}{head}.", cfg[head]
+    options = [str(option) for option in cfg] if isinstance(cfg, DictConfig) else []
+    close = difflib.get_close_matches(key.split(".")[0], options, n=1)
+    guess = f" Did you mean {parent}{close[0]}?" if close else ""
+    return f"no option '{wrong}'.{guess} {'In ' + parent.rstrip('.') if parent else 'At the top'}: {', '.join(options)}"

@@ -1,0 +1,1 @@
+"""From whatever lies on disk to batches of faces."""

@@ -1,0 +1,237 @@
+"""FERDataModule: source -> classes -> splits -> loaders that slice whole batches out of one resident tensor."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from fer.augment import Augment
+from fer.data import splits
+from fer.data.faces import Faces
+from fer.data.sources import read_faces
+from fer.data.splits import SPLITS
+
+STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
+
+
+class Split(Dataset):
+    """The faces of one split. Indexed with a whole batch: (rows, seed) -> images, labels, rows, seed."""
+
+    def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray):
+        self.images = images  # (N, 1, 48, 48) uint8
+        self.labels = labels  # (N,) int64
+        self.ids = ids  # (N,) str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, batch: tuple[Tensor, int]) -> tuple[Tensor, Tensor, Tensor, int]:
+        rows, seed = batch
+        return self.images[rows], self.labels[rows], rows, seed
+
+    def to(self, device: torch.device) -> "Split":
+        return Split(self.images.to(device), self.labels.to(device), self.ids)
+
+
+class Batches(Sampler):
+    """Row numbers of every batch of an epoch, each with the seed of its step.
+
+    Order and seeds follow from (seed, epoch, step, rank) alone, so a resumed run, a sweep and each process of a
+    distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, …
+    `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
+    training batch of one image is dropped: BatchNorm has no variance to estimate from it.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        shuffle: bool = False,
+        weights: Tensor | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        self.size, self.batch_size, self.shuffle, self.weights = size, batch_size, shuffle, weights
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def order(self) -> Tensor:
+        """(N,) int64: this rank's rows of this epoch."""
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
+        if self.weights is not None:
+            order = torch.multinomial(self.weights, self.size, replacement=True, generator=generator)
+        elif self.shuffle:
+            order = torch.randperm(self.size, generator=generator)
+        else:
+            order = torch.arange(self.size)
+        return order[self.rank :: self.world_size]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+        batches = self.order().split(self.batch_size)
+        for step, rows in enumerate(batches[: len(self)]):
+            yield rows, derived_seed(self.seed, self.epoch, step, self.rank)
+
+    def __len__(self) -> int:
+        mine = len(range(self.rank, self.size, self.world_size))
+        drop_last = self.shuffle and mine % self.batch_size == 1 and mine > 1
+        return -(-mine // self.batch_size) - drop_last
+
+
+def derived_seed(*numbers: int) -> int:
+    """A 63-bit seed from several numbers, well mixed (numpy's SeedSequence)."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+class FERDataModule(pl.LightningDataModule):
+    """Faces in three splits.
+
+    Batches are (images, labels, rows): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
+    labels (B,) int64 or, mixed, (B, C) float32; rows (B,) int64 into `splits[name].ids`.
+
+    source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`.
+    roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
+    that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
+    normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
+    balance: "none", or "sampler" to draw every class equally often. Raises UserError for data that cannot be used.
+    """
+
+    def __init__(
+        self,
+        source: str = "auto",
+        root: str | Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        merge: Mapping[str, str] | None = None,
+        roles: str | None = None,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+        drop_train_copies: bool = False,
+        per_class: Mapping[str, int | None] | None = None,
+        limit: int | None = None,
+        on_bad_row: str = "error",
+        normalize: str = "train",
+        balance: str = "none",
+        batch_size: int = 64,
+        eval_batch_size: int = 512,
+        augment: Mapping[str, Any] | None = None,
+        synthetic: Mapping[str, Any] | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.splits: dict[str, Split] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads and splits once; later calls return at once."""
+        if self.splits:
+            return
+        options = self.hparams
+        faces, self.origin = read_faces(options.source, options.root, options.on_bad_row, options.synthetic)
+        faces = splits.choose_classes(faces, options.classes, options.merge)
+        rows, self.official = self._rows(faces)
+        self.warnings = [*faces.notes, *splits.check(faces, rows)]
+        self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
+        self.classes = faces.classes
+        self.splits = {split: _tensors(faces, rows[split]) for split in SPLITS}
+        self.counts = {
+            split: dict(zip(faces.classes, torch.bincount(part.labels, minlength=len(faces.classes)).tolist(), strict=True))
+            for split, part in self.splits.items()
+        }
+        self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
+        self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
+
+    def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
+        options = self.hparams
+        rows, official = splits.assign_roles(
+            faces, options.roles, options.val_fraction, options.test_fraction, options.split_seed
+        )
+        if options.drop_train_copies:
+            rows = splits.without_copies(faces, rows)
+        for split in SPLITS:
+            if (options.per_class or {}).get(split):
+                rows[split] = splits.balanced_subset(
+                    faces, rows[split], options.per_class[split], split, options.split_seed
+                )
+            if options.limit:
+                rows[split] = splits.limited(faces, rows[split], options.limit, split, options.split_seed)
+        return rows, official
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Training images of each class, in the order of `classes`."""
+        return list(self.counts["train"].values())
+
+    def train_dataloader(self) -> DataLoader:
+        options, weights = self.hparams, None
+        if options.balance == "sampler":
+            weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self.splits["train"].labels.cpu()]
+        return self.loader("train", options.batch_size, shuffle=True, weights=weights)
+
+    def val_dataloader(self) -> DataLoader:
+        return self.loader("val")
+
+    def test_dataloader(self) -> DataLoader:
+        return self.loader("test")
+
+    def predict_dataloader(self) -> list[DataLoader]:
+        """Train, val and test in order, none augmented: what the final figures are computed from."""
+        return [self.loader(split) for split in SPLITS]
+
+    def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
+        """Batches of a split, in order unless told otherwise. The whole split moves to the trainer's device once."""
+        rank, world_size = 0, 1
+        if self.trainer is not None:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+            self.splits[split] = self.splits[split].to(self.trainer.strategy.root_device)
+        part = self.splits[split]
+        batches = Batches(
+            len(part), batch_size or self.hparams.eval_batch_size, seed=self.hparams.seed, rank=rank, world_size=world_size, **options
+        )
+        return DataLoader(part, sampler=batches, batch_size=None)
+
+    def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Augments training batches on their device. The step's seed is set here, just before augmentation and the
+        forward pass, so that neither depends on what was drawn before."""
+        images, labels, rows, seed = batch
+        if self.trainer.training:
+            torch.manual_seed(seed)
+            with torch.no_grad():
+                images, labels = self.augmentation(images, labels)
+        return images, labels, rows
+
+    def description(self) -> dict[str, Any]:
+        """What metrics.json and the first lines of a run say about the data."""
+        return {
+            "origin": self.origin,
+            "layout": self.layout,
+            "path": list(self.sources),
+            "official_split": self.official,
+            "counts": self.counts,
+            "fingerprint": self.fingerprint,
+            "mean": self.mean,
+            "std": self.std,
+            "notes": self.warnings,
+        }
+
+
+def _tensors(faces: Faces, rows: np.ndarray) -> Split:
+    return Split(torch.from_numpy(faces.images[rows])[:, None], torch.from_numpy(faces.labels[rows]), faces.ids[rows])
+
+
+def pixel_statistics(images: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels of uint8 `images`, in [0, 1] units; exact, by their histogram."""
+    chunks = images.split(1024)  # bincount makes int64 of what it counts
+    histogram = sum(torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks).double()
+    values, total = torch.arange(256, dtype=torch.float64), histogram.sum()
+    mean = (histogram * values).sum() / total
+    variance = (histogram * (values - mean) ** 2).sum() / total
+    return mean.item() / 255, variance.sqrt().item() / 255

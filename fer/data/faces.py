@@ -1,0 +1,77 @@
+"""One record for every data set: what all readers return and all splitting starts from."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+SIZE = 48
+"""Height and width of a face in pixels, everywhere."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Labelled faces with what their source said about splits."""
+
+    images: np.ndarray  # (N, 48, 48) uint8
+    labels: np.ndarray  # (N,) int64, index into classes; -1 without label
+    usage: np.ndarray  # (N,) int8, official role: 0 Training, 1 PublicTest, 2 PrivateTest, -1 unknown
+    folder: np.ndarray  # (N,) int8, role by folder or file name: 0 train, 1 validation, 2 test, -1 none
+    ids: np.ndarray  # (N,) str, unique
+    classes: tuple[str, ...]
+    layout: str  # what was found, in words
+    sources: tuple[str, ...]  # where, as paths
+    notes: tuple[str, ...] = ()  # what the user should hear about the reading
+    fingerprint: str = ""  # filled in by `stamped`
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Faces":
+        """The same record with only `rows` (indices or mask)."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in ROW_FIELDS})
+
+    def stamped(self) -> "Faces":
+        """With the SHA-256 of pixels, labels and roles (16 hex digits), the identity of the data."""
+        digest = hashlib.sha256("\0".join(self.classes).encode())
+        for array in (self.images, self.labels, self.usage, self.folder):
+            digest.update(np.ascontiguousarray(array).data)
+        return replace(self, fingerprint=digest.hexdigest()[:16])
+
+
+ROW_FIELDS = ("images", "labels", "usage", "folder", "ids")
+
+
+def concatenate(parts: list[Faces]) -> Faces:
+    """Several records of the same classes as one; an image that comes twice under one id is kept once."""
+    faces = replace(
+        parts[0],
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ROW_FIELDS},
+        layout=" + ".join(dict.fromkeys(part.layout for part in parts)),
+        sources=tuple(source for part in parts for source in part.sources),
+        notes=tuple(note for part in parts for note in part.notes),
+    )
+    return without_repeats(faces)
+
+
+def without_repeats(faces: Faces) -> Faces:
+    """Drops rows whose id, label, role and pixels were there before; other rows of a taken id get a suffix."""
+    keep, ids, seen = [], faces.ids.astype(object), {}
+    for row, name in enumerate(faces.ids):
+        earlier = seen.setdefault(name, [])
+        if any(_same(faces, row, other) for other in earlier):
+            continue
+        if earlier:
+            ids[row] = f"{name}#{len(earlier) + 1}"
+        earlier.append(row)
+        keep.append(row)
+    repeats = len(faces) - len(keep)
+    notes = (f"{repeats} images were there twice under the same name: kept once",) if repeats else ()
+    return replace(faces, ids=ids.astype(str), notes=(*faces.notes, *notes)).take(np.array(keep, dtype=np.int64))
+
+
+def _same(faces: Faces, a: int, b: int) -> bool:
+    roles = ("labels", "usage", "folder")
+    return all(getattr(faces, r)[a] == getattr(faces, r)[b] for r in roles) and np.array_equal(
+        faces.images[a], faces.images[b]
+    )

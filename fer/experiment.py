@@ -1,0 +1,236 @@
+"""One experiment from a composed config: data, classifier, trainer -> fit, score, record."""
+
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from fer import checkpoint, runs
+from fer.callbacks import duration
+from fer.classifier import Classifier
+from fer.data.datamodule import FERDataModule
+from fer.data.splits import SPLITS
+from fer.errors import UserError
+from fer.hardware import best_memory_format, best_precision, commit, hardware, versions
+from fer.metrics import confusion_matrix, figures
+from fer.plots import confusion_figure, counts_table, curves_figure
+
+QUIET = (
+    "does not have many workers",  # whole batches are sliced in the main process: faster than workers
+    "is smaller than the logging interval",
+    "Checkpoint directory .* exists and is not empty",
+    "Experiment logs directory .* exists",
+    "is not supported by the model summary",
+    "treespec, LeafSpec",  # between lightning and newer torch
+)
+
+
+def run(cfg: DictConfig) -> dict[str, Any]:
+    """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`."""
+    quieten()
+    typed = cfg.copy()
+    resolved = resolve_auto(cfg)
+    rehearse(cfg)
+    datamodule: FERDataModule = instantiate(cfg.data)
+    datamodule.setup()
+    folder = runs.claim(Path(cfg.output_dir))
+    print("\n".join(opening(datamodule, cfg, folder, resolved)), flush=True)
+    cfg.output_dir = str(folder)
+    OmegaConf.save(cfg, folder / runs.CONFIG, resolve=True)
+    record = {
+        "status": "failed",
+        "identity": runs.identity(typed, datamodule.fingerprint),
+        "config": OmegaConf.to_container(cfg, resolve=True),
+        "resolved": resolved,
+        "data": datamodule.description(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "commit": commit(),
+    }
+    started = time.perf_counter()
+    try:
+        record |= fit_and_score(cfg, datamodule, folder)
+        record["status"] = "finished"
+    except BaseException as error:
+        record["error"] = f"{type(error).__name__}: {error}"
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            record["status"] = "interrupted"
+        raise
+    finally:
+        record["seconds"] = round(time.perf_counter() - started, 1)
+        runs.write_json(folder / runs.METRICS, record)
+    print("\n".join(closing(record, folder)), flush=True)
+    return record
+
+
+def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
+    """Replaces `auto` in `cfg` by what suits the machine; returns the choices."""
+    if cfg.trainer.precision == "auto":
+        cfg.trainer.precision = best_precision(cfg.trainer.accelerator)
+    if cfg.channels_last == "auto":
+        cfg.channels_last = best_memory_format(str(cfg.trainer.precision))
+    return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
+
+
+def rehearse(cfg: DictConfig) -> None:
+    """Builds network, loss and optimizer once without memory, so that impossible options fail before data is read."""
+    classes = list(cfg.labels.classes or ("a", "b"))
+    try:
+        with torch.device("meta"):
+            classifier = build_classifier(cfg, classes=classes, class_counts=[1] * len(classes))
+            instantiate(cfg.optimizer, list(classifier.parameters()))
+            images = torch.zeros(2, 1, 48, 48)
+            classifier.model(images)
+    except (InstantiationException, ValueError, RuntimeError) as error:
+        raise UserError(str(error.__cause__ or error).splitlines()[0]) from error
+
+
+def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
+    """The classifier with what follows from the data: classes, class_counts, mean, std."""
+    return instantiate(
+        cfg.classifier,
+        channels_last=cfg.channels_last,
+        experiment=OmegaConf.to_container(cfg, resolve=True),
+        **derived,
+    )
+
+
+def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, Any]:
+    """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
+    pl.seed_everything(cfg.seed, verbose=False)
+    classifier = build_classifier(
+        cfg,
+        classes=datamodule.classes,
+        class_counts=datamodule.class_counts,
+        mean=datamodule.mean,
+        std=datamodule.std,
+    )
+    if cfg.compile:
+        classifier.model.compile()  # in place, so checkpoints keep their names
+    loggers = [instantiate(node) for node in cfg.logger.values() if node]
+    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
+    trainer: pl.Trainer = instantiate(cfg.trainer, logger=loggers, callbacks=callbacks, default_root_dir=str(folder))
+    started = time.perf_counter()
+    trainer.fit(classifier, datamodule=datamodule)
+    seconds = time.perf_counter() - started
+    best = trainer.checkpoint_callback.best_model_path or trainer.checkpoint_callback.last_model_path
+    results = {
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "fit_seconds": round(seconds, 1),
+        "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
+        "parameters": sum(p.numel() for p in classifier.model.parameters()),
+    }
+    results |= score(best, cfg, datamodule, folder)
+    for logger in loggers:
+        if isinstance(logger, pl.loggers.TensorBoardLogger):
+            logger.log_hyperparams(flat(results_config(cfg)), {k: v for k, v in results.items() if is_figure(k)})
+            logger.finalize("success")
+    return results
+
+
+def score(path: str, cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, float]:
+    """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
+
+    Also writes predictions.csv, confusion.png and curves.png into `folder`.
+    """
+    classifier = checkpoint.load(path)
+    tester = pl.Trainer(
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        precision=cfg.trainer.precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=str(folder),
+    )
+    batches = tester.predict(classifier, datamodule=datamodule)
+    results, tables = {}, []
+    for split, outputs in zip(SPLITS, batches, strict=True):
+        rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
+        predicted = logits.argmax(1)
+        confusion = confusion_matrix(predicted, labels, len(classifier.classes))
+        loss = {"loss": classifier.cpu().loss(logits, labels).item()}
+        results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
+        if split != "train":
+            tables.append(prediction_table(split, datamodule.splits[split].ids[rows], labels, logits, classifier.classes))
+    pd.concat(tables).to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
+    title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
+    confusion_figure(confusion.numpy(), classifier.classes, title).savefig(folder / "confusion.png")
+    if (folder / "metrics.csv").is_file():
+        curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
+    return results
+
+
+def prediction_table(split: str, ids: Any, labels: Tensor, logits: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
+    """split, id, true, predicted, and one probability a class under the class's name."""
+    names = pd.Series(classes)
+    table = pd.DataFrame({"split": split, "id": ids})
+    table["true"] = names[labels.numpy()].to_numpy()
+    table["predicted"] = names[logits.argmax(1).numpy()].to_numpy()
+    probabilities = pd.DataFrame(logits.softmax(1).numpy(), columns=list(classes))
+    return pd.concat([table, probabilities], axis=1)
+
+
+def opening(datamodule: FERDataModule, cfg: DictConfig, folder: Path, resolved: dict[str, Any]) -> list[str]:
+    """What a run says first: which data, which split, where it writes."""
+    rule = "─" * 78
+    lines = [rule, datamodule.origin, f"{datamodule.layout}: {', '.join(datamodule.sources)}"]
+    lines += [*counts_table(datamodule.counts)]
+    lines += [f"official split: {'yes' if datamodule.official else 'no'}; fingerprint {datamodule.fingerprint}"]
+    lines += [f"note: {note}" for note in datamodule.warnings]
+    lines += [f"{name}: {value}" for name, value in resolved.items()]
+    if folder != Path(cfg.output_dir):
+        lines += [f"{cfg.output_dir} is taken, so this run writes to {folder}"]
+    return [*lines, f"writing to {folder}", rule]
+
+
+def closing(record: dict[str, Any], folder: Path) -> list[str]:
+    """What a run says last: figures, files, what to type next."""
+    lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
+    for split in SPLITS:
+        shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
+        cells = "".join(f" {share:>7.2f} %" for share in shares)
+        lines.append(f"{split:<6}{cells} {record[f'{split}/loss']:>8.4f}")
+    split = "yes" if record["data"]["official_split"] else "no"
+    return [
+        *lines,
+        f"official split: {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
+        f"wrote {folder}/: {', '.join(sorted(path.name for path in folder.iterdir()))}",
+        f"next: tensorboard --logdir {folder.parent.parent}",
+    ]
+
+
+def is_figure(name: str) -> bool:
+    return name.startswith(tuple(f"{split}/" for split in SPLITS)) and name.count("/") == 1
+
+
+def results_config(cfg: DictConfig) -> dict[str, Any]:
+    """The parts of the config that people compare in TensorBoard's HParams table."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    groups = ("data", "labels", "augment", "model", "loss", "optimizer", "scheduler")
+    return {name: plain[name] for name in (*groups, "seed", "study")}
+
+
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted names; lists as text."""
+    if isinstance(node, dict):
+        return {k: v for name, value in node.items() for k, v in flat(value, f"{path}{name}.").items()}
+    return {path.rstrip("."): node if isinstance(node, int | float | str | bool) else str(node)}
+
+
+def quieten() -> None:
+    """Silences what does not concern these runs, and Lightning's remarks on what the first lines say anyway."""
+    for message in QUIET:
+        warnings.filterwarnings("ignore", f".*{message}.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

@@ -1,0 +1,114 @@
+"""Losses over classes, for hard and for soft targets alike, with optional class weights."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CLASS_WEIGHTS = ("none", "balanced")
+
+
+def class_weight(class_counts: Sequence[int], class_weights: str) -> Tensor | None:
+    """Weights (C,), float32: w_c = N / (C·n_c) for "balanced", as scikit-learn has it; None for "none".
+
+    Raises ValueError for another name, and for "balanced" when a class has no image.
+    """
+    if class_weights not in CLASS_WEIGHTS:
+        raise ValueError(f"loss.class_weights is {class_weights!r}; choose one of {', '.join(CLASS_WEIGHTS)}")
+    if class_weights == "none":
+        return None
+    counts = torch.tensor(list(class_counts), dtype=torch.float64)
+    if len(counts) == 0 or counts.min() <= 0:
+        raise ValueError(
+            f"loss.class_weights=balanced needs training images of every class, found {list(class_counts)} a class; "
+            "use loss.class_weights=none or other labels"
+        )
+    return (counts.sum() / (len(counts) * counts)).float()
+
+
+class Loss(nn.Module):
+    """Turns per-image losses into their mean; subclasses say in `per_image` what one image costs.
+
+    `class_counts` are the training images of each class, in class order; they matter for balanced weights only.
+    """
+
+    weight: Tensor | None  # (C,)
+
+    def __init__(self, class_counts: Sequence[int], class_weights: str = "none"):
+        super().__init__()
+        self.register_buffer("weight", class_weight(class_counts, class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss, a float32 scalar; with weights Σ w_i·l_i / Σ w_i, where w_i = Σ_c w_c·t_ic.
+
+        logits: (N, C), float. targets: class codes (N,), int64, or probabilities (N, C), float.
+        Codes become one-hot rows first, so that both kinds mean the same, which in torch they do not once weighted.
+        """
+        logits = logits.float()  # half precision loses the tail of the softmax
+        if targets.ndim == 1:
+            targets = F.one_hot(targets, logits.shape[1])
+        if targets.shape != logits.shape:
+            raise ValueError(f"targets of shape {tuple(targets.shape)} do not fit logits of {tuple(logits.shape)}")
+        targets = targets.float()
+        losses = self.per_image(logits, targets)
+        if self.weight is None:
+            return losses.mean()
+        weights = (targets * self.weight).sum(1)  # not a matmul, which autocast would run in half precision
+        return (weights * losses).sum() / weights.sum()
+
+    def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Losses (N,) from logits (N, C) and target probabilities (N, C), all float32."""
+        raise NotImplementedError
+
+
+class CrossEntropy(Loss):
+    """Cross entropy; label_smoothing s mixes targets with the uniform distribution: (1-s)·t + s/C.
+
+    Szegedy et al. 2016, https://arxiv.org/abs/1512.00567. Smoothing changes an image's loss and not its weight;
+    without weights, or without smoothing, the value for class codes is that of torch.nn.CrossEntropyLoss.
+    """
+
+    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", label_smoothing: float = 0.0):
+        super().__init__(class_counts, class_weights)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"loss.label_smoothing is {label_smoothing}; it must be at least 0 and below 1")
+        self.label_smoothing = label_smoothing
+
+    def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
+
+
+class Focal(Loss):
+    """Cross entropy that fades for classes already right: -Σ_c t_c·(1-p_c)^γ·log p_c; γ = 0 is cross entropy.
+
+    Lin et al. 2017, https://arxiv.org/abs/1708.02002.
+    """
+
+    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", gamma: float = 2.0):
+        super().__init__(class_counts, class_weights)
+        if not 0 <= gamma < float("inf"):
+            raise ValueError(f"loss.gamma is {gamma}; it must be 0 or a positive number")
+        self.gamma = gamma
+
+    def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        log_p = logits.log_softmax(1)
+        miss = (1 - log_p.exp()).clamp_min(1e-6)  # the slope of x^γ is infinite at 0 for γ < 1
+        return -(targets * miss**self.gamma * log_p).sum(1)
+
+
+class L2SVM(Loss):
+    """One-vs-rest squared hinge: Σ_c max(0, margin - y_c·z_c)², y = 2t - 1, so ±1 for class codes.
+
+    Tang 2013, https://arxiv.org/abs/1306.0239, who won the FER2013 challenge with it; the optimizer's weight decay
+    is the SVM's regulariser.
+    """
+
+    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", margin: float = 1.0):
+        super().__init__(class_counts, class_weights)
+        if not 0 < margin < float("inf"):
+            raise ValueError(f"loss.margin is {margin}; it must be a positive number")
+        self.margin = margin
+
+    def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return (self.margin - (2 * targets - 1) * logits).clamp_min(0).square().sum(1)

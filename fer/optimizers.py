@@ -1,0 +1,71 @@
+"""Optimizers that torch.optim lacks."""
+
+import torch
+from torch import Tensor
+
+
+def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
+    """Pushes the singular values of a matrix (rows, columns) to about 1 and keeps its singular vectors.
+
+    Newton-Schulz iteration with the coefficients of Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/:
+    they are fast rather than exact, the values end between roughly 0.7 and 1.2.
+    """
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the Gram matrix of the shorter side
+    x = wide.bfloat16() if matrix.is_cuda else wide.float()  # bfloat16 is slow on most CPUs
+    x = x / x.norm().clamp_min(1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return (x.T if wide is not matrix else x).to(matrix.dtype)
+
+
+def average(state: dict, name: str, value: Tensor, beta: float) -> Tensor:
+    """Moving average of `value`, from zero, kept and updated in state[name]."""
+    if name not in state:
+        state[name] = torch.zeros_like(value)
+    return state[name].lerp_(value, 1 - beta)
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for matrices and convolution kernels (flattened to rows × the rest), Adam for biases and norms.
+
+    Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/: Nesterov momentum, orthogonalised. Its update is
+    scaled to AdamW's usual size, 0.2·√max(rows, columns), so that one `lr` of AdamW's order serves every parameter
+    (Liu et al. 2025, https://arxiv.org/abs/2502.16982). `momentum` is also Adam's first beta; `weight_decay` is
+    decoupled from the gradient. torch.optim.Muon does the same for matrices and refuses all other shapes.
+    """
+
+    def __init__(
+        self, params, lr: float = 1e-3, weight_decay: float = 0.01, momentum: float = 0.95, beta2: float = 0.95
+    ):
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "beta2": beta2}
+        for name, value in defaults.items():
+            if not 0 <= value < (1 if name in ("momentum", "beta2") else float("inf")):
+                raise ValueError(f"optimizer.{name} is {value}; it must be at least 0, momentum and beta2 below 1")
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """One update of every parameter that has a gradient; returns what `closure` returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    update = self.muon(param, group) if param.ndim >= 2 else self.adam(param, group)
+                    param.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+        return loss
+
+    def muon(self, param: Tensor, group: dict) -> Tensor:
+        mean = average(self.state[param], "mean", param.grad, group["momentum"])
+        ahead = param.grad.lerp(mean, group["momentum"]).flatten(1)  # Nesterov: one step further along the average
+        return orthogonalise(ahead).reshape(param.shape) * (0.2 * max(ahead.shape) ** 0.5)
+
+    def adam(self, param: Tensor, group: dict) -> Tensor:
+        state, beta1, beta2 = self.state[param], group["momentum"], group["beta2"]
+        state["step"] = state.get("step", 0) + 1
+        mean = average(state, "mean", param.grad, beta1) / (1 - beta1 ** state["step"])
+        square = average(state, "square", param.grad.square(), beta2) / (1 - beta2 ** state["step"])
+        return mean / (square.sqrt() + 1e-8)

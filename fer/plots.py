@@ -1,0 +1,91 @@
+"""Arrays in, matplotlib figures out; one look and one palette for the whole project."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+PALETTE = {
+    "angry": "#d1495b",
+    "disgust": "#6a994e",
+    "fear": "#7b5ea7",
+    "happy": "#edae49",
+    "sad": "#30638e",
+    "surprise": "#e07a3f",
+    "neutral": "#8d99ae",
+}
+RIGHT, WRONG = "#2b7a3d", "#b3261e"
+CURVES = {"train": "#8d99ae", "val": "#30638e"}
+
+
+def face_sheet(
+    images: np.ndarray, titles: Sequence[str] | None = None, colors: Sequence[str] | None = None, columns: int = 8
+) -> Figure:
+    """(N, H, W) faces, uint8 or float in [0, 1], in a grid with a line of text above each."""
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.25 * columns, (1.45 if titles else 1.25) * rows), dpi=110, layout="constrained")
+    white = 255 if images.dtype == np.uint8 else 1
+    for index, axes in enumerate(np.ravel(figure.subplots(rows, columns, squeeze=False))):
+        axes.axis("off")
+        if index < len(images):
+            axes.imshow(images[index], cmap="gray", vmin=0, vmax=white)
+            if titles:
+                axes.set_title(titles[index], fontsize=8, color=colors[index] if colors else "black", pad=3)
+    return figure
+
+
+def prediction_sheet(images: np.ndarray, true: Sequence[str], predicted: Sequence[str]) -> Figure:
+    """Faces with the predicted label; below a wrong one stands the true label."""
+    titles = [p if t == p else f"{p}\n(is {t})" for t, p in zip(true, predicted, strict=True)]
+    colors = [RIGHT if t == p else WRONG for t, p in zip(true, predicted, strict=True)]
+    return face_sheet(images, titles, colors)
+
+
+def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+    """(C, C) counts, rows = true class: shares of each row as colour, share and count as text."""
+    confusion = np.asarray(confusion)
+    shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    side = 1.6 + 0.75 * len(classes)
+    figure = Figure(figsize=(side, side), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{100 * share:.0f} %\n{confusion[row, column]}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.55 else "black")
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    return figure
+
+
+def curves_figure(metrics: pd.DataFrame) -> Figure:
+    """Loss, accuracy and learning rate of a run from its metrics.csv."""
+    figure = Figure(figsize=(12, 3.6), dpi=110, layout="constrained")
+    panels = figure.subplots(1, 3)
+    for axes, name in zip(panels, ("loss", "accuracy"), strict=False):
+        for split, color in CURVES.items():
+            if f"{split}/{name}" in metrics:
+                curve = metrics.dropna(subset=f"{split}/{name}")
+                axes.plot(curve["epoch"] + 1, curve[f"{split}/{name}"], color=color, label=split, marker=".")
+        axes.set(xlabel="epoch", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    rates = [column for column in metrics if column.startswith("lr-")]
+    for column in rates[:1]:
+        rate = metrics.dropna(subset=column)
+        panels[2].plot(rate["step"], rate[column], color="#e07a3f")
+    panels[2].set(xlabel="step", title="learning rate")
+    panels[2].grid(alpha=0.3)
+    return figure
+
+
+def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Lines of a table: a row a split, a column a class, and the sum."""
+    classes = list(next(iter(counts.values())))
+    widths = [max(len(name), 6) for name in classes]
+    lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
+    for split, of in counts.items():
+        cells = (f"{of[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
+        lines.append("".join([f"{split:<7}", *cells, f"{sum(of.values()):>9,}"]))
+    return lines

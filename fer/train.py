@@ -1,0 +1,36 @@
+"""Trains one classifier.
+
+    python -m fer.train model=cnn3 optimizer=sgd
+    python -m fer.train -m optimizer=sgd,adam scheduler=step,cosine seed=0,1,2
+
+Writes into runs/<study>/<what differs>/seed-<n>/: config.yaml, metrics.json, predictions.csv, curves.png,
+confusion.png, checkpoints/, metrics.csv and TensorBoard events.
+"""
+
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from fer import config
+
+
+def train(cfg: DictConfig) -> dict[str, Any]:
+    """Fits, reloads the best checkpoint, scores every split once; returns what metrics.json holds.
+
+    Raises UserError for a config or data that cannot be used, and for a loss that is no number any more.
+    """
+    config.check(cfg)
+    from fer import experiment  # everything heavy waits until the options are known to be right
+
+    return experiment.run(cfg)
+
+
+@hydra.main(config_path=str(config.CONF), config_name="train", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    with config.one_line_errors():
+        train(cfg)
+
+
+if __name__ == "__main__":
+    config.run_command(main, "train")
