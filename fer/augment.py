@@ -55,15 +55,16 @@ class Affine(Transform):
     """
 
     def __init__(self, rotation=0.0, shift=0.0, scale=0.0, shear=0.0, *, p: float = 1.0, padding: str = "zeros"):
-        turn, slide, slant = (spread("rotation", rotation, 180), spread("shift", shift, 1), spread("shear", shear, 80))
-        scale = scale if isinstance(scale, Sequence) else spread("scale", scale, 0.9, centre=1)
-        super().__init__(turn, slide, slide, interval("scale", scale), slant, p=p)
+        turn, slant, slide = spread("rotation", rotation, 180), spread("shear", shear, 80), spread("shift", shift, 1)
+        factor = interval("scale", scale) if isinstance(scale, Sequence) else spread("scale", scale, 0.9, centre=1)
+        super().__init__(turn, slide, slide, factor, slant, p=p)
         if padding not in ("zeros", "border", "reflection"):
             raise ValueError(f"padding must be zeros, border or reflection, got {padding}")
         self.padding = padding
 
-    def transform(self, images, rotation, right, down, scale, shear):
-        """All (N,): degrees, fractions of the width and of the height, factors, degrees."""
+    def transform(self, images, *parameters):
+        """Parameters, all (N,): degrees, fractions of the width and of the height, factors, degrees."""
+        rotation, right, down, scale, shear = parameters
         rotation, tan = rotation.deg2rad(), shear.deg2rad().tan()
         cos, sin, aspect = rotation.cos(), rotation.sin(), images.shape[-2] / images.shape[-1]
         # The map from output to input positions: the inverse of shift · rotation · shear · scale.
@@ -315,7 +316,7 @@ def warp(images: Tensor, matrix: Tensor, padding: str = "zeros") -> Tensor:
     """Bilinear resampling: each output pixel reads the input at matrix (N, 3, 3) · (x, y, 1), in the coordinates of
     grid_sample: [-1, 1] from edge to edge. One product for the batch takes a tenth of affine_grid's time on CPU.
     """
-    x, y = ((2 * torch.arange(side, device=images.device) + 1) / side - 1 for side in images.shape[:1:-1])
+    x, y = (torch.arange(1, 2 * n, 2, dtype=images.dtype, device=images.device) / n - 1 for n in images.shape[:1:-1])
     points = torch.stack([*torch.meshgrid(x, y, indexing="xy"), torch.ones_like(x).expand(len(y), -1)])
     moved = (matrix.flatten(0, 1) @ points.flatten(1)).view(-1, *points.shape)
     grid = (moved[:, :2] / moved[:, 2:]).permute(0, 2, 3, 1)
