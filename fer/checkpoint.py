@@ -30,7 +30,8 @@ def load(path: str | Path) -> Classifier:
     except FileNotFoundError:
         raise UserError(f"no such checkpoint: {path}; a run keeps its own in checkpoints/best.ckpt") from None
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError) as error:
-        raise UserError(f"{path}: not a checkpoint of this project ({str(error).splitlines()[0][:120]})") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
     for part in PARTS:
         guard(parameters.get(part), f"{path}: {part}")
     classifier = Classifier(**parameters)

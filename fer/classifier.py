@@ -97,7 +97,7 @@ class Classifier(pl.LightningModule):
 
     def _update(self, split: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         metrics = self.metrics[f"{split}_metrics"]
-        metrics["loss"].update(loss.detach(), len(logits))
+        metrics["loss"].update(loss.detach() * len(logits))
         metrics["confusion"].update(logits.detach().argmax(1), labels if labels.ndim == 1 else labels.argmax(1))
 
     def on_train_epoch_end(self) -> None:
@@ -114,7 +114,8 @@ class Classifier(pl.LightningModule):
         values = metrics.compute()
         metrics.reset()
         self.confusion = values["confusion"]
-        named = {"loss": values["loss"].float(), **figures(self.confusion, self.classes)}
+        loss = values["loss"].float() / self.confusion.sum()
+        named = {"loss": loss, **figures(self.confusion, self.classes)}
         self.log_dict({f"{split}/{name}": value for name, value in named.items()})
 
     def configure_optimizers(self) -> dict[str, Any]:

@@ -97,6 +97,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value outside its range, an unknown choice or a missing one; reads no data."""
+    classes = cfg.labels.classes
+    if classes is not None and len(set(classes)) < max(2, len(classes)):
+        raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
     for path, value in leaves(cfg):
         names = path.split(".")
         rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
@@ -115,7 +118,8 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key in node:
             if OmegaConf.is_missing(node, key):
                 raise UserError(f"{path}{key} has no value; give one with {path}{key}=VALUE")
-            yield from leaves(node[key], f"{path}{key}.")
+            if not OmegaConf.is_interpolation(node, key):  # checked where the value was given
+                yield from leaves(node[key], f"{path}{key}.")
     elif isinstance(node, ListConfig):
         for item in node:
             yield from leaves(item, path)
@@ -159,13 +163,13 @@ def explain(error: Exception, name: str) -> str:
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text)
     if not unknown:
-        return text
+        return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]
     wrong = unknown[1]
     cfg, parent, key = compose_config(name=name), "", wrong
     while "." in key and key.split(".")[0] in (cfg or {}):
         head, key = key.split(".", 1)
         parent, cfg = f"{parent}{head}.", cfg[head]
-    options = [str(option) for option in cfg] if isinstance(cfg, DictConfig) else []
+    options = [str(key) for key in cfg if not str(key).startswith("_")] if isinstance(cfg, DictConfig) else []
     close = difflib.get_close_matches(key.split(".")[0], options, n=1)
     guess = f" Did you mean {parent}{close[0]}?" if close else ""
     return f"no option '{wrong}'.{guess} {'In ' + parent.rstrip('.') if parent else 'At the top'}: {', '.join(options)}"

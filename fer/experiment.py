@@ -1,6 +1,7 @@
 """One experiment from a composed config: data, classifier, trainer -> fit, score, record."""
 
 import logging
+import shlex
 import time
 import warnings
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Any
 import lightning.pytorch as pl
 import pandas as pd
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from fer import checkpoint, runs
+from fer.augment import Augment
 from fer.callbacks import duration
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
+from fer.data.faces import SIZE
 from fer.data.splits import SPLITS
 from fer.errors import UserError
 from fer.hardware import best_memory_format, best_precision, commit, hardware, versions
@@ -48,6 +52,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     OmegaConf.save(cfg, folder / runs.CONFIG, resolve=True)
     record = {
         "status": "failed",
+        "command": command_line(),
         "identity": runs.identity(typed, datamodule.fingerprint),
         "config": OmegaConf.to_container(cfg, resolve=True),
         "resolved": resolved,
@@ -72,6 +77,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     return record
 
 
+def command_line() -> str | None:
+    """What was typed, when Hydra started this run."""
+    if not HydraConfig.initialized():
+        return None
+    return shlex.join(["python", "-m", "fer.train", *HydraConfig.get().overrides.task])
+
+
 def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
     """Replaces `auto` in `cfg` by what suits the machine; returns the choices."""
     if cfg.trainer.precision == "auto":
@@ -82,16 +94,32 @@ def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
 
 
 def rehearse(cfg: DictConfig) -> None:
-    """Builds network, loss and optimizer once without memory, so that impossible options fail before data is read."""
+    """Builds every part once, the network without memory, so that impossible options fail before data is read."""
     classes = list(cfg.labels.classes or ("a", "b"))
     try:
+        augment = Augment(num_classes=len(classes), **cfg.augment)
+        images, _ = augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
         with torch.device("meta"):
             classifier = build_classifier(cfg, classes=classes, class_counts=[1] * len(classes))
             instantiate(cfg.optimizer, list(classifier.parameters()))
-            images = torch.zeros(2, 1, 48, 48)
-            classifier.model(images)
+            classifier.model(torch.zeros(2, 1, SIZE, SIZE))
+            if images.shape[-1] != SIZE:
+                rehearse_other_size(classifier.model, images.shape[-1])
     except (InstantiationException, ValueError, RuntimeError) as error:
-        raise UserError(str(error.__cause__ or error).splitlines()[0]) from error
+        while error.__cause__:  # Hydra wraps what a constructor said
+            error = error.__cause__
+        raise UserError(str(error).splitlines()[0]) from error
+
+
+def rehearse_other_size(model: nn.Module, size: int) -> None:
+    """Raises ValueError where a network cannot train on pictures of another size than it is validated on."""
+    try:
+        model(torch.zeros(2, 1, size, size, device="meta"))
+    except RuntimeError:
+        raise ValueError(
+            f"augment: training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in "
+            "validation; give the crop padding, or use model.head_pool=1"
+        ) from None
 
 
 def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
@@ -107,13 +135,10 @@ def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
 def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, Any]:
     """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
     pl.seed_everything(cfg.seed, verbose=False)
-    classifier = build_classifier(
-        cfg,
-        classes=datamodule.classes,
-        class_counts=datamodule.class_counts,
-        mean=datamodule.mean,
-        std=datamodule.std,
-    )
+    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
+    classifier = build_classifier(cfg, **derived)
+    size = sum(p.numel() for p in classifier.model.parameters())
+    print(f"{type(classifier.model).__name__} of {size:,} parameters, {cfg.trainer.max_epochs} epochs", flush=True)
     if cfg.compile:
         classifier.model.compile()  # in place, so checkpoints keep their names
     loggers = [instantiate(node) for node in cfg.logger.values() if node]
@@ -128,7 +153,7 @@ def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> d
         "steps": trainer.global_step,
         "fit_seconds": round(seconds, 1),
         "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
-        "parameters": sum(p.numel() for p in classifier.model.parameters()),
+        "parameters": size,
     }
     results |= score(best, cfg, datamodule, folder)
     for logger in loggers:
@@ -163,7 +188,9 @@ def score(path: str, cfg: DictConfig, datamodule: FERDataModule, folder: Path) -
         loss = {"loss": classifier.cpu().loss(logits, labels).item()}
         results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
         if split != "train":
-            tables.append(prediction_table(split, datamodule.splits[split].ids[rows], labels, logits, classifier.classes))
+            tables.append(
+                prediction_table(split, datamodule.splits[split].ids[rows], labels, logits, classifier.classes)
+            )
     pd.concat(tables).to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
     title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
     confusion_figure(confusion.numpy(), classifier.classes, title).savefig(folder / "confusion.png")
@@ -203,11 +230,13 @@ def closing(record: dict[str, Any], folder: Path) -> list[str]:
         cells = "".join(f" {share:>7.2f} %" for share in shares)
         lines.append(f"{split:<6}{cells} {record[f'{split}/loss']:>8.4f}")
     split = "yes" if record["data"]["official_split"] else "no"
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("events.out"))
     return [
         *lines,
         f"official split: {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
-        f"wrote {folder}/: {', '.join(sorted(path.name for path in folder.iterdir()))}",
-        f"next: tensorboard --logdir {folder.parent.parent}",
+        f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
+        f"next: tensorboard --logdir {folder}",
+        f"      python -m fer.study {record['config']['study']}    (a table of this and its other seeds)",
     ]
 
 

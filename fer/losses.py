@@ -18,7 +18,7 @@ def class_weight(class_counts: Sequence[int], class_weights: str) -> Tensor | No
         raise ValueError(f"loss.class_weights is {class_weights!r}; choose one of {', '.join(CLASS_WEIGHTS)}")
     if class_weights == "none":
         return None
-    counts = torch.tensor(list(class_counts), dtype=torch.float64)
+    counts = torch.tensor(list(class_counts), dtype=torch.float64, device="cpu")  # whatever the default device
     if len(counts) == 0 or counts.min() <= 0:
         raise ValueError(
             f"loss.class_weights=balanced needs training images of every class, found {list(class_counts)} a class; "

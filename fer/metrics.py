@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 
 def metric_collection(num_classes: int) -> MetricCollection:
-    """Running mean loss and confusion matrix; both stay on the device until they are computed."""
+    """Running sum of the images' losses and confusion matrix; both stay on the device until they are computed.
+
+    A sum and not MeanMetric, which ignores weights where its NaN check, a synchronisation a step, is switched off.
+    """
     return MetricCollection(
         {
-            "loss": MeanMetric(nan_strategy="disable"),
+            "loss": SumMetric(nan_strategy="disable"),
             "confusion": MulticlassConfusionMatrix(num_classes, validate_args=False),
         },
         compute_groups=False,

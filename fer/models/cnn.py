@@ -60,14 +60,19 @@ class CNN(nn.Module):
             pad = kernel // 2 if pad == "same" else pad
             block = []
             for out in widths:
-                block += [nn.Conv2d(width, out, kernel, step, pad), *norm_and_activation(norm, activation, out, norm_last)]
+                block += [
+                    nn.Conv2d(width, out, kernel, step, pad),
+                    *norm_and_activation(norm, activation, out, norm_last),
+                ]
                 width, size = out, (size + 2 * pad - kernel) // step + 1
             if pool != "none":
                 hop = pool_stride or window
                 block.append(POOLS[pool](window, hop, pool_padding))
                 size = (size + 2 * pool_padding - window) // hop + 1
             if size < 1:
-                raise ValueError(f"model: block {index + 1} leaves no pixels of {image_size}; use less kernel or pooling")
+                raise ValueError(
+                    f"model: block {index + 1} leaves no pixels of {image_size}; use less kernel or pooling"
+                )
             block += drop(dropout, channel_dropout)
             layers.append(nn.Sequential(*block))
         self.blocks = nn.Sequential(*layers)

@@ -66,7 +66,9 @@ def test_every_norm_runs(norm):
     assert model(FACES).isfinite().all()
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "Mish", "PReLU"])
+@pytest.mark.parametrize(
+    "activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "Mish", "PReLU"]
+)
 def test_activations_go_by_torchs_names(activation):
     model = CNN(7, **SMALL, activation=activation)
     kinds = {type(module).__name__.lower() for module in model.modules()}

@@ -1,0 +1,37 @@
+# make train, make test: all set-up included. make help lists the rest.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+ARGS ?= model=cnn3 optimizer=sgd
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup train test lint tensorboard clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## build .venv with every extra (done by the other targets when needed)
+
+train: $(READY)  ## train; make train ARGS="model=cnn2 optimizer=adam" for another experiment
+	$(BIN)/python -m fer.train $(ARGS)
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+tensorboard: $(READY)  ## show all runs in the browser
+	$(BIN)/tensorboard --logdir runs
+
+clean:  ## remove .venv
+	rm -rf .venv
+
+# uv installs several times faster but does not read pip's configuration, so pip stands behind it.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; name one with make PYTHON=/path/to/python"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	($(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --python $(BIN)/python -e '.[all]') \
+		|| $(BIN)/python -m pip install -q -e '.[all]'
+	touch $@

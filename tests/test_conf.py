@@ -1,0 +1,61 @@
+"""Everything under conf/ composes, and what it names can be built."""
+
+import pytest
+import torch
+from hydra.utils import get_object, instantiate
+
+from fer.config import CONF, check, compose_config, leaves
+
+OPTIONS = [
+    f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"
+]
+EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
+MODELS = [path.stem for path in sorted((CONF / "model").glob("*.yaml"))]
+
+
+def composed(*overrides: str):
+    return compose_config([*overrides, "output_dir=/nowhere"])
+
+
+@pytest.mark.parametrize("overrides", [[option] for option in OPTIONS] + [[f"experiment={e}"] for e in EXPERIMENTS])
+def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides):
+    cfg = composed(*overrides)
+    check(cfg)
+    targets = [value for path, value in leaves(cfg) if path.endswith("_target_")]
+    assert all(callable(get_object(target)) for target in targets)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_answers_one_row_of_logits_an_image(name):
+    model = instantiate(composed(f"model={name}").model, num_classes=5).eval()
+    assert model(torch.rand(2, 1, 48, 48)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_predictions_do_not_depend_on_the_batch(name):
+    torch.manual_seed(0)
+    model = instantiate(composed(f"model={name}").model, num_classes=7).eval()
+    faces = torch.rand(7, 1, 48, 48)
+    with torch.inference_mode():
+        together, alone = model(faces), torch.cat([model(face[None]) for face in faces])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("model=")])
+def test_every_model_lets_its_swept_options_be_set(option):
+    model = composed(option).model
+    if model._target_ == "fer.models.cnn.CNN":
+        assert {"activation", "dropout", "head_dropout", "norm", "pool", "kernel_size"} <= set(model)
+
+
+def test_one_emotion_can_count_as_another():
+    assert composed("labels.merge={disgust: angry}").data.merge == {"disgust": "angry"}
+
+
+def test_a_callback_can_be_removed():
+    assert "early_stopping" not in composed("~callbacks.early_stopping").callbacks
+
+
+def test_the_moving_average_is_a_callback():
+    assert composed("average=ema", "callbacks.ema.decay=0.9").callbacks.ema.decay == 0.9
+    assert "ema" not in composed().callbacks

@@ -1,0 +1,56 @@
+"""Imports run one way: library files know no command, models know no data, nothing knows another command."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+FER = Path(__file__).parents[1] / "fer"
+COMMANDS = {"train", "study"}
+ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "metrics", "plots", "errors", "preprocess"}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(FER).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of fer that a file imports, at its top or later."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("fer.") for name in found if name.startswith("fer.")}
+
+
+FILES = {name_of(path): path for path in FER.rglob("*.py")}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_no_command_is_imported(name):
+    assert not imports(FILES[name]) & COMMANDS
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FILES if name in ALONE or name.startswith("models.")))
+def test_leaves_import_nothing_of_fer(name):
+    assert not imports(FILES[name]) & set(FILES)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FILES if name.startswith("data.")))
+def test_data_knows_no_model_and_no_classifier(name):
+    known = imports(FILES[name]) & set(FILES)
+    assert {module for module in known if not module.startswith("data")} <= {"augment", "errors", "preprocess"}
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_commands_import_nothing_heavy_at_their_top(command):
+    tree = ast.parse(FILES[command].read_text())
+    top = {
+        name.split(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module])
+    }
+    assert not top & {"torch", "torchvision", "torchmetrics", "lightning", "matplotlib"}

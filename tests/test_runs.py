@@ -1,0 +1,42 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from fer import runs
+from fer.config import compose_config
+
+
+def identity(*overrides: str, fingerprint: str = "a") -> str:
+    return runs.identity(compose_config(["output_dir=x", *overrides]), fingerprint)
+
+
+def test_a_run_is_recognised_by_its_config():
+    assert identity() == identity()
+    assert identity("optimizer.lr=0.2") != identity()
+    assert identity("seed=1") != identity()
+
+
+def test_a_run_is_recognised_by_its_data():
+    assert identity(fingerprint="b") != identity()
+
+
+def test_paths_do_not_make_another_run():
+    assert identity("data.root=/elsewhere", "output_dir=y", "study=z") == identity()
+
+
+def test_a_taken_folder_is_left_alone(tmp_path):
+    names = [runs.claim(tmp_path / "run").name for _ in range(3)]
+    assert names == ["run", "run-2", "run-3"]
+
+
+def test_two_starts_at_once_get_two_folders(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: runs.claim(tmp_path / "run"), range(16)))
+    assert len(set(claimed)) == 16
+
+
+def test_json_is_replaced_in_one_step(tmp_path):
+    path = tmp_path / "metrics.json"
+    for value in (1, 2):
+        runs.write_json(path, {"value": value})
+    assert json.loads(path.read_text()) == {"value": 2}
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
