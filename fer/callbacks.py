@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from fer.console import duration
 from fer.errors import UserError
 from fer.plots import confusion_figure, face_sheet, prediction_sheet
 
@@ -161,10 +162,3 @@ def say(trainer: pl.Trainer, text: str) -> None:
     if trainer.is_global_zero:
         bar = trainer.progress_bar_callback
         (bar.print if bar else print)(text)
-
-
-def duration(seconds: float) -> str:
-    """45 s, 12 min, 3.4 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import pandas as pd
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
+from torch import nn
 
-from fer import checkpoint, runs
+from fer import runs
 from fer.augment import Augment
-from fer.callbacks import duration
 from fer.classifier import Classifier
+from fer.console import closing, opening
 from fer.data.datamodule import FERDataModule
 from fer.data.faces import SIZE
 from fer.data.splits import SPLITS
 from fer.errors import UserError
 from fer.hardware import best_memory_format, best_precision, commit, hardware, versions
-from fer.metrics import confusion_matrix, figures
-from fer.plots import confusion_figure, counts_table, curves_figure
+from fer.scoring import score
 
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers
@@ -41,13 +39,13 @@ QUIET = (
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`."""
     quieten()
-    typed = cfg.copy()
+    typed, cfg = cfg, cfg.copy()
     resolved = resolve_auto(cfg)
     rehearse(cfg)
     datamodule: FERDataModule = instantiate(cfg.data)
     datamodule.setup()
     folder = runs.claim(Path(cfg.output_dir))
-    print("\n".join(opening(datamodule, cfg, folder, resolved)), flush=True)
+    print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
     OmegaConf.save(cfg, folder / runs.CONFIG, resolve=True)
     record = {
@@ -69,6 +67,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         record["error"] = f"{type(error).__name__}: {error}"
         if isinstance(error, KeyboardInterrupt | SystemExit):
             record["status"] = "interrupted"
+            print(f"interrupted; {folder}/ holds what there was", flush=True)
         raise
     finally:
         record["seconds"] = round(time.perf_counter() - started, 1)
@@ -155,89 +154,12 @@ def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> d
         "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
         "parameters": size,
     }
-    results |= score(best, cfg, datamodule, folder)
+    results |= score(best, datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
     for logger in loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
             logger.log_hyperparams(flat(results_config(cfg)), {k: v for k, v in results.items() if is_figure(k)})
             logger.finalize("success")
     return results
-
-
-def score(path: str, cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, float]:
-    """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
-
-    Also writes predictions.csv, confusion.png and curves.png into `folder`.
-    """
-    classifier = checkpoint.load(path)
-    tester = pl.Trainer(
-        accelerator=cfg.trainer.accelerator,
-        devices=1,
-        precision=cfg.trainer.precision,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=str(folder),
-    )
-    batches = tester.predict(classifier, datamodule=datamodule)
-    results, tables = {}, []
-    for split, outputs in zip(SPLITS, batches, strict=True):
-        rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
-        predicted = logits.argmax(1)
-        confusion = confusion_matrix(predicted, labels, len(classifier.classes))
-        loss = {"loss": classifier.cpu().loss(logits, labels).item()}
-        results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
-        if split != "train":
-            tables.append(
-                prediction_table(split, datamodule.splits[split].ids[rows], labels, logits, classifier.classes)
-            )
-    pd.concat(tables).to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
-    title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
-    confusion_figure(confusion.numpy(), classifier.classes, title).savefig(folder / "confusion.png")
-    if (folder / "metrics.csv").is_file():
-        curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
-    return results
-
-
-def prediction_table(split: str, ids: Any, labels: Tensor, logits: Tensor, classes: tuple[str, ...]) -> pd.DataFrame:
-    """split, id, true, predicted, and one probability a class under the class's name."""
-    names = pd.Series(classes)
-    table = pd.DataFrame({"split": split, "id": ids})
-    table["true"] = names[labels.numpy()].to_numpy()
-    table["predicted"] = names[logits.argmax(1).numpy()].to_numpy()
-    probabilities = pd.DataFrame(logits.softmax(1).numpy(), columns=list(classes))
-    return pd.concat([table, probabilities], axis=1)
-
-
-def opening(datamodule: FERDataModule, cfg: DictConfig, folder: Path, resolved: dict[str, Any]) -> list[str]:
-    """What a run says first: which data, which split, where it writes."""
-    rule = "─" * 78
-    lines = [rule, datamodule.origin, f"{datamodule.layout}: {', '.join(datamodule.sources)}"]
-    lines += [*counts_table(datamodule.counts)]
-    lines += [f"official split: {'yes' if datamodule.official else 'no'}; fingerprint {datamodule.fingerprint}"]
-    lines += [f"note: {note}" for note in datamodule.warnings]
-    lines += [f"{name}: {value}" for name, value in resolved.items()]
-    if folder != Path(cfg.output_dir):
-        lines += [f"{cfg.output_dir} is taken, so this run writes to {folder}"]
-    return [*lines, f"writing to {folder}", rule]
-
-
-def closing(record: dict[str, Any], folder: Path) -> list[str]:
-    """What a run says last: figures, files, what to type next."""
-    lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
-    for split in SPLITS:
-        shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
-        cells = "".join(f" {share:>7.2f} %" for share in shares)
-        lines.append(f"{split:<6}{cells} {record[f'{split}/loss']:>8.4f}")
-    split = "yes" if record["data"]["official_split"] else "no"
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("events.out"))
-    return [
-        *lines,
-        f"official split: {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
-        f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: tensorboard --logdir {folder}",
-        f"      python -m fer.study {record['config']['study']}    (a table of this and its other seeds)",
-    ]
 
 
 def is_figure(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Arrays in, matplotlib figures out; one look and one palette for the whole project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -78,14 +78,3 @@ def curves_figure(metrics: pd.DataFrame) -> Figure:
     panels[2].set(xlabel="step", title="learning rate")
     panels[2].grid(alpha=0.3)
     return figure
-
-
-def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Lines of a table: a row a split, a column a class, and the sum."""
-    classes = list(next(iter(counts.values())))
-    widths = [max(len(name), 6) for name in classes]
-    lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
-    for split, of in counts.items():
-        cells = (f"{of[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
-        lines.append("".join([f"{split:<7}", *cells, f"{sum(of.values()):>9,}"]))
-    return lines

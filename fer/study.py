@@ -3,14 +3,15 @@
     python -m fer.study onecycle_light --with-test
     python -m fer.study first_run onecycle_light --with-test --readme README.md
 
-Writes experiments/<study>/: README.md (commands, table, hardware, commit), results.csv, and for every run its
-predictions as .csv.gz; with --with-test also confusion.png over all seeds. --readme puts one table of all the studies
-between the `<!-- results -->` marks of that file.
+Writes experiments/<study>/: README.md (commands, table, hardware, commit), results.csv, and every run's predictions as
+.csv.gz; with --with-test also confusion.png over all runs and, of synthetic faces, faces.png. --readme puts one table
+of all the studies between the `<!-- results -->` marks of that file.
 """
 
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,15 @@ def spread(values: list[float]) -> str:
 
 def data_title(run: dict[str, Any]) -> str:
     data = run["data"]
-    source = "synthetic faces" if data["layout"].startswith("synthetic") else "FER2013"
-    classes = len(data["counts"]["train"])
-    split = "official split" if data["official_split"] else "own split"
-    return f"{source}, {classes} classes, {split}"
+    classes = f"{len(data['counts']['train'])} classes"
+    if is_synthetic(run):
+        return f"synthetic faces, {classes}"
+    source = "own pictures" if run["config"]["data"]["source"] == "folder" else "FER2013"
+    return f"{source}, {classes}, {'official split' if data['official_split'] else 'own split'}"
+
+
+def is_synthetic(run: dict[str, Any]) -> bool:
+    return run["data"]["layout"].startswith("synthetic")
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -109,6 +115,10 @@ def write_study(study: str, runs: list[dict[str, Any]], table: pd.DataFrame, out
         frames.append(frame)
     if with_test and frames:
         parts.append(f"![confusion matrix]({confusion_over_seeds(frames, out)})\n")
+        best = max(done, key=lambda run: run["val/accuracy"])
+        if is_synthetic(best):  # photographs stay where they are
+            shutil.copy(best["folder"] / "faces.png", out)
+            parts.append("![synthetic test faces with predicted and true labels](faces.png)\n")
     (out / "README.md").write_text("\n".join(parts))
     table.to_csv(out / "results.csv", index=False)
 

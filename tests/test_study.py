@@ -29,7 +29,7 @@ def finished(folder, name: str, seed: int, accuracy: float) -> None:
     rest = {
         "status": "finished",
         "fit_seconds": 90,
-        "config": {"seed": seed},
+        "config": {"seed": seed, "data": {"source": "fer2013"}},
         "commit": "c",
         "resolved": {"precision": "p"},
     }

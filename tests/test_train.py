@@ -52,7 +52,15 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_a_run_leaves_everything_in_its_folder(finished):
     left = {path.name for path in finished[0].iterdir()}
-    expected = {"config.yaml", "metrics.json", "predictions.csv", "curves.png", "confusion.png", "checkpoints"}
+    expected = {
+        "config.yaml",
+        "metrics.json",
+        "predictions.csv",
+        "curves.png",
+        "confusion.png",
+        "faces.png",
+        "checkpoints",
+    }
     assert expected | {"metrics.csv"} <= left
     assert any(name.startswith("events.out.tfevents") for name in left)
 
@@ -63,7 +71,7 @@ def test_metrics_json_tells_what_was_done_on_what(finished):
     assert metrics == returned
     assert metrics["status"] == "finished"
     assert {"versions", "hardware", "commit", "seconds", "identity", "resolved"} <= set(metrics)
-    assert metrics["data"]["official_split"] is True
+    assert metrics["data"]["official_split"] is False
     assert metrics["data"]["counts"]["train"] == dict.fromkeys(metrics["data"]["counts"]["val"], 10)
     assert "SYNTHETIC" in metrics["data"]["origin"]
     for split in ("train", "val", "test"):
@@ -140,7 +148,7 @@ def test_a_taken_folder_is_not_written_into(finished, capsys):
     run(finished[0], "trainer.max_epochs=1")
     assert (finished[0] / "metrics.json").read_bytes() == before
     assert (finished[0].with_name("run-2") / "metrics.json").is_file()
-    assert "is taken, so this run writes to" in capsys.readouterr().out
+    assert "is taken, so this run writes elsewhere" in capsys.readouterr().out
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path):
@@ -180,7 +188,7 @@ def test_tensorboard_holds_scalars_pictures_and_hyperparameters(finished):
 def test_first_and_last_lines_say_what_matters(tmp_path, capsys):
     run(tmp_path / "run", "trainer.max_epochs=1")
     printed = capsys.readouterr().out
-    for words in ("SYNTHETIC FACES", "fingerprint", "official split: yes", "next: ", f"wrote {tmp_path / 'run'}"):
+    for words in ("SYNTHETIC FACES", "fingerprint", "official split: no", "next: ", f"wrote {tmp_path / 'run'}"):
         assert words in printed
 
 

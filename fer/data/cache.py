@@ -4,56 +4,87 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from fer.data.faces import ROW_FIELDS, Faces
 
-FORMAT = 1  # raise it when a reader's result changes
+META_FIELDS = ("classes", "layout", "sources", "notes", "fingerprint")
+CHECKSUM = 4  # bytes of CRC-32 at the end of a file
 
 
-def cached(key: object, build: Callable[[], Faces]) -> Faces:
-    """`build()`, or what an earlier call with the same JSON-able `key` returned.
+def cached(place: Sequence, content: object, build: Callable[[], Faces]) -> Faces:
+    """`build()` with its fingerprint, or what an earlier call with the same JSON-able `place` and `content` returned.
 
-    The file is written beside its final place and moved there in one step, so several runs may start at once. Each
-    array carries a CRC-32 which is checked when it is read; a damaged file is built again. Without a writable cache
-    folder everything works, only slower.
+    Each `place` has one file, made again when `content` (sizes and times of the sources) or the code that reads them
+    changes. It is written beside its final place and moved there in one step, so several runs may start at once; a
+    checksum over the whole file is compared at each reading. Without a writable cache folder everything works, only
+    slower.
     """
-    digest = hashlib.sha256(json.dumps([FORMAT, key]).encode()).hexdigest()[:24]
-    path = cache_folder() / f"{digest}.npz"
-    try:
-        return load(path)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        faces = build().stamped()
-    try:
-        save(faces, path)
-    except OSError:
-        pass  # a read-only or full disk costs time, not the run
+    path = cache_folder() / f"{digest(place)}.faces"
+    key = digest([code(), place, content])
+    with suppress(OSError, ValueError, KeyError, EOFError):
+        return load(path, key)
+    faces = build().stamped()
+    with suppress(OSError):  # a read-only or full disk costs time, not the run
+        save(faces, path, key)
     return faces
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer"
+    home = os.path.expanduser("~")  # stays "~" for users without one, as in some containers
+    default = Path(tempfile.gettempdir() if home == "~" else home) / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or default) / "fer"
 
 
-def save(faces: Faces, path: Path) -> None:
+def digest(key: object) -> str:
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
+
+
+def code() -> str:
+    """Digest of the code that reads data, so that nobody has to count versions of this format."""
+    here = Path(__file__).parent
+    return digest([path.read_text() for path in (*sorted(here.glob("*.py")), here.parent / "preprocess.py")])
+
+
+def save(faces: Faces, path: Path, key: str) -> None:
+    meta = {"key": key} | {name: getattr(faces, name) for name in META_FIELDS}
     path.parent.mkdir(parents=True, exist_ok=True)
-    meta = {name: getattr(faces, name) for name in ("classes", "layout", "sources", "notes", "fingerprint")}
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, meta=json.dumps(meta), **{name: getattr(faces, name) for name in ROW_FIELDS})
+        with os.fdopen(handle, "w+b") as file:
+            for array in (json.dumps(meta), *(getattr(faces, name) for name in ROW_FIELDS)):
+                np.save(file, array)
+            file.write(checksum(file, file.tell()))
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def load(path: Path) -> Faces:
-    with np.load(path, allow_pickle=False) as arrays:
-        meta = json.loads(str(arrays["meta"]))
-        rows = {name: arrays[name] for name in ROW_FIELDS}
-    return Faces(**rows, **{name: tuple(v) if isinstance(v, list) else v for name, v in meta.items()})
+def load(path: Path, key: str) -> Faces:
+    """The record saved under `key`. Raises ValueError for anything else, damaged files among it."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size - CHECKSUM
+        if checksum(file, size) != file.read():
+            raise ValueError(f"{path} is damaged")
+        file.seek(0)
+        meta = json.loads(str(np.load(file)))
+        if meta.pop("key") != key:
+            raise ValueError(f"{path} was made from something else")
+        rows = {name: np.load(file) for name in ROW_FIELDS}
+    return Faces(**rows, **{name: tuple(value) if isinstance(value, list) else value for name, value in meta.items()})
+
+
+def checksum(file: BinaryIO, size: int) -> bytes:
+    """CRC-32 of the first `size` bytes, after which the file then stands."""
+    file.seek(0)
+    crc, left = 0, size
+    while left > 0 and (block := file.read(min(left, 1 << 20))):
+        crc, left = zlib.crc32(block, crc), left - len(block)
+    return crc.to_bytes(CHECKSUM, "big")

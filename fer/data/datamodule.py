@@ -1,5 +1,6 @@
 """FERDataModule: source -> classes -> splits -> loaders that slice whole batches out of one resident tensor."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ class Split(Dataset):
 
     def __getitem__(self, batch: tuple[Tensor, int]) -> tuple[Tensor, Tensor, Tensor, int]:
         rows, seed = batch
+        rows = rows.to(self.labels.device, non_blocking=True)
         return self.images[rows], self.labels[rows], rows, seed
 
     def to(self, device: torch.device) -> "Split":
@@ -43,7 +45,8 @@ class Batches(Sampler):
     Order and seeds follow from (seed, epoch, step, rank) alone, so a resumed run, a sweep and each process of a
     distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, …
     `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
-    training batch of one image is dropped: BatchNorm has no variance to estimate from it.
+    training batch of one image is dropped, on every rank, since ranks wait for each other: BatchNorm has no variance
+    to estimate from it.
     """
 
     def __init__(
@@ -81,14 +84,16 @@ class Batches(Sampler):
             yield rows, derived_seed(self.seed, self.epoch, step, self.rank)
 
     def __len__(self) -> int:
-        mine = len(range(self.rank, self.size, self.world_size))
-        drop_last = self.shuffle and mine % self.batch_size == 1 and mine > 1
-        return -(-mine // self.batch_size) - drop_last
+        if not self.shuffle:
+            return len(range(self.rank, self.size, self.world_size * self.batch_size))
+        whole, left = divmod(self.size // self.world_size, self.batch_size)  # of the rank that has the fewest
+        return max(1, whole + (left > 1))
 
 
 def derived_seed(*numbers: int) -> int:
-    """A 63-bit seed from several numbers, well mixed (numpy's SeedSequence)."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    """A 63-bit seed from several whole numbers; other numbers, or more of them, give another one."""
+    digest = hashlib.blake2b(repr([int(number) for number in numbers]).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
 
 
 class FERDataModule(pl.LightningDataModule):
@@ -142,27 +147,20 @@ class FERDataModule(pl.LightningDataModule):
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
         self.splits = {split: _tensors(faces, rows[split]) for split in SPLITS}
-        self.counts = {
-            split: dict(zip(faces.classes, torch.bincount(part.labels, minlength=len(faces.classes)).tolist(), strict=True))
-            for split, part in self.splits.items()
-        }
+        self.counts = {split: class_counts(part.labels, faces.classes) for split, part in self.splits.items()}
         self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options = self.hparams
-        rows, official = splits.assign_roles(
-            faces, options.roles, options.val_fraction, options.test_fraction, options.split_seed
-        )
+        options, seed = self.hparams, self.hparams.split_seed
+        rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
         if options.drop_train_copies:
             rows = splits.without_copies(faces, rows)
-        for split in SPLITS:
-            if (options.per_class or {}).get(split):
-                rows[split] = splits.balanced_subset(
-                    faces, rows[split], options.per_class[split], split, options.split_seed
-                )
-            if options.limit:
-                rows[split] = splits.limited(faces, rows[split], options.limit, split, options.split_seed)
+        for split, per_class in (options.per_class or {}).items():
+            if per_class:
+                rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
+        if options.limit:
+            rows = {split: splits.limited(faces, mine, options.limit, split, seed) for split, mine in rows.items()}
         return rows, official
 
     @property
@@ -194,7 +192,12 @@ class FERDataModule(pl.LightningDataModule):
             self.splits[split] = self.splits[split].to(self.trainer.strategy.root_device)
         part = self.splits[split]
         batches = Batches(
-            len(part), batch_size or self.hparams.eval_batch_size, seed=self.hparams.seed, rank=rank, world_size=world_size, **options
+            len(part),
+            batch_size or self.hparams.eval_batch_size,
+            seed=self.hparams.seed,
+            rank=rank,
+            world_size=world_size,
+            **options,
         )
         return DataLoader(part, sampler=batches, batch_size=None)
 
@@ -225,6 +228,10 @@ class FERDataModule(pl.LightningDataModule):
 
 def _tensors(faces: Faces, rows: np.ndarray) -> Split:
     return Split(torch.from_numpy(faces.images[rows])[:, None], torch.from_numpy(faces.labels[rows]), faces.ids[rows])
+
+
+def class_counts(labels: Tensor, classes: Sequence[str]) -> dict[str, int]:
+    return dict(zip(classes, torch.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
 
 def pixel_statistics(images: Tensor) -> tuple[float, float]:

@@ -1,17 +1,17 @@
 """One record for every data set: what all readers return and all splitting starts from."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-SIZE = 48
-"""Height and width of a face in pixels, everywhere."""
+from fer.preprocess import SIZE
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Labelled faces with what their source said about splits."""
+    """Labelled faces with what their source said about splits. Raises ValueError where shapes do not fit."""
 
     images: np.ndarray  # (N, 48, 48) uint8
     labels: np.ndarray  # (N,) int64, index into classes; -1 without label
@@ -24,6 +24,11 @@ class Faces:
     notes: tuple[str, ...] = ()  # what the user should hear about the reading
     fingerprint: str = ""  # filled in by `stamped`
 
+    def __post_init__(self):
+        shapes = {name: getattr(self, name).shape for name in ROW_FIELDS}
+        if shapes["images"][1:] != (SIZE, SIZE) or len({shape[0] for shape in shapes.values()}) > 1:
+            raise ValueError(f"expected images (N, {SIZE}, {SIZE}) and N of the rest, got {shapes}")
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -31,8 +36,12 @@ class Faces:
         """The same record with only `rows` (indices or mask)."""
         return replace(self, **{name: getattr(self, name)[rows] for name in ROW_FIELDS})
 
+    def noting(self, notes: Sequence[str]) -> "Faces":
+        """The same record with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
     def stamped(self) -> "Faces":
-        """With the SHA-256 of pixels, labels and roles (16 hex digits), the identity of the data."""
+        """With the SHA-256 of classes, pixels, labels and roles (16 hex digits), the identity of the data."""
         digest = hashlib.sha256("\0".join(self.classes).encode())
         for array in (self.images, self.labels, self.usage, self.folder):
             digest.update(np.ascontiguousarray(array).data)
@@ -42,8 +51,10 @@ class Faces:
 ROW_FIELDS = ("images", "labels", "usage", "folder", "ids")
 
 
-def concatenate(parts: list[Faces]) -> Faces:
+def concatenate(parts: Sequence[Faces]) -> Faces:
     """Several records of the same classes as one; an image that comes twice under one id is kept once."""
+    if len(parts) == 1:
+        return without_repeats(parts[0])
     faces = replace(
         parts[0],
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ROW_FIELDS},
@@ -55,23 +66,24 @@ def concatenate(parts: list[Faces]) -> Faces:
 
 
 def without_repeats(faces: Faces) -> Faces:
-    """Drops rows whose id, label, role and pixels were there before; other rows of a taken id get a suffix."""
-    keep, ids, seen = [], faces.ids.astype(object), {}
+    """Drops rows whose id, label, roles and pixels were there before; other rows of a taken id get a suffix."""
+    if len(np.unique(faces.ids)) == len(faces):
+        return faces
+    keep, ids, rows_of = [], [], {}
+    taken = set(faces.ids)
     for row, name in enumerate(faces.ids):
-        earlier = seen.setdefault(name, [])
+        earlier = rows_of.setdefault(name, [])
         if any(_same(faces, row, other) for other in earlier):
             continue
-        if earlier:
-            ids[row] = f"{name}#{len(earlier) + 1}"
+        free = (f"{name}#{n}" for n in range(len(earlier) + 1, len(faces) + 2))
+        ids.append(next(new for new in free if new not in taken) if earlier else name)
+        taken.add(ids[-1])
         earlier.append(row)
         keep.append(row)
     repeats = len(faces) - len(keep)
-    notes = (f"{repeats} images were there twice under the same name: kept once",) if repeats else ()
-    return replace(faces, ids=ids.astype(str), notes=(*faces.notes, *notes)).take(np.array(keep, dtype=np.int64))
+    notes = [f"{repeats} images were there twice under the same name: kept once"] * bool(repeats)
+    return replace(faces.take(np.array(keep)), ids=np.array(ids)).noting(notes)
 
 
 def _same(faces: Faces, a: int, b: int) -> bool:
-    roles = ("labels", "usage", "folder")
-    return all(getattr(faces, r)[a] == getattr(faces, r)[b] for r in roles) and np.array_equal(
-        faces.images[a], faces.images[b]
-    )
+    return all(np.array_equal(getattr(faces, name)[a], getattr(faces, name)[b]) for name in ROW_FIELDS[:-1])

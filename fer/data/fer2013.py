@@ -1,177 +1,215 @@
-"""FER2013 in every layout that people have on disk -> one `Faces` record. What is there decides, not an option."""
+"""FER2013 in every layout that people have on disk -> one `Faces` record. What is there decides, not an option.
 
+Where several lie in one place, the first of these is read: fer2013.csv, another csv with Usage, pictures in a folder
+per class, a csv without Usage. Archives in a directory are opened where nothing of the first three lies unpacked.
+Of one kind those are read together that fill different roles, such as Train.zip and Test.zip; else it is an error.
+"""
+
+import posixpath
 import warnings
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import SIZE, Faces, concatenate
-from fer.data.files import ARCHIVES, Files, files_at
-from fer.data.folders import NothingFound, image_names, known_class, read_folders
+from fer.data.files import ARCHIVES, Directory, Files, SingleFile, files_at
+from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
 from fer.errors import UserError
 
 HOW_TO_GET = (
     "get fer2013.csv or the train/test folders from Kaggle ('fer2013', research use) and put them into ./data, "
     "or name the place with data.root=PATH or FER2013_ROOT; data=synthetic needs no download"
 )
+COLUMNS = "emotion, pixels and, if known, Usage"
 CSV_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
+FER2013_CSV, OTHER_CSV, FOLDERS, CSV_WITHOUT_USAGE, UNFIT = range(5)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Something readable that was found. A lower rank is preferred where several lie side by side."""
+class Candidate:
+    """Something that was found and can be read; or, with rank UNFIT, whose reading says why it cannot."""
 
     rank: int
     where: str
+    roles: frozenset[int]
     read: Callable[[str], Faces]  # takes data.on_bad_row
+    unread: str  # what to say when it is passed over; "" for nothing
 
 
-def read_fer2013(roots: list[Path], on_bad_row: str = "error") -> Faces:
-    """All labelled faces below `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
+def read_fer2013(roots: Sequence[Path], on_bad_row: str = "error") -> Faces:
+    """All labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
     `on_bad_row` is "error" or "skip". Raises UserError naming file, row or image, and `NothingFound` where no known
     layout is.
     """
-    return concatenate([part for root in roots for part in _read_root(root, on_bad_row)])
+    found = [search(root) for root in roots]
+    best = [candidate for root, some in zip(roots, found, strict=True) for candidate in choose(root, some)]
+    chosen = [candidate for candidate in best if candidate.rank < UNFIT] or best
+    faces = concatenate([candidate.read(on_bad_row) for candidate in chosen])
+    return faces.noting([c.unread for some in found for c in some if c not in chosen and c.unread])
 
 
-def _read_root(root: Path, on_bad_row: str) -> list[Faces]:
+def search(root: Path) -> list[Candidate]:
+    """Everything at `root` that looks like FER2013."""
     files = files_at(root)
-    found = list(layouts(files))
-    if not found:
+    found = list(candidates(files))
+    if isinstance(files, Directory) and all(candidate.rank > FOLDERS for candidate in found):
         archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
-        found = [layout for name in archives for layout in layouts(files_at(root / name))]
+        packed = [candidate for name in archives for candidate in candidates(files_at(root / name))]
+        unpacked = min((candidate.rank for candidate in found), default=UNFIT + 1)
+        found += [candidate for candidate in packed if candidate.rank < unpacked]
+    return found
+
+
+def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
+    """Those of the best rank. Raises UserError where two of them fill the same role."""
     if not found:
         raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; {HOW_TO_GET}")
-    best = min(layout.rank for layout in found)
-    chosen = [layout for layout in found if layout.rank == best]
-    others = [layout.where for layout in found if layout.rank > best and layout.rank != UNLABELLED]
-    if best <= OTHER_CSV and len(chosen) > 1:
-        places = ", ".join(layout.where for layout in chosen)
-        raise UserError(f"{root}: several data sets ({places}); name one with data.root=FILE")
-    if best == UNLABELLED:
-        raise UserError(f"{chosen[0].where}: pixels without labels serve prediction only; add train.csv beside it")
-    notes = [f"not used: {', '.join(others)}"] if others else []
-    notes += [
-        f"{layout.where} has no labels: it serves prediction only" for layout in found if layout.rank == UNLABELLED
-    ]
-    parts = [layout.read(on_bad_row) for layout in chosen]
-    return [Faces(**{**vars(parts[0]), "notes": (*parts[0].notes, *notes)}), *parts[1:]]
+    best = [candidate for candidate in found if candidate.rank == min(other.rank for other in found)]
+    filling = Counter(role for candidate in best for role in candidate.roles)
+    rivals = [candidate.where for candidate in best if any(filling[role] > 1 for role in candidate.roles)]
+    if rivals:
+        raise UserError(f"{root}: several data sets ({', '.join(rivals)}); name what to read with data.root=[PATH,…]")
+    return best
 
 
-FER2013_CSV, OTHER_CSV, CHALLENGE, FOLDERS, UNLABELLED = range(5)
-
-
-def layouts(files: Files) -> Iterator[Layout]:
-    """Every known layout among `files`."""
+def candidates(files: Files) -> Iterator[Candidate]:
+    """Every known layout among `files`, archives in them unopened."""
     for name in files.names:
         if name.lower().endswith(".csv"):
-            yield from _csv_layout(files, name)
-    images = image_names(files)
-    if any(known_class(name) for name in images):
-        where = files.path("").rstrip("/")
-        yield Layout(FOLDERS, where, lambda skip: read_folders(files, images, skip))
+            yield from csv_candidate(files, name)
+    for base, names in emotion_sets(files).items():
+        where = files.path(base).rstrip("/")
+        roles = {place.role for place in places_of(files, names).values()}
+        read = partial(read_folders, files, names)
+        yield Candidate(FOLDERS, where, filled(roles), read, f"not used: {where}")
 
 
-def _csv_layout(files: Files, name: str) -> Iterator[Layout]:
-    with files.open(name) as file:
-        fields = split_row(file.readline())
-    columns, where = [field.lower() for field in fields], files.path(name)
-    if {"emotion", "pixels", "usage"} <= set(columns):
-        rank = FER2013_CSV if PurePosixPath(name).stem == "fer2013" else OTHER_CSV
-        yield Layout(rank, where, lambda on_bad: read_csv(files, name, columns, on_bad))
-    elif {"emotion", "pixels"} <= set(columns):
-        yield Layout(CHALLENGE, where, lambda on_bad: read_csv(files, name, columns, on_bad))
-    elif columns == ["pixels"]:
-        yield Layout(UNLABELLED, where, lambda on_bad: None)
-    elif {"emotion", "pixels"} & set(columns) or len(files.names) == 1 or PurePosixPath(name).stem == "fer2013":
-        raise UserError(
-            f"{where}, line 1: columns {', '.join(fields)[:200]}; expected emotion, pixels and, if known, Usage. "
-            "Correct the header or point data.root at another file"
-        )
+def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
+    """The csv as FER2013, or as something close to it that cannot be read; nothing for any other csv."""
+    _, header = next(rows_of(files, name), (1, b""))
+    columns, where, stem = split_header(header), files.path(name), stem_of(name).lower()
+    if {"emotion", "pixels"} <= set(columns):
+        rank = CSV_WITHOUT_USAGE if "usage" not in columns else FER2013_CSV if stem == "fer2013" else OTHER_CSV
+        roles = {CSV_ROLES.get(stem, -1)}
+        yield Candidate(rank, where, filled(roles), partial(read_csv, files, name), f"not used: {where}")
+    elif {"image name", "nf"} <= set(columns):
+        yield unfit(where, "FER+ votes without pixels; put fer2013.csv beside it")
+    elif "pixels" in columns:
+        lack = "pixels without emotion labels serve prediction only"
+        yield unfit(where, f"{lack}; add train.csv or fer2013.csv", unread=f"{where}: {lack}")
+    elif "emotion" in columns or stem == "fer2013" or isinstance(files, SingleFile):
+        rank = UNFIT if stem != "fer2013" and not isinstance(files, SingleFile) else FER2013_CSV
+        fix = "correct the header or point data.root at another file"
+        yield unfit(where, f"columns {', '.join(columns)[:200] or 'missing'}; expected {COLUMNS}: {fix}", rank)
 
 
-def split_row(line: bytes) -> list[str]:
-    return [field.strip().strip('"').strip() for field in line.decode("utf-8-sig", "replace").strip().split(",")]
+def filled(roles: set[int]) -> frozenset[int]:
+    """What is left for nothing else: a data set without roles gives faces to every split."""
+    return frozenset(roles if min(roles) >= 0 else range(len(USAGES)))
+
+
+def unfit(where: str, complaint: str, rank: int = UNFIT, unread: str = "") -> Candidate:
+    def read(on_bad_row: str) -> Faces:
+        raise UserError(f"{where}: {complaint}")
+
+    return Candidate(rank, where, frozenset(), read, unread)
+
+
+def rows_of(files: Files, name: str) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, text) of the lines that are not blank."""
+    return ((number, text) for number, text in enumerate(files.lines(name), start=1) if text.strip())
+
+
+def split_header(line: bytes) -> list[str]:
+    """Names of the columns in lower case; quotes, blanks and a byte order mark do not count."""
+    return [field.strip(' "\r\n\t').lower() for field in line.decode("utf-8-sig", "replace").strip().split(",")]
 
 
 class BadRow(ValueError):
     """A row that cannot be used; the message completes "FILE, line N: …"."""
 
 
-def read_csv(files: Files, name: str, columns: list[str], on_bad_row: str) -> Faces:
-    """One csv of FER2013, any order of its columns, with or without Usage. Blank lines are no rows."""
-    where, rows, bad = files.path(name), [], 0
-    with files.open(name) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # numpy < 2.4 warns where newer versions raise
-        file.readline()
-        number = -1
-        for line, text in enumerate(file, start=2):
-            if not text.strip():
-                continue
-            number += 1
+def read_csv(files: Files, name: str, on_bad_row: str = "error") -> Faces:
+    """One csv of FER2013, any order of its columns, with or without Usage. Blank lines are no rows.
+
+    Raises UserError for a row that cannot be used, unless `on_bad_row` is "skip".
+    """
+    where, stem = files.path(name), stem_of(name).lower()
+    rows = rows_of(files, name)
+    columns = split_header(next(rows)[1])
+    pixels, kept, bad = bytearray(), [], 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # what older numpy gives where newer raises ValueError
+        for number, (line, text) in enumerate(rows):
             try:
-                rows.append((*parse_row(text, columns), number))
+                image, label, usage = parse_row(text, columns)
             except BadRow as error:
                 if on_bad_row != "skip":
                     fix = "correct the row, or drop such rows with data.on_bad_row=skip"
                     raise UserError(f"{where}, line {line}: {error}; {fix}") from None
                 bad += 1
-    if not rows:
+                continue
+            pixels += image
+            kept.append((label, usage, number))
+    if not kept:
         raise UserError(f"{where}: no usable row below the header ({bad} bad ones); fetch the file again")
-    images, labels, usage, numbers = zip(*rows, strict=True)
-    stem = PurePosixPath(name).stem.lower()
+    labels, usages, numbers = zip(*kept, strict=True)
     return Faces(
-        images=np.stack(images).reshape(-1, SIZE, SIZE),
+        images=np.frombuffer(pixels, np.uint8).reshape(-1, SIZE, SIZE),
         labels=np.array(labels, dtype=np.int64),
-        usage=np.array(usage, dtype=np.int8),
-        folder=np.full(len(rows), CSV_ROLES.get(stem, -1), dtype=np.int8),
-        ids=np.array([f"{USAGES[u] if u >= 0 else stem}_{n}" for u, n in zip(usage, numbers, strict=True)]),
+        usage=np.array(usages, dtype=np.int8),
+        folder=np.full(len(kept), CSV_ROLES.get(stem, -1), dtype=np.int8),
+        ids=np.array([f"{USAGES[u] if u >= 0 else stem}_{n}" for u, n in zip(usages, numbers, strict=True)]),
         classes=EMOTIONS,
-        layout=f"{PurePosixPath(name).name} ({', '.join(columns)})",
+        layout=f"{posixpath.basename(name)} ({', '.join(columns)})",
         sources=(where,),
         notes=(f"{where}: {bad} bad rows skipped",) if bad else (),
     )
 
 
-def parse_row(text: bytes, columns: list[str]) -> tuple[np.ndarray, int, int]:
-    """One line as (2304,) uint8 pixels, emotion code, index of the Usage (-1 without)."""
-    fields = text.strip().split(b",")
+def parse_row(text: bytes, columns: list[str]) -> tuple[bytes, int, int]:
+    """One line as 2304 pixels of a byte each, emotion code, index of the Usage (-1 without)."""
+    fields = text.split(b",")
     if len(fields) != len(columns):
         raise BadRow(f"{len(fields)} fields, expected {len(columns)} ({', '.join(columns)})")
-    row = dict(zip(columns, (field.strip().strip(b'"') for field in fields), strict=True))
-    return _pixels(row["pixels"]), _emotion(row["emotion"]), _usage(row.get("usage"))
+    row = dict(zip(columns, (field.strip(b' "\r\n\t') for field in fields), strict=True))
+    return parse_pixels(row["pixels"]), parse_emotion(row["emotion"]), parse_usage(row.get("usage"))
 
 
-def _pixels(text: bytes) -> np.ndarray:
+def parse_pixels(text: bytes) -> bytes:
     try:
-        values = np.fromstring(text, dtype=np.int32, sep=" ")  # the fastest of the ways tried
-    except ValueError:
-        words = text.split()
-        odd = next((word for word in words if not word.isdigit()), b"?").decode(errors="replace")
-        raise BadRow(f"'{odd[:20]}' among the pixels, expected numbers from 0 to 255") from None
+        values = np.fromstring(text, dtype=np.int64, sep=" ")  # the fastest exact way; int32 would wrap around
+    except (ValueError, DeprecationWarning):
+        odd = next((word for word in text.split() if not word.isdigit()), b"?")
+        raise BadRow(f"'{shown(odd)}' among the pixels, expected numbers from 0 to 255") from None
     if values.size != SIZE * SIZE:
         raise BadRow(f"{values.size} pixels, expected {SIZE * SIZE} ({SIZE}×{SIZE})")
-    if values.min() < 0 or values.max() > 255:
-        odd = values[(values < 0) | (values > 255)][0]
-        raise BadRow(f"pixel value {odd}, expected 0 to 255")
-    return values.astype(np.uint8)
+    if (values & ~255).any():
+        raise BadRow(f"pixel value {values[(values & ~255) != 0][0]}, expected 0 to 255")
+    return values.astype(np.uint8).tobytes()
 
 
-def _emotion(text: bytes) -> int:
+def parse_emotion(text: bytes) -> int:
     if not text.isdigit() or int(text) >= len(EMOTIONS):
         codes = ", ".join(f"{code} {name}" for code, name in enumerate(EMOTIONS))
-        raise BadRow(f"emotion '{text.decode(errors='replace')[:20]}', expected one of {codes}")
+        raise BadRow(f"emotion '{shown(text)}', expected one of {codes}")
     return int(text)
 
 
-def _usage(text: bytes | None) -> int:
+def parse_usage(text: bytes | None) -> int:
     if text is None:
         return -1
     try:
         return USAGES.index(text.decode())
     except ValueError:
-        raise BadRow(f"Usage '{text.decode(errors='replace')[:20]}', expected {', '.join(USAGES)}") from None
+        raise BadRow(f"Usage '{shown(text)}', expected {', '.join(USAGES)}") from None
+
+
+def shown(text: bytes) -> str:
+    return text[:20].decode(errors="replace")

@@ -4,44 +4,52 @@ import io
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from contextlib import contextmanager
+from pathlib import Path
 
 from fer.errors import UserError
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
-JUNK = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__"}
+JUNK = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__", "lost+found"}
+BUFFER = 1 << 20  # bytes; a row of FER2013 has 8 kB
+DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+"""What zipfile and tarfile raise on damaged, encrypted (RuntimeError) or unknown (NotImplementedError) content."""
+
+Stamp = tuple[str, int, int]  # name, bytes, modification time in ns
 
 
 class Directory:
-    """A directory with everything below it."""
+    """A directory with everything below it, in order, without junk."""
 
     def __init__(self, root: Path):
         self.root = root
-        found = (Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names)
-        self.names = wanted(path.relative_to(root).as_posix() for path in found)
+        with readable(root):
+            self.stamps: list[Stamp] = sorted(_scan(str(root)))
+        self.names = [name for name, _, _ in self.stamps]
 
     def path(self, name: str) -> str:
-        return str(self.root / name)
+        return os.path.join(self.root, name)
 
-    def open(self, name: str) -> BinaryIO:
-        return open(self.root / name, "rb")
+    def lines(self, name: str) -> Iterator[bytes]:
+        with readable(self.path(name)), open(self.path(name), "rb", buffering=BUFFER) as file:
+            yield from file
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
-            yield name, (self.root / name).read_bytes()
-
-    def stamps(self, names: Iterable[str]) -> list[tuple[str, int, int]]:
-        """(path, bytes, modification time in ns) of each file: what a cache is valid for."""
-        return [stamp(self.root / name) for name in names]
+            with readable(self.path(name)), open(self.path(name), "rb") as file:
+                data = file.read()
+            yield name, data
 
 
 class SingleFile(Directory):
     """One file, as a directory that holds nothing else."""
 
     def __init__(self, path: Path):
+        status = path.stat()
         self.root, self.names = path.parent, [path.name]
+        self.stamps = [(path.name, status.st_size, status.st_mtime_ns)]
 
 
 class Archive:
@@ -49,16 +57,14 @@ class Archive:
 
     def __init__(self, root: Path):
         self.root = root
-        try:
-            self.names = wanted(self._list())
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-            raise UserError(f"{root}: not a readable archive ({error}); fetch or pack it again") from error
+        with readable(root):
+            self.names = sorted(name for name in self._list() if not is_junk(name))
 
     def path(self, name: str) -> str:
-        return f"{self.root}:{name}"
+        return f"{self.root}:{name}" if name else str(self.root)
 
-    def stamps(self, names: Iterable[str]) -> list[tuple[str, int, int]]:
-        return [stamp(self.root)]
+    def _list(self) -> list[str]:
+        raise NotImplementedError
 
 
 class ZipArchive(Archive):
@@ -66,11 +72,12 @@ class ZipArchive(Archive):
         with zipfile.ZipFile(self.root) as archive:
             return [info.filename for info in archive.infolist() if not info.is_dir()]
 
-    def open(self, name: str) -> BinaryIO:
-        return zipfile.ZipFile(self.root).open(name)
+    def lines(self, name: str) -> Iterator[bytes]:
+        with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(name) as file:
+            yield from io.BufferedReader(file, BUFFER)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        with zipfile.ZipFile(self.root) as archive:
+        with readable(self.root), zipfile.ZipFile(self.root) as archive:
             for name in names:
                 yield name, archive.read(name)
 
@@ -80,16 +87,22 @@ class TarArchive(Archive):
 
     def _list(self) -> list[str]:
         with tarfile.open(self.root) as archive:
-            return [member.name for member in archive if member.isfile()]
+            names = [member.name for member in archive if member.isfile()]
+            while archive.fileobj.read(BUFFER):  # to the end, where gzip compares its checksum
+                pass
+            return names
 
-    def open(self, name: str) -> BinaryIO:
-        return io.BufferedReader(tarfile.open(self.root).extractfile(name), 1 << 20)
+    def lines(self, name: str) -> Iterator[bytes]:
+        with readable(self.root), tarfile.open(self.root) as archive:
+            member = next(member for member in archive if member.name == name)
+            yield from io.BufferedReader(archive.extractfile(member), BUFFER)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        names = set(names)
-        with tarfile.open(self.root) as archive:
+        wanted = set(names)
+        with readable(self.root), tarfile.open(self.root) as archive:
             for member in archive:
-                if member.name in names:
+                if member.name in wanted:
+                    wanted.remove(member.name)
                     yield member.name, archive.extractfile(member).read()
 
 
@@ -97,25 +110,46 @@ Files = Directory | ZipArchive | TarArchive
 
 
 def files_at(path: Path) -> Files:
-    """The files at `path`: a directory's, an archive's, or the file alone."""
+    """The files at `path`: a directory's, an archive's, or the file alone. Raises UserError for what is damaged."""
     if path.is_dir():
         return Directory(path)
     if path.name.lower().endswith(".zip"):
         return ZipArchive(path)
-    if path.name.lower().endswith(ARCHIVES):
-        return TarArchive(path)
-    return SingleFile(path)
+    return TarArchive(path) if path.name.lower().endswith(ARCHIVES) else SingleFile(path)
 
 
-def stamp(path: Path) -> tuple[str, int, int]:
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
+@contextmanager
+def readable(where: Path | str) -> Iterator[None]:
+    """Turns what goes wrong in reading files into one line."""
+    try:
+        yield
+    except DAMAGED as error:
+        is_archive = str(where).lower().endswith(ARCHIVES)
+        what = "not a readable archive" if is_archive else "cannot be read"
+        fix = "fetch or pack it again" if is_archive else "check the file and its permissions"
+        raise UserError(f"{where}: {what} ({brief(error)}); {fix}") from error
 
 
-def wanted(names: Iterable[str]) -> list[str]:
-    """`names` in order, without what operating systems leave behind: hidden files, `__MACOSX`, `Thumbs.db` …"""
+def brief(error: Exception) -> str:
+    """What a library says about a file, short and on one line."""
+    return " ".join(str(error).split())[:100] or type(error).__name__
 
-    def is_junk(part: str) -> bool:
-        return part.casefold() in JUNK or (part.startswith(".") and part not in (".", ".."))
 
-    return sorted(name for name in names if not any(map(is_junk, PurePosixPath(name).parts)))
+def is_junk(name: str) -> bool:
+    """Whether `name` or a folder above it is what operating systems leave behind: hidden files, `__MACOSX` …"""
+    return any(part.casefold() in JUNK or (part[:1] == "." and part not in (".", "..")) for part in name.split("/"))
+
+
+def _scan(folder: str, inside: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[Stamp]:
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link back up would never end
+        return
+    for entry in os.scandir(folder):
+        if is_junk(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _scan(entry.path, f"{inside}{entry.name}/", (*above, here))
+        elif entry.is_file():
+            status = entry.stat()
+            yield f"{inside}{entry.name}", status.st_size, status.st_mtime_ns

@@ -1,17 +1,21 @@
 """Pictures in a folder per class, with or without train/validation/test above -> `Faces`."""
 
 import io
+import posixpath
 import re
-from collections import Counter
-from pathlib import PurePosixPath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rich import get_console
 from rich.progress import track
 
 from fer.data.emotions import EMOTIONS, USAGES, emotion_of
-from fer.data.faces import SIZE, Faces
-from fer.data.files import Files
+from fer.data.faces import SIZE, Faces, concatenate
+from fer.data.files import ARCHIVES, Files, brief, files_at
 from fer.errors import UserError
 from fer.preprocess import to_face
 
@@ -21,7 +25,8 @@ ROLES = {
     **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), 1),
     **dict.fromkeys(("test", "testing", "privatetest"), 2),
 }
-OFFICIAL_NAME = re.compile(rf"({'|'.join(USAGES)})_\d+$")
+OFFICIAL = {name.casefold(): usage for usage, name in enumerate(USAGES)}
+OFFICIAL_NAME = re.compile(rf"({'|'.join(USAGES)})_\d+")
 MANY = 2000  # pictures from which on a progress bar is worth its line
 
 
@@ -29,81 +34,145 @@ class NothingFound(UserError):
     """The place exists but holds nothing that can be read as faces."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a picture lies: `base/part/…/label/picture`, or `base/label/picture` without a part."""
+
+    base: str
+    part: str  # the nearest folder above called train, validation, test or the like; "" without
+    label: str  # the folder around the picture
+
+    @property
+    def role(self) -> int:
+        """0 train, 1 validation, 2 test, -1 unknown."""
+        return ROLES.get(self.part.casefold(), -1)
+
+
+def place_of(name: str) -> Place | None:
+    """The place of the picture `name`; None where no folder, or none but train or the like, is around it."""
+    *above, label, _ = ["", *name.removeprefix("./").split("/")]
+    if not label or label.casefold() in ROLES:
+        return None
+    above = above[1:]
+    part = max((index for index, folder in enumerate(above) if folder.casefold() in ROLES), default=None)
+    return Place("/".join(above[:part]), "" if part is None else above[part], label)
+
+
 def image_names(files: Files) -> list[str]:
     return [name for name in files.names if name.lower().endswith(PICTURES)]
 
 
-def known_class(name: str) -> str | None:
-    """The emotion that the folder around the picture `name` stands for, or None."""
-    return emotion_of(PurePosixPath(name).parent.name)
+def places_of(files: Files, names: Iterable[str]) -> dict[str, Place]:
+    """Those of the pictures `names` that lie in a folder per class, with their places.
+
+    Where some lie below train, validation or test, those beside these folders do not count. Where none does, the name
+    of the directory or archive itself may say it.
+    """
+    places = {name: place for name in names if (place := place_of(name))}
+    if any(place.part for place in places.values()):
+        return {name: place for name, place in places.items() if place.part}
+    part = root_name(files.root) if root_name(files.root).casefold() in ROLES else ""
+    return {name: replace(place, part=part) for name, place in places.items()} if part else places
 
 
-def read_folders(files: Files, names: list[str], on_bad_row: str = "error", own_classes: bool = False) -> Faces:
+def root_name(root: Path) -> str:
+    name = root.absolute().name
+    return next((name[: -len(suffix)] for suffix in ARCHIVES if name.lower().endswith(suffix)), name)
+
+
+def emotion_sets(files: Files) -> dict[str, list[str]]:
+    """The data sets among the pictures of `files`: base folder -> its pictures, some in a folder called an emotion."""
+    sets, labels = defaultdict(list), defaultdict(set)
+    for name in image_names(files):
+        if place := place_of(name):
+            sets[place.base].append(name)
+            labels[place.base].add(place.label)
+    return {base: names for base, names in sets.items() if any(map(emotion_of, labels[base]))}
+
+
+def read_folders(
+    files: Files, names: Sequence[str], on_bad_row: str = "error", classes: tuple[str, ...] | None = None
+) -> Faces:
     """The pictures `names`, labelled by the folder around them.
 
-    FER2013's classes and order, or with `own_classes` the folders' names (in any case, sorted). The role is that of
-    the nearest folder above called train, validation, test or the like; the official one is read off file names such
-    as `PublicTest_123.jpg`. Raises UserError for an unknown class folder or, unless `on_bad_row` is "skip", an
-    unreadable picture.
+    Classes are FER2013's in its order, or `classes`, compared without case. Roles are those of the folders above; the
+    official ones are read off file names such as `PublicTest_123.jpg`, or off folders so called. Raises UserError for
+    an unknown class folder or, unless `on_bad_row` is "skip", an unreadable picture.
     """
-    inside = [name for name in names if len(PurePosixPath(name).parts) > 1]
-    classes = _own_classes(inside) if own_classes else EMOTIONS
-    code = {name.casefold(): index for index, name in enumerate(classes)}
-    if not own_classes:
-        _refuse_unknown(files, inside)
-    images, kept, bad = [], [], 0
-    for name, data in track(
-        files.read(inside), f"reading {files.root}", len(inside), transient=True, disable=len(inside) < MANY
-    ):
+    places = places_of(files, names)
+    codes = _codes(files, places, classes)
+    images, kept, bad = np.empty((len(places), SIZE, SIZE), np.uint8), [], 0
+    quiet = len(places) < MANY or not get_console().is_terminal
+    for name, data in track(files.read(places), f"reading {files.root}", len(places), transient=True, disable=quiet):
         try:
-            images.append(to_face(Image.open(io.BytesIO(data))))
-            kept.append(PurePosixPath(name))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            images[len(kept)] = to_face(Image.open(io.BytesIO(data)))
+            kept.append(name)
+        except Exception as error:  # Pillow's decoders raise almost anything on damaged files
             if on_bad_row != "skip":
                 fix = "replace or remove it, or drop such pictures with data.on_bad_row=skip"
-                raise UserError(f"{files.path(name)}: unreadable picture ({str(error)[:80]}); {fix}") from error
+                raise UserError(f"{files.path(name)}: unreadable picture ({brief(error)}); {fix}") from error
             bad += 1
+    if not kept:
+        raise UserError(f"{files.root}: no readable picture in a folder per class ({bad} unreadable); check data.root")
+    outside = len(names) - len(places)
     notes = [f"{files.root}: {bad} unreadable pictures skipped"] * bool(bad)
-    notes += [f"{files.root}: {len(names) - len(inside)} pictures outside of class folders not used"] * (
-        len(inside) < len(names)
-    )
-    label = [code[(path.parent.name if own_classes else known_class(str(path))).casefold()] for path in kept]
+    notes += [f"{files.root}: {outside} pictures outside of the class folders not used"] * bool(outside)
     return Faces(
-        images=np.array(images, dtype=np.uint8).reshape(-1, SIZE, SIZE),
-        labels=np.array(label, dtype=np.int64),
-        usage=np.array([_usage(path.stem) for path in kept], dtype=np.int8),
-        folder=np.array([_role(path, files.root.name) for path in kept], dtype=np.int8),
-        ids=np.array([path.stem if _usage(path.stem) >= 0 else str(path.with_suffix("")) for path in kept], dtype=str),
-        classes=classes,
+        images=images[: len(kept)],
+        labels=np.array([codes[places[name].label] for name in kept], dtype=np.int64),
+        usage=np.array([_usage(name, places[name]) for name in kept], dtype=np.int8),
+        folder=np.array([places[name].role for name in kept], dtype=np.int8),
+        ids=np.array([_id(name) for name in kept], dtype=str),
+        classes=classes or EMOTIONS,
         layout="class folders",
-        sources=(str(files.root),),
+        sources=(files.path(places[kept[0]].base).rstrip("/"),),
         notes=tuple(notes),
     )
 
 
-def _own_classes(names: list[str]) -> tuple[str, ...]:
-    spelled = {}
-    for name in names:
-        folder = PurePosixPath(name).parent.name
-        spelled.setdefault(folder.casefold(), folder)
-    return tuple(spelled[key] for key in sorted(spelled))
-
-
-def _refuse_unknown(files: Files, names: list[str]) -> None:
-    unknown = Counter(str(PurePosixPath(name).parent) for name in names if not known_class(name))
-    for folder, count in unknown.items():
+def _codes(files: Files, places: Mapping[str, Place], classes: tuple[str, ...] | None) -> dict[str, int]:
+    """Label of each class folder's name."""
+    names = {place.label for place in places.values()}
+    if classes:
+        folded = [name.casefold() for name in classes]
+        return {name: folded.index(name.casefold()) for name in names}
+    unknown = Counter(posixpath.dirname(name) for name, place in places.items() if not emotion_of(place.label))
+    if unknown:
+        folders = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(5))
         raise UserError(
-            f"{files.path(folder)}: unknown class folder ({count} pictures); known: {', '.join(EMOTIONS)} and their "
-            "usual aliases. Rename or remove it, or train on your own classes with data=folder"
+            f"unknown class folder: {folders}; known: {', '.join(EMOTIONS)} and their usual aliases. "
+            "Rename or remove it, or train on your own classes with data=folder"
         )
+    return {name: EMOTIONS.index(emotion_of(name)) for name in names}
 
 
-def _usage(stem: str) -> int:
-    match = OFFICIAL_NAME.match(stem)
-    return USAGES.index(match[1]) if match else -1
+def _usage(name: str, place: Place) -> int:
+    """The official role that the file's name tells, or the folder's; -1 without."""
+    match = OFFICIAL_NAME.fullmatch(stem_of(name))
+    return OFFICIAL.get((match[1] if match else place.part).casefold(), -1)
 
 
-def _role(path: PurePosixPath, root: str) -> int:
-    """The role of the nearest folder above the class folder, the root's own name included; -1 without."""
-    above = [root, *path.parent.parts[:-1]]
-    return next((ROLES[part.casefold()] for part in reversed(above) if part.casefold() in ROLES), -1)
+def _id(name: str) -> str:
+    return stem_of(name) if OFFICIAL_NAME.fullmatch(stem_of(name)) else posixpath.splitext(name)[0]
+
+
+def stem_of(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0]
+
+
+def read_own(roots: Sequence[Path], on_bad_row: str = "error") -> Faces:
+    """One's own pictures below `roots`, directories or archives: the folders' names, in any case, are the classes.
+
+    Classes are sorted. Raises UserError where no picture lies in a folder, and as `read_folders` does.
+    """
+    everything = [files_at(root) for root in roots]
+    labels: dict[str, str] = {}
+    for files in everything:
+        places = places_of(files, image_names(files))
+        if not places:
+            expected = f"no picture ({' '.join(PICTURES)}) in a folder per class"
+            raise UserError(f"{files.root}: {expected}; check data.root")
+        for place in places.values():
+            labels.setdefault(place.label.casefold(), place.label)
+    classes = tuple(labels[key] for key in sorted(labels))
+    return concatenate([read_folders(files, image_names(files), on_bad_row, classes) for files in everything])

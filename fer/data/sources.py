@@ -1,70 +1,73 @@
 """What `data=auto|fer2013|folder|synthetic` means: where faces come from, through the cache."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from fer.data.cache import cached
-from fer.data.faces import Faces, concatenate
+from fer.data.faces import Faces
 from fer.data.fer2013 import HOW_TO_GET, read_fer2013
-from fer.data.files import ARCHIVES, Directory, SingleFile, files_at
-from fer.data.folders import PICTURES, NothingFound, image_names, read_folders
+from fer.data.files import ARCHIVES, Directory, SingleFile, Stamp
+from fer.data.folders import PICTURES, NothingFound, read_own
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 
 DEFAULT_ROOT = "data"
-SOURCES = ("auto", "fer2013", "folder", "synthetic")
+READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
 
 
 def read_faces(
-    source: str, root: str | Sequence[str] | None, on_bad_row: str = "error", synthetic: dict | None = None
+    source: str,
+    root: str | Sequence[str] | None = None,
+    on_bad_row: str = "error",
+    synthetic: Mapping[str, Any] | None = None,
 ) -> tuple[Faces, str]:
     """The faces, and a line that says loudly where they come from.
 
-    `root` is one path or several; None stands for the environment variable FER2013_ROOT, then ./data. Only `auto`
-    with nothing there falls back to the synthetic faces: a place that was named must hold faces.
+    source: "auto", "fer2013", "folder" or "synthetic". `root` is one path or several; None stands for the environment
+    variable FER2013_ROOT, then ./data. Only `auto` with nothing in ./data falls back to the synthetic faces: a place
+    that was named must hold faces. on_bad_row: "error" or "skip". synthetic: arguments of `synthetic_faces`.
+    Raises UserError for data that cannot be used.
     """
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
     named = root or os.environ.get("FER2013_ROOT")
-    roots = [Path(path).expanduser() for path in ([named] if isinstance(named, str) else named or [DEFAULT_ROOT])]
+    paths = [named] if isinstance(named, str) else named or [DEFAULT_ROOT]
+    roots = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]
     try:
         faces = _read(source, roots, on_bad_row)
     except NothingFound as nothing:
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
-    return faces, "FER2013" if source != "folder" else "own pictures"
+    return faces, "own pictures" if source == "folder" else "FER2013"
 
 
-def _synthetic(options: dict | None) -> Faces:
+def _synthetic(options: Mapping[str, Any] | None) -> Faces:
     options = dict(options or {})
-    return cached(["synthetic", sorted(options.items())], lambda: synthetic_faces(**options))
+    try:
+        faces = cached(["synthetic", sorted(options.items())], None, lambda: synthetic_faces(**options))
+    except ValueError as error:
+        raise UserError(f"data.synthetic: {error}") from error
+    if (faces.usage >= 0).all():  # their roles are no official split
+        faces = replace(faces, folder=faces.usage, usage=np.full_like(faces.usage, -1))
+    return faces
 
 
-def _read(source: str, roots: list[Path], on_bad_row: str) -> Faces:
-    for path in roots:
-        if not path.exists():
-            raise NothingFound(f"no such path: {path}; {HOW_TO_GET}")
-    read = _read_own if source == "folder" else read_fer2013
-    return cached([source, on_bad_row, [_stamps(path) for path in roots]], lambda: read(roots, on_bad_row))
+def _read(source: str, roots: Sequence[Path], on_bad_row: str) -> Faces:
+    for root in roots:
+        if not root.exists():
+            fix = "check data.root" if source == "folder" else HOW_TO_GET
+            raise NothingFound(f"no such path: {root}; {fix}")
+    place = [source == "folder", on_bad_row, *map(str, roots)]
+    return cached(place, [_stamps(root) for root in roots], lambda: READERS[source](roots, on_bad_row))
 
 
-def _read_own(roots: list[Path], on_bad_row: str) -> Faces:
-    parts = []
-    for path in roots:
-        files = files_at(path)
-        names = [name for name in image_names(files) if "/" in name]
-        if not names:
-            raise UserError(f"{path}: no picture ({' '.join(PICTURES)}) in a folder per class; check data.root")
-        parts.append(read_folders(files, names, on_bad_row, own_classes=True))
-    if len({part.classes for part in parts}) > 1:
-        names = " against ".join(", ".join(part.classes) for part in parts)
-        raise UserError(f"data.root: the places hold different classes ({names}); give them the same folders")
-    return concatenate(parts)
-
-
-def _stamps(path: Path) -> list:
-    """Path, size and time of all that could be read at or below `path`, archives unopened."""
-    files = Directory(path) if path.is_dir() else SingleFile(path)
-    return files.stamps(name for name in files.names if name.lower().endswith((*PICTURES, *ARCHIVES, ".csv")))
+def _stamps(root: Path) -> list[Stamp]:
+    """Name, size and time of all that could be read at `root`, archives unopened."""
+    files = Directory(root) if root.is_dir() else SingleFile(root)
+    return [stamp for stamp in files.stamps if stamp[0].lower().endswith((*PICTURES, *ARCHIVES, ".csv"))]

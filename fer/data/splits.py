@@ -14,9 +14,7 @@ SPLITS = ("train", "val", "test")
 Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
 
 
-def choose_classes(
-    faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None
-) -> Faces:
+def choose_classes(faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None) -> Faces:
     """Renames classes by `merge`, then keeps those in `classes`, in that order; rows of others and unlabelled go.
 
     Without `classes` all stay, in the order of the data. Raises UserError for names that the data lacks.
@@ -30,7 +28,8 @@ def choose_classes(
         raise UserError(f"labels.classes: {', '.join(classes)}; a classifier needs at least two different classes")
     code = np.array([classes.index(name) if name in classes else -1 for name in merged] + [-1])
     labels = code[faces.labels]  # -1, no label, picks the last entry
-    return replace(faces, labels=labels, classes=classes).take(labels >= 0)
+    faces = replace(faces, labels=labels, classes=classes)
+    return faces if (labels >= 0).all() else faces.take(labels >= 0)
 
 
 def _known(option: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -44,25 +43,26 @@ def assign_roles(
 ) -> tuple[Rows, bool]:
     """Rows of train, val and test, and whether this is FER2013's official split.
 
-    `roles` is "official" (the Usage of each row or file name), "folders" (the folder or csv a face lay in), or None:
-    official where every face carries a Usage. What the source does not hold out is cut from training: stratified,
-    seeded, all copies of an image on one side. A single held-out part is the test split.
+    `roles` is "official" (the Usage of each row or file name), "folders" (the folder or csv a face lay in, its Usage
+    where that says nothing), or None: official where every face carries a Usage. What the source does not hold out is
+    cut from training: stratified, seeded, all copies of an image on one side. A single held-out part is the test split.
     """
-    if roles == "official" and (faces.usage < 0).any():
+    unknown = int((faces.usage < 0).sum())
+    if roles == "official" and unknown:
         raise UserError(
-            f"data.roles=official: {(faces.usage < 0).sum()} of {len(faces)} images carry no Usage ({', '.join(USAGES)}"
-            ") in csv or file name; use data.roles=folders"
+            f"data.roles=official: {unknown} of {len(faces)} images carry no Usage ({', '.join(USAGES)}) in csv or "
+            "file name; use data.roles=folders"
         )
-    official = roles == "official" or (roles is None and (faces.usage >= 0).all())
-    role = np.where(faces.usage < 0, 0, faces.usage) if official else np.where(faces.folder < 0, 0, faces.folder)
-    rows = {split: np.flatnonzero(role == index) for index, split in enumerate(SPLITS)}
+    official = roles == "official" or (roles is None and not unknown)
+    role = faces.usage if official else np.where(faces.folder < 0, faces.usage, faces.folder)
+    rows = {split: np.flatnonzero(np.maximum(role, 0) == index) for index, split in enumerate(SPLITS)}
     complete = all(map(len, rows.values()))
-    if not official and len(rows["val"]) and not len(rows["test"]):
+    if not len(rows["test"]):
         rows["val"], rows["test"] = rows["test"], rows["val"]
     for split, fraction in (("test", test_fraction), ("val", val_fraction)):
         if not len(rows[split]):
             rows["train"], rows[split] = cut(faces, rows["train"], fraction, seed)
-    return rows, bool(official and complete)
+    return rows, official and complete
 
 
 def cut(faces: Faces, rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,41 +81,41 @@ def cut(faces: Faces, rows: np.ndarray, fraction: float, seed: int) -> tuple[np.
 
 def without_copies(faces: Faces, rows: Rows) -> Rows:
     """Training without the images that are pixel-identical to one of validation or test."""
-    everything = np.concatenate([rows[split] for split in SPLITS])
-    group = dict(zip(everything, copies(faces.images[everything]), strict=True))
-    held_out = {group[row] for split in ("val", "test") for row in rows[split]}
-    keep = [row for row in rows["train"] if group[row] not in held_out]
-    return rows | {"train": np.array(keep, dtype=np.int64)}
+    group = copies(faces.images)
+    held_out = np.concatenate([group[rows["val"]], group[rows["test"]]])
+    return rows | {"train": rows["train"][~np.isin(group[rows["train"]], held_out)]}
 
 
 def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, seed: int) -> np.ndarray:
-    """`per_class` random rows of every class, in their old order. Raises UserError where a class has fewer."""
+    """`per_class` random rows of every class, in their old order; a larger subset of one seed holds the smaller ones.
+
+    Raises UserError where a class has fewer.
+    """
     random = np.random.default_rng([seed, SPLITS.index(split)])
     chosen = []
     for label, name in enumerate(faces.classes):
         mine = rows[faces.labels[rows] == label]
         if len(mine) < per_class:
-            raise UserError(
-                f"data.per_class.{split}={per_class}: only {len(mine)} images of '{name}'; take at most that many"
-            )
+            fix = "take at most that many"
+            raise UserError(f"data.per_class.{split}={per_class}: only {len(mine)} images of '{name}'; {fix}")
         chosen.append(random.permutation(mine)[:per_class])
     return np.sort(np.concatenate(chosen))
 
 
 def limited(faces: Faces, rows: np.ndarray, limit: int, split: str, seed: int) -> np.ndarray:
-    """About `limit` random rows with the same class shares, at least one of each class that is there."""
-    if limit >= len(rows):
-        return rows
+    """`limit` random rows with the same class shares, in their old order; at least one of each class that is there.
+
+    A larger subset of one seed holds the smaller ones.
+    """
     random = np.random.default_rng([seed, SPLITS.index(split), 1])
     labels = faces.labels[rows]
-    counts = np.bincount(labels, minlength=len(faces.classes))
-    exact = counts * limit / len(rows)
-    take = np.maximum(np.floor(exact).astype(int), counts > 0)
-    by_remainder = np.argsort(-(exact - take), kind="stable")
-    for label in by_remainder[: max(0, limit - take.sum())]:
-        take[label] += 1
-    chosen = [random.permutation(rows[labels == label])[:count] for label, count in enumerate(take)]
-    return np.sort(np.concatenate(chosen))
+    turn = np.empty(len(rows))  # when a row is taken: each class's rows are spread evenly over [0, 1)
+    for label in np.unique(labels):
+        mine = random.permutation(np.flatnonzero(labels == label))
+        turn[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+        turn[mine[0]] = 0
+    count = max(limit, (turn == 0).sum())
+    return np.sort(rows[np.argsort(turn, kind="stable")[:count]])
 
 
 def check(faces: Faces, rows: Rows) -> list[str]:
@@ -127,7 +127,8 @@ def check(faces: Faces, rows: Rows) -> list[str]:
         if not len(rows[split]):
             raise UserError(f"the {split} split is empty ({faces.layout}, {', '.join(faces.sources)}); check data.root")
         if lacking and split == "train":
-            raise UserError(f"training holds no image of {lacking}; leave it out with labels.classes=[...]")
+            present = ",".join(name for name, count in zip(faces.classes, counts, strict=True) if count)
+            raise UserError(f"training holds no image of {lacking}; go on without by labels.classes=[{present}]")
         if lacking:
             warnings.append(f"the {split} split holds no image of {lacking}: figures cover the other classes")
     return warnings

@@ -1,0 +1,62 @@
+"""What a run says first and last, in plain lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+RULE = "─" * 78
+
+
+def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, folder: Path) -> list[str]:
+    """Which data, which split, which choices, and where the run writes; `data` is the data module's description."""
+    lines = [
+        RULE,
+        data["origin"],
+        f"{data['layout']}: {', '.join(data['path'])}",
+        *counts_table(data["counts"]),
+        f"official split: {yes(data['official_split'])}; fingerprint {data['fingerprint']}",
+        *(f"note: {note}" for note in data["notes"]),
+        *(f"{name}: {value}" for name, value in resolved.items()),
+    ]
+    if folder != wanted:
+        lines.append(f"{wanted} is taken, so this run writes elsewhere")
+    return [*lines, f"writing to {folder}", RULE]
+
+
+def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
+    """Figures, files, and what to type next; `record` is the content of metrics.json."""
+    lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
+    for split in record["data"]["counts"]:
+        shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
+        lines.append(f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {record[f'{split}/loss']:>8.4f}")
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("events.out"))
+    split = f"official split: {yes(record['data']['official_split'])}"
+    return [
+        *lines,
+        f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
+        f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
+        f"next: tensorboard --logdir {folder}",
+        f"      python -m fer.study {record['config']['study']}    (a table over all runs of this study)",
+    ]
+
+
+def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A row a split, a column a class, and the sum."""
+    classes = list(next(iter(counts.values())))
+    widths = [max(len(name), 6) for name in classes]
+    lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
+    for split, of in counts.items():
+        cells = (f"{of[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
+        lines.append("".join([f"{split:<7}", *cells, f"{sum(of.values()):>9,}"]))
+    return lines
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3.4 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,72 @@
+"""Scores a checkpoint on every split: the final figures of a run, its predictions and its pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fer import checkpoint, runs
+from fer.data.datamodule import FERDataModule
+from fer.data.splits import SPLITS
+from fer.metrics import confusion_matrix, figures
+from fer.plots import confusion_figure, curves_figure, prediction_sheet
+
+SHOWN = 32  # faces on the sheet
+
+
+def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
+    """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
+
+    Also writes predictions.csv, confusion.png, faces.png and curves.png into `folder`.
+    """
+    classifier = checkpoint.load(path)
+    tester = pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=str(folder),
+    )
+    batches = tester.predict(classifier, datamodule=datamodule)
+    classifier.cpu()
+    results, tables = {}, {}
+    for split, outputs in zip(SPLITS, batches, strict=True):
+        rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
+        confusion = confusion_matrix(logits.argmax(1), labels, len(classifier.classes))
+        loss = {"loss": classifier.loss(logits, labels).item()}
+        results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
+        ids = datamodule.splits[split].ids[rows]
+        tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
+    held_out = pd.concat([tables["val"], tables["test"]])
+    held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
+    title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
+    confusion_figure(confusion.numpy(), classifier.classes, title).savefig(folder / "confusion.png")
+    sheet(tables["test"], datamodule.splits["test"].images).savefig(folder / "faces.png")
+    if (folder / "metrics.csv").is_file():
+        curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
+    return results
+
+
+def sheet(table: pd.DataFrame, images: Tensor) -> Any:
+    """Some faces of a split, evenly spread, with predicted and true label; `table` is in the order of `images`."""
+    rows = np.linspace(0, len(table) - 1, min(SHOWN, len(table))).astype(int)
+    shown = table.iloc[rows]
+    return prediction_sheet(images[torch.from_numpy(rows), 0].cpu().numpy(), shown["true"], shown["predicted"])
+
+
+def prediction_table(
+    split: str, ids: np.ndarray, labels: Tensor, logits: Tensor, classes: Sequence[str]
+) -> pd.DataFrame:
+    """split, id, true, predicted, and one probability a class under the class's name."""
+    names = np.array(classes)
+    known = {"split": split, "id": ids, "true": names[labels], "predicted": names[logits.argmax(1)]}
+    probabilities = pd.DataFrame(logits.softmax(1).numpy(), columns=list(classes))
+    return pd.concat([pd.DataFrame(known), probabilities], axis=1)

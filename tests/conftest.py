@@ -1,0 +1,225 @@
+"""Tiny FER2013s in every layout, written into tmp_path; no test sees the user's cache or data."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fer.data.emotions import EMOTIONS, USAGES
+from fer.data.faces import Faces
+
+torch.set_num_threads(1)
+
+Writer = Callable[[Path, Faces], Faces]
+"""Writes a data set into an existing folder; returns what a reader should find there, in any order."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _alone(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))  # for fixtures of modules
+        patch.delenv("FER2013_ROOT", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+
+
+@pytest.fixture
+def real_root() -> Path:
+    """A directory that holds the real fer2013.csv."""
+    return _place("FER2013_TEST_ROOT")
+
+
+@pytest.fixture
+def real_fer4() -> Path:
+    """A directory that holds Train_400.zip, Test_100.zip and Test_250.zip."""
+    return _place("FER4_TEST_ROOT")
+
+
+def _place(variable: str) -> Path:
+    if variable not in os.environ:
+        pytest.skip(f"{variable} names no real data")
+    return Path(os.environ[variable])
+
+
+@pytest.fixture
+def make_faces() -> Callable[..., Faces]:
+    """Builds a record of random, all different images: `make_faces(labels)`, `make_faces([0, 1], usage=[0, 2])`."""
+
+    def make(labels, usage=-1, folder=-1, classes=EMOTIONS, seed=0) -> Faces:
+        n = len(labels)
+        return Faces(
+            images=np.random.default_rng(seed).integers(0, 256, (n, 48, 48), dtype=np.uint8),
+            labels=np.array(labels, dtype=np.int64),
+            usage=np.broadcast_to(np.array(usage, dtype=np.int8), n).copy(),
+            folder=np.broadcast_to(np.array(folder, dtype=np.int8), n).copy(),
+            ids=np.array([f"face_{row}" for row in range(n)]),
+            classes=tuple(classes),
+            layout="made",
+            sources=("here",),
+        )
+
+    return make
+
+
+@pytest.fixture
+def faces(make_faces) -> Faces:
+    """Two images of each emotion for each Usage."""
+    return make_faces(np.tile(np.arange(7), 6), usage=np.repeat([0, 1, 2], 14))
+
+
+@pytest.fixture
+def write_csv() -> Callable[..., Path]:
+    """`write_csv(path, faces, "emotion,pixels,Usage")`: any order and spelling of the columns."""
+    return _write_csv
+
+
+def _write_csv(path: Path, faces: Faces, header: str = "emotion,pixels,Usage", end: str = "\n") -> Path:
+    columns = [column.strip(' "').lower() for column in header.split(",")]
+    lines = [header]
+    for image, label, usage in zip(faces.images, faces.labels, faces.usage, strict=True):
+        fields = {"emotion": str(label), "pixels": " ".join(map(str, image.ravel())), "usage": USAGES[usage]}
+        lines.append(",".join(fields[column] for column in columns))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(end.join([*lines, ""]).encode())
+    return path
+
+
+@pytest.fixture
+def write_pictures() -> Callable[..., Path]:
+    """`write_pictures(root, faces, "train/{emotion}/{usage}_{row}.png")`."""
+    return _write_pictures
+
+
+def _write_pictures(root: Path, faces: Faces, pattern: str) -> Path:
+    for row, (image, label, usage) in enumerate(zip(faces.images, faces.labels, faces.usage, strict=True)):
+        part = "train" if usage == 0 else "test"
+        name = pattern.format(part=part, emotion=faces.classes[label], usage=USAGES[usage], row=row)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(root / name)
+    return root
+
+
+def _expect(faces: Faces, usage: bool = True, folder: np.ndarray | int = -1) -> Faces:
+    usage = faces.usage if usage else np.full_like(faces.usage, -1)
+    return Faces(**{**vars(faces), "usage": usage, "folder": np.broadcast_to(np.int8(folder), len(faces))})
+
+
+def _fer2013_csv(root: Path, faces: Faces) -> Faces:
+    _write_csv(root / "fer2013.csv", faces)
+    return _expect(faces)
+
+
+def _icml_csv(root: Path, faces: Faces) -> Faces:
+    _write_csv(root / "icml_face_data.csv", faces, "emotion, Usage, pixels")
+    return _expect(faces)
+
+
+def _challenge_csv(root: Path, faces: Faces) -> Faces:
+    training = faces.take(faces.usage == 0)
+    _write_csv(root / "train.csv", training, "emotion,pixels")
+    _write_csv(root / "test.csv", faces.take(faces.usage > 0), "pixels")
+    return _expect(training, usage=False, folder=0)
+
+
+def _ferplus_beside(root: Path, faces: Faces) -> Faces:
+    _write_csv(root / "fer2013.csv", faces)
+    _write_ferplus(root)
+    return _expect(faces)
+
+
+def _train_test_folders(root: Path, faces: Faces) -> Faces:
+    _write_pictures(root, faces, "{part}/{emotion}/{usage}_{row}.png")
+    return _expect(faces, folder=np.where(faces.usage == 0, 0, 2))
+
+
+def _train_validation_folders(root: Path, faces: Faces) -> Faces:
+    for split, rows in (("train", faces.usage < 2), ("validation", faces.usage == 2)):
+        _write_pictures(root, faces.take(rows), f"images/{split}/{{emotion}}/{{row}}.png")
+    return _expect(faces, usage=False, folder=np.where(faces.usage < 2, 0, 1))
+
+
+def _four_classes_in_two_cases(root: Path, faces: Faces) -> Faces:
+    few = faces.take(np.isin(faces.labels, [0, 3, 4, 6]))
+    names = tuple(name.capitalize() for name in faces.classes)
+    capitalised = Faces(**{**vars(few), "classes": names})
+    _write_pictures(root, capitalised.take(few.usage == 0), "Train/{emotion}/{usage}_{row}.png")
+    _write_pictures(root, few.take(few.usage > 0), "Test/{emotion}/{usage}_{row}.png")
+    return _expect(few, folder=np.where(few.usage == 0, 0, 2))
+
+
+LAYOUTS: dict[str, Writer] = {
+    writer.__name__.strip("_"): writer
+    for writer in (
+        _fer2013_csv,
+        _icml_csv,
+        _challenge_csv,
+        _ferplus_beside,
+        _train_test_folders,
+        _train_validation_folders,
+        _four_classes_in_two_cases,
+    )
+}
+
+
+@pytest.fixture(params=sorted(LAYOUTS))
+def layout(request) -> Writer:
+    """Each layout in turn."""
+    return LAYOUTS[request.param]
+
+
+def _packed(kind: str) -> Callable[[Path], Path]:
+    def pack(folder: Path) -> Path:
+        name = folder.parent / "packed" / "data"
+        archive = Path(shutil.make_archive(str(name), kind, root_dir=folder))
+        return archive
+
+    return pack
+
+
+PACKINGS: dict[str, Callable[[Path], Path | list[Path]]] = {
+    "directory": lambda folder: folder,
+    "directory above": lambda folder: folder.parent,
+    "zip": _packed("zip"),
+    "tar.gz": _packed("gztar"),
+    "directory with a zip": lambda folder: _packed("zip")(folder).parent,
+    "directory with a tar.gz": lambda folder: _packed("gztar")(folder).parent,
+}
+
+
+@pytest.fixture(params=sorted(PACKINGS))
+def packing(request) -> Callable[[Path], Path]:
+    """Each way of handing a folder over in turn: takes the folder, returns what data.root would name."""
+    return PACKINGS[request.param]
+
+
+@pytest.fixture
+def write_ferplus() -> Callable[[Path], Path]:
+    return _write_ferplus
+
+
+def _write_ferplus(root: Path) -> Path:
+    header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    path = root / "fer2013new.csv"
+    path.write_text(f"{header}\nTraining,fer0000000.png,4,0,0,1,3,2,0,0,0,0\n")
+    return path
+
+
+@pytest.fixture
+def rows_of() -> Callable[[Faces], list]:
+    """(pixels, label's name, usage, folder) of each row, sorted: equal for equal content in any order."""
+
+    def rows(faces: Faces) -> list:
+        names = [faces.classes[label] for label in faces.labels]
+        pixels = [image.tobytes() for image in faces.images]
+        return sorted(zip(pixels, names, faces.usage.tolist(), faces.folder.tolist(), strict=True))
+
+    return rows

@@ -1,0 +1,237 @@
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer.data.emotions import EMOTIONS
+from fer.data.files import files_at
+from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
+from fer.errors import UserError
+
+
+def read(root, on_bad_row="error", classes=None):
+    files = files_at(root)
+    return read_folders(files, image_names(files), on_bad_row, classes)
+
+
+def save(path, size=(48, 48), mode="L", value=100):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value if mode == "L" else (value,) * 3).save(path)
+    return path
+
+
+def jpeg(size=(48, 48)) -> bytes:
+    content = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    Image.fromarray(noise).save(content, "JPEG", quality=95)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".bmp", ".webp"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("size", [(48, 48), (1, 1), (300, 20)])
+def test_pictures_of_every_kind_are_read(ending, mode, size, tmp_path):
+    for spelled in (ending, ending.upper()):
+        save(tmp_path / "happy" / f"x{spelled}", size, mode)
+    faces = read(tmp_path)
+    assert faces.images.shape == (2, 48, 48)
+    assert np.abs(faces.images.astype(int) - 100).max() <= 2
+    assert faces.labels.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("ending", [".txt", ".gif", ".npy", ""])
+def test_other_files_are_not_pictures(ending, tmp_path):
+    save(tmp_path / "happy" / "x.png")
+    (tmp_path / "happy" / f"notes{ending}").write_text("no picture")
+    assert len(read(tmp_path)) == 1
+
+
+def test_junk_of_operating_systems_is_ignored(tmp_path):
+    save(tmp_path / "train" / "happy" / "x.png")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._x.png"):
+        (tmp_path / "train" / "happy" / name).write_bytes(b"junk")
+    save(tmp_path / "__MACOSX" / "train" / "happy" / "x.png")
+    faces = read(tmp_path)
+    assert faces.ids.tolist() == ["train/happy/x"]
+    assert not faces.notes
+
+
+@pytest.mark.parametrize("name", ["Happy", "HAPPINESS", "joy", "3", "3_happy"])
+def test_class_folders_go_by_aliases_in_any_case(name, tmp_path):
+    save(tmp_path / name / "x.png")
+    assert EMOTIONS[read(tmp_path).labels[0]] == "happy"
+
+
+def test_class_folders_of_one_class_in_two_cases_are_one_class(tmp_path):
+    for number, name in enumerate(("Happy", "happy", "happiness")):
+        save(tmp_path / name / f"{number}.png", value=number)
+    assert read(tmp_path).labels.tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("train/happy/1.png", 0),
+        ("Training/happy/1.png", 0),
+        ("val/happy/1.png", 1),
+        ("VALIDATION/happy/1.png", 1),
+        ("PublicTest/happy/1.png", 1),
+        ("Test/happy/1.png", 2),
+        ("PrivateTest/happy/1.png", 2),
+        ("images/validation/happy/1.png", 1),
+        ("test/faces/happy/1.png", 2),
+        ("train/test/happy/1.png", 2),
+        ("happy/1.png", -1),
+        ("testing it/happy/1.png", -1),
+    ],
+)
+def test_the_nearest_folder_above_says_the_role(name, role):
+    assert place_of(name).role == role
+
+
+@pytest.mark.parametrize("name", ["1.png", "train/1.png", "images/Test/1.png"])
+def test_a_picture_outside_of_a_class_folder_has_no_place(name):
+    assert place_of(name) is None
+
+
+@pytest.mark.parametrize(("root", "role"), [("train", 0), ("Validation", 1), ("test", 2), ("Train_400", -1)])
+def test_the_place_itself_may_say_the_role(root, role, tmp_path):
+    save(tmp_path / root / "happy" / "x.png")
+    assert read(tmp_path / root).folder.tolist() == [role]
+
+
+def test_pictures_beside_train_and_test_are_not_used_and_said(tmp_path):
+    save(tmp_path / "train" / "happy" / "x.png")
+    save(tmp_path / "samples" / "me.png")
+    save(tmp_path / "cover.png")
+    faces = read(tmp_path)
+    assert faces.ids.tolist() == ["train/happy/x"]
+    assert "2 pictures outside of the class folders not used" in faces.notes[0]
+
+
+def test_data_sets_are_told_apart_by_where_their_folders_lie(tmp_path):
+    for name in ("a/train/happy/1", "a/test/sad/1", "b/images/train/fear/1", "flat/angry/1", "zoo/cat/1", "zoo/x"):
+        save(tmp_path / f"{name}.png")
+    assert set(emotion_sets(files_at(tmp_path))) == {"a", "b/images", "flat"}
+
+
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("train/happy/Training_12.png", 0),
+        ("test/happy/PublicTest_3.png", 1),
+        ("test/happy/PrivateTest_3.png", 2),
+        ("PrivateTest/happy/3.png", 2),
+        ("train/happy/12.png", -1),
+        ("train/happy/Training_x.png", -1),
+        ("test/happy/my_PublicTest_3.png", -1),
+    ],
+)
+def test_names_tell_the_official_role(name, usage, tmp_path):
+    save(tmp_path / name)
+    assert read(tmp_path).usage.tolist() == [usage]
+
+
+def test_ids_are_official_names_or_paths(tmp_path):
+    save(tmp_path / "train" / "happy" / "Training_1.png")
+    save(tmp_path / "train" / "happy" / "me.at.sea.png")
+    assert sorted(read(tmp_path).ids) == ["Training_1", "train/happy/me.at.sea"]
+
+
+def test_unknown_class_folders_are_named_with_those_known(tmp_path):
+    save(tmp_path / "train" / "happy" / "x.png")
+    save(tmp_path / "train" / "contempt" / "x.png")
+    with pytest.raises(UserError, match=r"unknown class folder: .*train/contempt \(1 pictures\); known: angry, dis"):
+        read(tmp_path)
+
+
+BAD_PICTURES = {
+    "empty": b"",
+    "text": b"this is no picture",
+    "truncated": jpeg()[:600],
+    "header only": jpeg()[:30],
+    "half a png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+}
+
+
+@pytest.mark.parametrize("content", BAD_PICTURES.values(), ids=BAD_PICTURES)
+def test_an_unreadable_picture_is_named(content, tmp_path):
+    save(tmp_path / "happy" / "good.png")
+    (tmp_path / "happy" / "bad.jpg").write_bytes(content)
+    with pytest.raises(UserError, match=r"happy/bad.jpg: unreadable picture .*data.on_bad_row=skip") as error:
+        read(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", BAD_PICTURES.values(), ids=BAD_PICTURES)
+def test_unreadable_pictures_can_be_skipped_and_are_counted(content, tmp_path):
+    save(tmp_path / "happy" / "good.png")
+    (tmp_path / "happy" / "bad.jpg").write_bytes(content)
+    faces = read(tmp_path, on_bad_row="skip")
+    assert faces.ids.tolist() == ["happy/good"]
+    assert "1 unreadable pictures skipped" in faces.notes[0]
+
+
+def test_any_damage_to_a_picture_is_an_error_of_one_line_or_none(tmp_path):
+    random, good = np.random.default_rng(0), jpeg()
+    save(tmp_path / "happy" / "good.png")
+    for _ in range(200):
+        data = bytearray(good[: random.integers(2, len(good))])
+        data[random.integers(len(data))] = random.integers(256)
+        (tmp_path / "happy" / "bad.jpg").write_bytes(data)
+        assert len(read(tmp_path, on_bad_row="skip")) in (1, 2)
+
+
+def test_nothing_but_unreadable_pictures_is_an_error(tmp_path):
+    (tmp_path / "happy").mkdir()
+    (tmp_path / "happy" / "bad.jpg").touch()
+    with pytest.raises(UserError, match=r"no readable picture .*1 unreadable"):
+        read(tmp_path, on_bad_row="skip")
+
+
+def test_own_folders_are_the_classes_sorted_and_merged_over_case(tmp_path):
+    for name in ("train/Dog/1", "train/cat/1", "test/dog/1", "val/CAT/1"):
+        save(tmp_path / f"{name}.png")
+    faces = read_own([tmp_path])
+    named = sorted(zip(faces.ids, [faces.classes[label].lower() for label in faces.labels], strict=True))
+    assert [name.lower() for name in faces.classes] == ["cat", "dog"]
+    assert named == [("test/dog/1", "dog"), ("train/Dog/1", "dog"), ("train/cat/1", "cat"), ("val/CAT/1", "cat")]
+
+
+def test_own_folders_may_lie_flat(tmp_path):
+    for name in ("cat/1", "dog/1"):
+        save(tmp_path / f"{name}.png")
+    faces = read_own([tmp_path])
+    assert faces.classes == ("cat", "dog")
+    assert faces.folder.tolist() == [-1, -1]
+
+
+def test_own_places_share_their_classes_even_if_one_lacks_some(tmp_path):
+    for name in ("train/Cat/1", "train/dog/1", "test/cat/1"):
+        save(tmp_path / f"{name}.png")
+    faces = read_own([tmp_path / "train", tmp_path / "test"])
+    assert faces.classes == ("Cat", "dog")
+    assert faces.labels.tolist() == [0, 1, 0]
+    assert faces.folder.tolist() == [0, 0, 2]
+
+
+def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):
+    write_pictures(tmp_path / "mine", faces, "train/{emotion}/{row}.png")
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", root_dir=tmp_path / "mine")
+    assert rows_of(read_own([Path(archive)])) == rows_of(read_own([tmp_path / "mine"]))
+
+
+def test_own_place_without_pictures_in_folders_is_an_error(tmp_path):
+    save(tmp_path / "1.png")
+    with pytest.raises(UserError, match="no picture .* in a folder per class"):
+        read_own([tmp_path])
+
+
+def test_places_hold_every_picture_in_a_class_folder(tmp_path):
+    for name in ("train/happy/1", "test/sad/2"):
+        save(tmp_path / f"{name}.png")
+    files = files_at(tmp_path)
+    assert set(places_of(files, image_names(files))) == {"train/happy/1.png", "test/sad/2.png"}

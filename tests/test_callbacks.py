@@ -1,0 +1,55 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from fer import callbacks
+from fer.callbacks import Diverged, FiniteLoss, Lines, progress_bar
+
+OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.5}])
+
+
+def trainer(**changes) -> SimpleNamespace:
+    known = {"log_every_n_steps": 3, "global_step": 7, "current_epoch": 1, "optimizers": [OPTIMIZER]}
+    return SimpleNamespace(**{**known, "callback_metrics": {}, "is_global_zero": True, **changes})
+
+
+def train_batch(loss: float, batch_idx: int) -> None:
+    FiniteLoss().on_train_batch_end(trainer(), None, {"loss": torch.tensor(loss)}, None, batch_idx)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_training_loss_that_is_no_number_is_told_with_step_rate_and_remedy(loss):
+    with pytest.raises(Diverged, match=r"training loss .* step 7 .*learning rate 0.5.*optimizer.lr=0.05"):
+        train_batch(loss, batch_idx=2)
+
+
+def test_the_loss_is_read_only_when_it_is_logged():
+    train_batch(float("nan"), batch_idx=1)
+
+
+def test_a_validation_loss_that_is_no_number_is_told():
+    with pytest.raises(Diverged, match="validation loss"):
+        FiniteLoss().on_validation_end(trainer(callback_metrics={"val/loss": torch.tensor(float("nan"))}), None)
+
+
+def test_the_progress_bar_is_for_terminals(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    assert isinstance(progress_bar(), Lines)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert isinstance(progress_bar(), callbacks.RichProgressBar)
+
+
+def test_lines_say_one_line_an_epoch(capsys):
+    bar = Lines()
+    figures = {f"{split}/{name}": torch.tensor(0.5) for split in ("train", "val") for name in ("loss", "accuracy")}
+    state = trainer(current_epoch=0, max_epochs=2, callback_metrics=figures)
+    bar.on_train_start(state, None)
+    for epoch in range(2):
+        state.current_epoch = epoch
+        bar.on_train_epoch_start(state, None)
+    state.current_epoch = 2
+    bar.on_train_end(state, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert "train loss 0.5000 accuracy 50.00 %; val loss" in lines[0]
