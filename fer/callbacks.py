@@ -51,22 +51,29 @@ class Throughput(Callback):
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         self.images = self.steps = 0
+        self.seconds = 0.0
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.steps += 1
+        now = time.perf_counter()
         if self.steps == self.warmup_steps:
-            self.since = time.perf_counter()
+            self.since = now
         elif self.steps > self.warmup_steps:
+            self.seconds = now - self.since
             self.images += len(batch[1]) * trainer.world_size
             if self.steps % trainer.log_every_n_steps == 0:
-                pl_module.log("images_per_s", self.images / (time.perf_counter() - self.since), prog_bar=True)
+                pl_module.log("images_per_s", self.images / self.seconds, prog_bar=True)
             if self.steps == self.estimate_after and trainer.current_epoch == 0 and trainer.max_epochs > 0:
                 self._estimate(trainer)
 
+    def on_train_epoch_end(self, trainer, pl_module) -> None:
+        if self.seconds:  # validation, which came in between, is not in it
+            pl_module.log("images_per_s", self.images / self.seconds)
+
     def _estimate(self, trainer: pl.Trainer) -> None:
-        step = (time.perf_counter() - self.since) / (self.steps - self.warmup_steps)
+        step = self.seconds / (self.steps - self.warmup_steps)
         rest = step * trainer.num_training_batches * trainer.max_epochs
-        rate = self.images / (time.perf_counter() - self.since)
+        rate = self.images / self.seconds
         say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {trainer.max_epochs} epochs, less if it stops")
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def _write_pictures(root: Path, faces: Faces, pattern: str) -> Path:
 
 def _expect(faces: Faces, usage: bool = True, folder: np.ndarray | int = -1) -> Faces:
     usage = faces.usage if usage else np.full_like(faces.usage, -1)
-    return Faces(**{**vars(faces), "usage": usage, "folder": np.broadcast_to(np.int8(folder), len(faces))})
+    return replace(faces, usage=usage, folder=np.broadcast_to(np.int8(folder), len(faces)))
 
 
 def _fer2013_csv(root: Path, faces: Faces) -> Faces:
@@ -150,8 +151,8 @@ def _train_validation_folders(root: Path, faces: Faces) -> Faces:
 def _four_classes_in_two_cases(root: Path, faces: Faces) -> Faces:
     few = faces.take(np.isin(faces.labels, [0, 3, 4, 6]))
     names = tuple(name.capitalize() for name in faces.classes)
-    capitalised = Faces(**{**vars(few), "classes": names})
-    _write_pictures(root, capitalised.take(few.usage == 0), "Train/{emotion}/{usage}_{row}.png")
+    capitalised = replace(few.take(few.usage == 0), classes=names)
+    _write_pictures(root, capitalised, "Train/{emotion}/{usage}_{row}.png")
     _write_pictures(root, few.take(few.usage > 0), "Test/{emotion}/{usage}_{row}.png")
     return _expect(few, folder=np.where(few.usage == 0, 0, 2))
 
@@ -178,14 +179,12 @@ def layout(request) -> Writer:
 
 def _packed(kind: str) -> Callable[[Path], Path]:
     def pack(folder: Path) -> Path:
-        name = folder.parent / "packed" / "data"
-        archive = Path(shutil.make_archive(str(name), kind, root_dir=folder))
-        return archive
+        return Path(shutil.make_archive(str(folder.parent / "packed" / "data"), kind, root_dir=folder))
 
     return pack
 
 
-PACKINGS: dict[str, Callable[[Path], Path | list[Path]]] = {
+PACKINGS: dict[str, Callable[[Path], Path]] = {
     "directory": lambda folder: folder,
     "directory above": lambda folder: folder.parent,
     "zip": _packed("zip"),

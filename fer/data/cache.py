@@ -49,7 +49,8 @@ def digest(key: object) -> str:
 def code() -> str:
     """Digest of the code that reads data, so that nobody has to count versions of this format."""
     here = Path(__file__).parent
-    return digest([path.read_text() for path in (*sorted(here.glob("*.py")), here.parent / "preprocess.py")])
+    files = [*sorted(here.glob("*.py")), here.parent / "preprocess.py"]
+    return digest([file.read_text(encoding="utf-8") for file in files])
 
 
 def save(faces: Faces, path: Path, key: str) -> None:

@@ -22,8 +22,8 @@ from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders
 from fer.errors import UserError
 
 HOW_TO_GET = (
-    "get fer2013.csv or the train/test folders from Kaggle ('fer2013', research use) and put them into ./data, "
-    "or name the place with data.root=PATH or FER2013_ROOT; data=synthetic needs no download"
+    "to get FER2013, download it from kaggle.com/datasets/msambare/fer2013 (free account, research use), put it into "
+    "./data, packed or not, or name its place with data.root=PATH or FER2013_ROOT; data=synthetic needs no download"
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
 CSV_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
@@ -144,28 +144,25 @@ def read_csv(files: Files, name: str, on_bad_row: str = "error") -> Faces:
     rows = rows_of(files, name)
     columns = split_header(next(rows)[1])
     pixels, kept, bad = bytearray(), [], 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # what older numpy gives where newer raises ValueError
-        for number, (line, text) in enumerate(rows):
-            try:
-                image, label, usage = parse_row(text, columns)
-            except BadRow as error:
-                if on_bad_row != "skip":
-                    fix = "correct the row, or drop such rows with data.on_bad_row=skip"
-                    raise UserError(f"{where}, line {line}: {error}; {fix}") from None
-                bad += 1
-                continue
+    for number, (line, text) in enumerate(rows):
+        try:
+            image, label, usage = parse_row(text, columns)
             pixels += image
-            kept.append((label, usage, number))
+            kept.append((label, usage, f"{USAGES[usage] if usage >= 0 else stem}_{number}"))
+        except BadRow as error:
+            if on_bad_row != "skip":
+                fix = "correct the row, or drop such rows with data.on_bad_row=skip"
+                raise UserError(f"{where}, line {line}: {error}; {fix}") from None
+            bad += 1
     if not kept:
         raise UserError(f"{where}: no usable row below the header ({bad} bad ones); fetch the file again")
-    labels, usages, numbers = zip(*kept, strict=True)
+    labels, usages, ids = zip(*kept, strict=True)
     return Faces(
         images=np.frombuffer(pixels, np.uint8).reshape(-1, SIZE, SIZE),
         labels=np.array(labels, dtype=np.int64),
         usage=np.array(usages, dtype=np.int8),
         folder=np.full(len(kept), CSV_ROLES.get(stem, -1), dtype=np.int8),
-        ids=np.array([f"{USAGES[u] if u >= 0 else stem}_{n}" for u, n in zip(usages, numbers, strict=True)]),
+        ids=np.array(ids),
         classes=EMOTIONS,
         layout=f"{posixpath.basename(name)} ({', '.join(columns)})",
         sources=(where,),
@@ -184,7 +181,9 @@ def parse_row(text: bytes, columns: list[str]) -> tuple[bytes, int, int]:
 
 def parse_pixels(text: bytes) -> bytes:
     try:
-        values = np.fromstring(text, dtype=np.int64, sep=" ")  # the fastest exact way; int32 would wrap around
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # what older numpy gives where newer raises ValueError
+            values = np.fromstring(text, dtype=np.int64, sep=" ")  # the fastest exact way; int32 would wrap around
     except (ValueError, DeprecationWarning):
         odd = next((word for word in text.split() if not word.isdigit()), b"?")
         raise BadRow(f"'{shown(odd)}' among the pixels, expected numbers from 0 to 255") from None

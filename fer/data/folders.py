@@ -4,7 +4,7 @@ import io
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,11 +36,11 @@ class NothingFound(UserError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a picture lies: `base/part/…/label/picture`, or `base/label/picture` without a part."""
+    """Where a picture lies: `base/part/…/label/picture`; part or label may be missing."""
 
     base: str
     part: str  # the nearest folder above called train, validation, test or the like; "" without
-    label: str  # the folder around the picture
+    label: str  # the folder around the picture, unless it is that part
 
     @property
     def role(self) -> int:
@@ -48,14 +48,12 @@ class Place:
         return ROLES.get(self.part.casefold(), -1)
 
 
-def place_of(name: str) -> Place | None:
-    """The place of the picture `name`; None where no folder, or none but train or the like, is around it."""
-    *above, label, _ = ["", *name.removeprefix("./").split("/")]
-    if not label or label.casefold() in ROLES:
-        return None
-    above = above[1:]
-    part = max((index for index, folder in enumerate(above) if folder.casefold() in ROLES), default=None)
-    return Place("/".join(above[:part]), "" if part is None else above[part], label)
+def place_of(name: str) -> Place:
+    folders = name.removeprefix("./").split("/")[:-1]
+    label = folders.pop() if folders and folders[-1].casefold() not in ROLES else ""
+    roles = (index for index, folder in enumerate(folders) if folder.casefold() in ROLES)
+    part = max(roles, default=len(folders))
+    return Place("/".join(folders[:part]), "".join(folders[part : part + 1]), label)
 
 
 def image_names(files: Files) -> list[str]:
@@ -68,7 +66,7 @@ def places_of(files: Files, names: Iterable[str]) -> dict[str, Place]:
     Where some lie below train, validation or test, those beside these folders do not count. Where none does, the name
     of the directory or archive itself may say it.
     """
-    places = {name: place for name in names if (place := place_of(name))}
+    places = {name: place for name in names if (place := place_of(name)).label}
     if any(place.part for place in places.values()):
         return {name: place for name, place in places.items() if place.part}
     part = root_name(files.root) if root_name(files.root).casefold() in ROLES else ""
@@ -84,9 +82,9 @@ def emotion_sets(files: Files) -> dict[str, list[str]]:
     """The data sets among the pictures of `files`: base folder -> its pictures, some in a folder called an emotion."""
     sets, labels = defaultdict(list), defaultdict(set)
     for name in image_names(files):
-        if place := place_of(name):
-            sets[place.base].append(name)
-            labels[place.base].add(place.label)
+        place = place_of(name)
+        sets[place.base].append(name)
+        labels[place.base].add(place.label)
     return {base: names for base, names in sets.items() if any(map(emotion_of, labels[base]))}
 
 
@@ -101,24 +99,14 @@ def read_folders(
     """
     places = places_of(files, names)
     codes = _codes(files, places, classes)
-    images, kept, bad = np.empty((len(places), SIZE, SIZE), np.uint8), [], 0
-    quiet = len(places) < MANY or not get_console().is_terminal
-    for name, data in track(files.read(places), f"reading {files.root}", len(places), transient=True, disable=quiet):
-        try:
-            images[len(kept)] = to_face(Image.open(io.BytesIO(data)))
-            kept.append(name)
-        except Exception as error:  # Pillow's decoders raise almost anything on damaged files
-            if on_bad_row != "skip":
-                fix = "replace or remove it, or drop such pictures with data.on_bad_row=skip"
-                raise UserError(f"{files.path(name)}: unreadable picture ({brief(error)}); {fix}") from error
-            bad += 1
+    images, kept = _decode(files, places, on_bad_row)
+    bad, outside = len(places) - len(kept), len(names) - len(places)
     if not kept:
         raise UserError(f"{files.root}: no readable picture in a folder per class ({bad} unreadable); check data.root")
-    outside = len(names) - len(places)
     notes = [f"{files.root}: {bad} unreadable pictures skipped"] * bool(bad)
     notes += [f"{files.root}: {outside} pictures outside of the class folders not used"] * bool(outside)
     return Faces(
-        images=images[: len(kept)],
+        images=images,
         labels=np.array([codes[places[name].label] for name in kept], dtype=np.int64),
         usage=np.array([_usage(name, places[name]) for name in kept], dtype=np.int8),
         folder=np.array([places[name].role for name in kept], dtype=np.int8),
@@ -128,6 +116,21 @@ def read_folders(
         sources=(files.path(places[kept[0]].base).rstrip("/"),),
         notes=tuple(notes),
     )
+
+
+def _decode(files: Files, names: Collection[str], on_bad_row: str) -> tuple[np.ndarray, list[str]]:
+    """(N, 48, 48) uint8 of the readable ones among the pictures `names`, and their names."""
+    images, kept = np.empty((len(names), SIZE, SIZE), np.uint8), []
+    quiet = len(names) < MANY or not get_console().is_terminal
+    for name, data in track(files.read(names), f"reading {files.root}", len(names), transient=True, disable=quiet):
+        try:
+            images[len(kept)] = to_face(Image.open(io.BytesIO(data)))
+            kept.append(name)
+        except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+            if on_bad_row != "skip":
+                fix = "replace or remove it, or drop such pictures with data.on_bad_row=skip"
+                raise UserError(f"{files.path(name)}: unreadable picture ({brief(error)}); {fix}") from error
+    return images[: len(kept)], kept
 
 
 def _codes(files: Files, places: Mapping[str, Place], classes: tuple[str, ...] | None) -> dict[str, int]:

@@ -16,6 +16,11 @@ def test_two_rows_share_a_number_exactly_if_their_images_are_identical(kinds):
     assert np.array_equal(number[:, None] == number[None], same)
 
 
+def test_many_images_are_told_apart():
+    images = np.random.default_rng(0).integers(0, 256, (5000, 48, 48), dtype=np.uint8)
+    assert copies(images).tolist() == list(range(5000))
+
+
 def test_one_pixel_makes_another_image():
     images = np.zeros((2, 48, 48), np.uint8)
     images[1, 47, 47] = 1

@@ -100,7 +100,9 @@ def test_a_csv_without_usage_named_for_a_split_fills_it(faces, write_csv, rows_o
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("start", ["", "\ufeff", "\n", "\n \n"])
-@pytest.mark.parametrize("row", [ROW, f'"3","{PIXELS}","Training"', f" 3 , {PIXELS} , Training ", ROW.replace(" ", "  ")])
+@pytest.mark.parametrize(
+    "row", [ROW, f'"3","{PIXELS}","Training"', f" 3 , {PIXELS} , Training ", ROW.replace(" ", "  ")]
+)
 def test_quotes_blanks_line_ends_and_byte_order_marks_do_not_matter(end, start, row, read_text):
     lines = ["emotion,pixels,Usage", row, "", "  ", row, "", ""]
     faces = read_text(start + end.join(lines))
@@ -300,6 +302,14 @@ def test_folders_that_fill_different_roles_are_read_together(make_faces, write_p
     assert found.sources == (f"{here}/Test_100", f"{here}/Train_400")
 
 
+def test_pictures_without_a_class_folder_are_not_used_and_said(make_faces, write_pictures, here):
+    for name in ("train/happy/1.png", "train/2.png", "3.png", "samples/4.png"):
+        write_pictures(here, make_faces([3]), name)
+    found = read_fer2013([here])
+    assert found.ids.tolist() == ["train/happy/1"]
+    assert found.notes == (f"{here}: 3 pictures outside of the class folders not used",)
+
+
 def test_pictures_that_lie_in_two_packs_are_read_once(make_faces, write_pictures, here):
     for name in ("small/Test/Happy", "large/Test/happy"):
         write_pictures(here, make_faces([3]), f"{name}/PublicTest_2.png")
@@ -312,7 +322,7 @@ def test_pictures_that_lie_in_two_packs_are_read_once(make_faces, write_pictures
 def test_a_place_without_faces_says_how_to_get_them(name, here):
     (here / name).parent.mkdir(exist_ok=True)
     (here / name).write_text("a,b\n1,2\n")
-    with pytest.raises(NothingFound, match="no csv with emotion and pixels.*Kaggle.*data.root"):
+    with pytest.raises(NothingFound, match=r"no csv with emotion and pixels.*kaggle.*data.root"):
         read_fer2013([here])
 
 

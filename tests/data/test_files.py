@@ -137,7 +137,7 @@ def test_a_file_without_permission_is_one_line(tmp_path, monkeypatch):
     write_directory(tmp_path)
     files = files_at(tmp_path / "files")
     monkeypatch.setattr("builtins.open", refuse_to_open)
-    with pytest.raises(UserError, match="one.txt: cannot be read .*Permission denied"):
+    with pytest.raises(UserError, match=r"one.txt: cannot be read .*Permission denied"):
         list(files.lines("a/one.txt"))
 
 

@@ -93,8 +93,8 @@ def test_the_nearest_folder_above_says_the_role(name, role):
 
 
 @pytest.mark.parametrize("name", ["1.png", "train/1.png", "images/Test/1.png"])
-def test_a_picture_outside_of_a_class_folder_has_no_place(name):
-    assert place_of(name) is None
+def test_a_picture_outside_of_a_class_folder_has_no_label(name):
+    assert place_of(name).label == ""
 
 
 @pytest.mark.parametrize(("root", "role"), [("train", 0), ("Validation", 1), ("test", 2), ("Train_400", -1)])
@@ -226,7 +226,7 @@ def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):
 
 def test_own_place_without_pictures_in_folders_is_an_error(tmp_path):
     save(tmp_path / "1.png")
-    with pytest.raises(UserError, match="no picture .* in a folder per class"):
+    with pytest.raises(UserError, match=r"no picture .* in a folder per class"):
         read_own([tmp_path])
 
 

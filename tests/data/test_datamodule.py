@@ -1,0 +1,370 @@
+import json
+import warnings
+from collections import Counter
+from dataclasses import replace
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from fer.data.datamodule import Batches, FERDataModule, derived_seed, pixel_statistics
+from fer.data.emotions import EMOTIONS
+from fer.data.splits import SPLITS
+from fer.errors import UserError
+
+warnings.filterwarnings("ignore", ".*does not have many workers.*")
+
+
+@pytest.fixture
+def datamodule(tmp_path, faces, write_csv):
+    """Builds a data module over the tiny fer2013.csv: `datamodule(batch_size=4, …)`, set up."""
+    write_csv(tmp_path / "fer2013.csv", faces)
+
+    def build(**options) -> FERDataModule:
+        module = FERDataModule(**{"source": "fer2013", "root": str(tmp_path / "fer2013.csv"), **options})
+        module.setup()
+        return module
+
+    return build
+
+
+class Spy(pl.LightningModule):
+    """Trains nothing to speak of and keeps every batch it meets, by stage."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.seen: dict[str, list] = {"train": [], "val": [], "test": [], "predict": []}
+        self.drawn: list[float] = []
+
+    def keep(self, stage: str, batch) -> torch.Tensor:
+        self.seen[stage].append((self.current_epoch, *batch))
+        return self.layer(torch.ones(1, 1)).sum()
+
+    def training_step(self, batch, batch_idx):
+        self.drawn.append(torch.rand(1).item())
+        return self.keep("train", batch)
+
+    def validation_step(self, batch, batch_idx):
+        self.keep("val", batch)
+
+    def test_step(self, batch, batch_idx):
+        self.keep("test", batch)
+
+    def predict_step(self, batch, batch_idx, dataloader_idx=0):
+        return self.keep("predict", batch)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def trainer(epochs: int = 1) -> pl.Trainer:
+    quiet = dict.fromkeys(
+        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary", "use_distributed_sampler"),
+        False,
+    )
+    return pl.Trainer(max_epochs=epochs, accelerator="cpu", num_sanity_val_steps=0, **quiet)
+
+
+def rows(size: int, batch_size: int, **options) -> list[list[int]]:
+    return [batch.tolist() for batch, _ in Batches(size, batch_size, **options)]
+
+
+# batches
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 20), st.integers(1, 4), st.integers(0, 3), st.integers(0, 5))
+def test_every_training_row_comes_at_most_once_an_epoch_and_few_are_left_out(size, batch_size, ranks, seed, epoch):
+    seen, steps = [], set()
+    for rank in range(ranks):
+        batches = Batches(size, batch_size, shuffle=True, seed=seed, rank=rank, world_size=ranks)
+        batches.set_epoch(epoch)
+        drawn = [batch.tolist() for batch, _ in batches]
+        assert len(drawn) == len(batches) or size < ranks
+        assert all(len(batch) == batch_size for batch in drawn[:-1])
+        steps.add(len(drawn))
+        seen += [row for batch in drawn for row in batch]
+    assert len(seen) == len(set(seen))
+    assert set(seen) <= set(range(size))
+    assert len(steps) == 1  # ranks wait for each other at every step
+    assert size - len(seen) <= 2 * ranks - 1
+    if ranks == 1:
+        assert size - len(seen) == (size % batch_size == 1 and size > 1 and batch_size > 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(2, 70), st.integers(2, 20), st.integers(1, 4))
+def test_no_training_batch_holds_a_single_image(size, batch_size, ranks):
+    for rank in range(ranks):
+        batches = rows(size, batch_size, shuffle=True, rank=rank, world_size=ranks)
+        assert all(len(batch) > 1 for batch in batches) or size < 2 * ranks
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 70), st.integers(1, 20), st.integers(1, 4))
+def test_every_evaluation_row_comes_once_over_all_ranks_in_order(size, batch_size, ranks):
+    parts = [rows(size, batch_size, rank=rank, world_size=ranks) for rank in range(ranks)]
+    flat = [[row for batch in part for row in batch] for part in parts]
+    assert all(part == sorted(part) for part in flat)
+    assert sorted(row for part in flat for row in part) == list(range(size))
+    assert [len(part) for part in parts] == [
+        len(Batches(size, batch_size, rank=rank, world_size=ranks)) for rank in range(ranks)
+    ]
+
+
+def test_order_depends_on_seed_and_epoch_only():
+    def order(seed, epoch, batch_size=8):
+        batches = Batches(40, batch_size, shuffle=True, seed=seed)
+        batches.set_epoch(epoch)
+        torch.rand(3)  # what others draw does not matter
+        return batches.order().tolist()
+
+    assert order(0, 0) == order(0, 0, batch_size=5)
+    assert len({tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) == 9
+
+
+def test_iterating_twice_gives_the_same_epoch():
+    batches = Batches(40, 8, shuffle=True)
+    assert [batch.tolist() for batch, _ in batches] == [batch.tolist() for batch, _ in batches]
+
+
+def test_every_step_of_every_epoch_and_rank_has_its_own_seed():
+    seeds = []
+    for rank in range(2):
+        for epoch in range(3):
+            batches = Batches(40, 4, shuffle=True, rank=rank, world_size=2)
+            batches.set_epoch(epoch)
+            seeds += [seed for _, seed in batches]
+    assert len(set(seeds)) == len(seeds) == 2 * 3 * 5
+
+
+@settings(max_examples=200)
+@given(st.sets(st.lists(st.integers(0, 2**40), max_size=4).map(tuple), min_size=2, max_size=5))
+def test_derived_seeds_differ_where_the_numbers_do(numbers):
+    seeds = {derived_seed(*each) for each in numbers}
+    assert len(seeds) == len(numbers)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_derived_seeds_are_not_fooled_by_trailing_zeros():
+    assert derived_seed(1, 2) != derived_seed(1, 2, 0, 0)
+
+
+def test_derived_seeds_stay_what_they_are():
+    assert derived_seed(0, 1, 2) == derived_seed(np.int64(0), 1, torch.tensor(2)) == 3452018054052297075
+
+
+def test_weights_draw_every_class_about_equally_and_by_seed():
+    labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
+    weights = 1 / torch.bincount(labels).double()[labels]
+
+    def drawn(seed):
+        return Batches(1000, 50, shuffle=True, weights=weights, seed=seed).order()
+
+    counts = torch.bincount(labels[drawn(0)])
+    assert ((counts - 1000 / 3).abs() < 5 * (1000 * 2 / 9) ** 0.5).all()
+    assert drawn(0).equal(drawn(0))
+    assert not drawn(0).equal(drawn(1))
+
+
+# the module
+
+
+def test_splits_hold_what_the_source_holds(datamodule, faces):
+    module = datamodule()
+    for usage, split in enumerate(SPLITS):
+        part, mine = module.splits[split], faces.take(faces.usage == usage)
+        assert part.images.shape == (14, 1, 48, 48)
+        assert part.images.dtype == torch.uint8
+        assert part.labels.dtype == torch.int64
+        assert np.array_equal(part.images[:, 0].numpy(), mine.images)
+        assert part.labels.tolist() == mine.labels.tolist()
+        assert len(part.ids) == len(part) == 14
+
+
+def test_the_public_facts_are_there(datamodule, tmp_path):
+    module = datamodule()
+    assert module.classes == EMOTIONS
+    assert module.class_counts == [2] * 7
+    assert module.counts == {split: dict.fromkeys(EMOTIONS, 2) for split in SPLITS}
+    assert module.official is True
+    assert module.origin == "FER2013"
+    assert module.sources == (str(tmp_path / "fer2013.csv"),)
+    assert len(module.fingerprint) == 16
+    assert module.warnings == []
+
+
+def test_the_description_can_be_written_as_json(datamodule):
+    module = datamodule(limit=9, classes=["sad", "happy"])
+    described = json.loads(json.dumps(module.description()))
+    assert described["official_split"] is True
+    assert described["counts"]["train"] == {"sad": 2, "happy": 2}
+    assert described["fingerprint"] == module.fingerprint
+
+
+def test_setup_reads_once(datamodule, monkeypatch):
+    module = datamodule()
+    before = module.splits
+    monkeypatch.setattr("fer.data.datamodule.read_faces", None)
+    module.setup("fit")
+    module.setup("test")
+    assert module.splits is before
+
+
+def test_notes_and_warnings_are_passed_on(datamodule, tmp_path):
+    with open(tmp_path / "fer2013.csv", "a") as file:
+        file.write("garbage\n")
+    module = datamodule(on_bad_row="skip")
+    assert "1 bad rows skipped" in module.warnings[0]
+    assert module.description()["notes"] == module.warnings
+
+
+def test_subsets_are_taken_from_each_split(datamodule):
+    module = datamodule(per_class={"train": 1, "val": None, "test": 2}, limit=8)
+    assert {split: sum(counts.values()) for split, counts in module.counts.items()} == {"train": 7, "val": 8, "test": 8}
+    assert module.class_counts == [1] * 7
+
+
+def test_subsets_follow_split_seed_and_not_seed(datamodule):
+    def ids(**options):
+        return datamodule(per_class={"train": 1}, **options).splits["train"].ids.tolist()
+
+    assert ids(seed=1) == ids(seed=2)
+    assert ids(split_seed=1) != ids(split_seed=2)
+
+
+def test_training_copies_are_dropped_on_request(tmp_path, faces, write_csv):
+    images = faces.images.copy()
+    images[0], images[1] = images[20], images[30]  # one of PublicTest, one of PrivateTest
+    write_csv(tmp_path / "x.csv", replace(faces, images=images))
+    module = FERDataModule("fer2013", str(tmp_path / "x.csv"), drop_train_copies=True)
+    module.setup()
+    assert module.splits["train"].ids.tolist() == [f"Training_{row}" for row in range(2, 14)]
+    assert [len(module.splits[split]) for split in SPLITS] == [12, 14, 14]
+
+
+@pytest.mark.parametrize("normalize", ["train", "half", "unit"])
+def test_normalisation_is_what_it_says(normalize, datamodule, faces):
+    module = datamodule(normalize=normalize)
+    pixels = faces.images[faces.usage == 0] / 255.0
+    expected = {"train": (pixels.mean(), pixels.std()), "half": (0.5, 0.5), "unit": (0.0, 1.0)}[normalize]
+    assert (module.mean, module.std) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 1023, 1025])
+def test_pixel_statistics_are_those_of_numpy(size):
+    images = torch.randint(0, 256, (size, 1, 48, 48), dtype=torch.uint8)
+    pixels = images.numpy() / 255.0
+    assert pixel_statistics(images) == pytest.approx((pixels.mean(), pixels.std()), abs=1e-12)
+
+
+def test_a_class_without_training_images_is_an_error(tmp_path, faces, write_csv):
+    few = faces.take((faces.labels != 1) | (faces.usage > 0))
+    with pytest.raises(UserError, match="training holds no image of disgust"):
+        FERDataModule("fer2013", str(write_csv(tmp_path / "x.csv", few))).setup()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 5, 14, 100])
+def test_batches_have_the_promised_shapes_and_types(batch_size, datamodule):
+    module = datamodule(batch_size=batch_size, eval_batch_size=batch_size)
+    for loader in (module.train_dataloader(), module.val_dataloader(), module.test_dataloader()):
+        for images, labels, index, seed in loader:
+            n = len(labels)
+            assert images.shape == (n, 1, 48, 48)
+            assert images.dtype == torch.uint8
+            assert labels.shape == index.shape == (n,)
+            assert labels.dtype == index.dtype == torch.int64
+            assert isinstance(seed, int)
+
+
+def test_a_batch_holds_the_rows_it_names(datamodule):
+    module = datamodule(batch_size=5)
+    for split, loader in zip(SPLITS, module.predict_dataloader(), strict=True):
+        for images, labels, index, _ in [*loader, *(module.train_dataloader() if split == "train" else ())]:
+            assert images.equal(module.splits[split].images[index])
+            assert labels.equal(module.splits[split].labels[index])
+
+
+def test_the_sampler_balances_classes(tmp_path, make_faces, write_csv):
+    labels = [*np.repeat(np.arange(7), [60, 5, 30, 60, 40, 25, 35]), *range(7), *range(7)]
+    faces = make_faces(labels, usage=[0] * 255 + [1] * 7 + [2] * 7)
+    module = FERDataModule("fer2013", str(write_csv(tmp_path / "x.csv", faces)), balance="sampler")
+    module.setup()
+    drawn = Counter()
+    for epoch in range(10):
+        loader = module.train_dataloader()
+        loader.sampler.set_epoch(epoch)
+        drawn.update(label for _, batch, _, _ in loader for label in batch.tolist())
+    assert min(drawn.values()) > 0.8 * max(drawn.values())
+
+
+# in a trainer
+
+
+def test_lightning_advances_the_epoch_so_that_every_epoch_has_its_order(datamodule):
+    spy = Spy()
+    trainer(epochs=3).fit(spy, datamodule=datamodule(batch_size=4))
+    orders = {epoch: [] for epoch in range(3)}
+    for epoch, _, _, index in spy.seen["train"]:
+        orders[epoch] += index.tolist()
+    assert all(sorted(order) == list(range(14)) for order in orders.values())
+    assert len({tuple(order) for order in orders.values()}) == 3
+    for epoch, order in orders.items():
+        batches = Batches(14, 4, shuffle=True, seed=0)
+        batches.set_epoch(epoch)
+        assert batches.order().tolist() == order
+
+
+def test_what_a_step_draws_depends_on_its_seed_only(datamodule):
+    drawn = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        spy = Spy()
+        trainer(epochs=2).fit(spy, datamodule=datamodule(batch_size=4))
+        drawn.append(spy.drawn)
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == len(drawn[0])
+
+
+def test_only_training_batches_are_augmented(datamodule):
+    augment = {"flip": {"_target_": "fer.augment.Flip", "p": 1.0}}
+    module, spy, runner = datamodule(augment=augment, batch_size=4), Spy(), trainer()
+    runner.fit(spy, datamodule=module)
+    runner.test(spy, datamodule=module, verbose=False)
+    runner.predict(spy, datamodule=module)
+    for stage, split in (("train", "train"), ("val", "val"), ("test", "test")):
+        for _, images, labels, index in spy.seen[stage]:
+            expected = module.splits[split].images[index]
+            if stage == "train":
+                assert images.dtype == torch.float32
+                assert torch.allclose(images, expected.flip(-1) / 255)
+            else:
+                assert images.equal(expected)
+            assert labels.equal(module.splits[split].labels[index])
+    predicted = [images for _, images, _, _ in spy.seen["predict"]]
+    assert [part.dtype for part in predicted] == [torch.uint8] * 3
+    assert [part.equal(module.splits[split].images) for part, split in zip(predicted, SPLITS, strict=True)] == [
+        True
+    ] * 3
+
+
+def test_mixed_labels_pass_through_in_training_only(datamodule):
+    augment = {"mixup": {"_target_": "fer.augment.Mixup", "alpha": 1.0}}
+    spy = Spy()
+    trainer().fit(spy, datamodule=datamodule(augment=augment, batch_size=7))
+    for _, images, labels, _ in spy.seen["train"]:
+        assert images.dtype == labels.dtype == torch.float32
+        assert labels.shape == (7, 7)
+        assert torch.allclose(labels.sum(1), torch.ones(7))
+    assert all(labels.dtype == torch.int64 for _, _, labels, _ in spy.seen["val"])
+
+
+def test_evaluation_meets_every_row_once_in_order(datamodule):
+    module, spy = datamodule(eval_batch_size=4), Spy()
+    trainer().test(spy, datamodule=module, verbose=False)
+    assert [row for _, _, _, index in spy.seen["test"] for row in index.tolist()] == list(range(14))
