@@ -1,5 +1,6 @@
 # make train, make test: all set-up included. make help lists the rest.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 false; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?= model=cnn3 optimizer=sgd
 BIN := .venv/bin
 READY := .venv/.ready
@@ -29,8 +30,7 @@ clean:  ## remove .venv
 
 # uv installs several times faster but does not read pip's configuration, so pip stands behind it.
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: Python 3.11 or newer is needed; name one with make PYTHON=/path/to/python"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer; name one with make PYTHON=/path/to/python"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	($(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --python $(BIN)/python -e '.[all]') \
 		|| $(BIN)/python -m pip install -q -e '.[all]'

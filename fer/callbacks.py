@@ -162,7 +162,7 @@ class Lines(ProgressBar):
 
 def progress_bar(refresh_rate: int = 10) -> ProgressBar:
     """A bar on a terminal, plain lines elsewhere."""
-    return RichProgressBar(refresh_rate=refresh_rate, leave=False) if sys.stdout.isatty() else Lines()
+    return RichProgressBar(refresh_rate=refresh_rate, leave=True) if sys.stdout.isatty() else Lines()
 
 
 def say(trainer: pl.Trainer, text: str) -> None:

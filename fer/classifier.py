@@ -116,7 +116,8 @@ class Classifier(pl.LightningModule):
         self.confusion = values["confusion"]
         loss = values["loss"].float() / self.confusion.sum()
         named = {"loss": loss, **figures(self.confusion, self.classes)}
-        self.log_dict({f"{split}/{name}": value for name, value in named.items()})
+        for name, value in named.items():
+            self.log(f"{split}/{name}", value, prog_bar=name in ("loss", "accuracy"))
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = instantiate(self.hparams.optimizer, self.parameter_groups())

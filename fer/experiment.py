@@ -23,7 +23,7 @@ from fer.data.datamodule import FERDataModule
 from fer.data.faces import SIZE
 from fer.data.splits import SPLITS
 from fer.errors import UserError
-from fer.hardware import best_memory_format, best_precision, commit, hardware, versions
+from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, versions
 from fer.scoring import score
 
 QUIET = (
@@ -47,12 +47,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     folder = runs.claim(Path(cfg.output_dir))
     print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
-    OmegaConf.save(cfg, folder / runs.CONFIG, resolve=True)
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    OmegaConf.save(plain | {"found": datamodule.description()}, folder / runs.CONFIG)
     record = {
         "status": "failed",
         "command": command_line(),
         "identity": runs.identity(typed, datamodule.fingerprint),
-        "config": OmegaConf.to_container(cfg, resolve=True),
+        "config": plain,
         "resolved": resolved,
         "data": datamodule.description(),
         "versions": versions(),
@@ -94,6 +95,8 @@ def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
 
 def rehearse(cfg: DictConfig) -> None:
     """Builds every part once, the network without memory, so that impossible options fail before data is read."""
+    if cfg.compile and not has_compiler():
+        raise UserError("compile=true needs a C++ compiler and finds none; install g++, or leave compile=false")
     classes = list(cfg.labels.classes or ("a", "b"))
     try:
         augment = Augment(num_classes=len(classes), **cfg.augment)

@@ -1,6 +1,8 @@
 """What the machine can do, and what a record of a run says about it."""
 
+import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +32,11 @@ def cpu_has_bf16() -> bool:
 def best_memory_format(precision: str) -> bool:
     """Whether channels_last is the faster format: with 16-bit convolutions it is, on CPUs and GPUs."""
     return "16" in precision
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile finds the C++ compiler that it builds its kernels with."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
 
 
 def hardware() -> dict[str, Any]:

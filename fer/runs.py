@@ -20,7 +20,7 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.output_dir, cfg.data.root = "", None
-    for key in ("hydra", "launcher", "resume", "study"):
+    for key in ("hydra", "launcher", "resume", "study", "found"):
         cfg.pop(key, None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]

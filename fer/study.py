@@ -27,12 +27,18 @@ MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTAL
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """metrics.json of every run below `folder`, with its `folder` and its `name`: what differs, without the seed."""
+    """metrics.json of every run below `folder`, with its `folder` and its `name`: what differs, without the seed.
+
+    Of runs that were repeated (`seed-0`, `seed-0-2`) the last one that finished counts, or else the last.
+    """
     found = sorted(folder.glob("**/metrics.json"))
     if not found:
         raise UserError(f"{folder}: no finished run (metrics.json) below it; give the name of a study in runs/")
     runs = [{"folder": path.parent, **json.loads(path.read_text())} for path in found]
-    return [{"name": run["folder"].parent.relative_to(folder).as_posix(), **run} for run in runs]
+    runs = [{"name": run["folder"].parent.relative_to(folder).as_posix(), **run} for run in runs]
+    runs.sort(key=lambda run: (run["status"] == "finished", run["folder"].stat().st_mtime))
+    last = {(run["name"], run["config"]["seed"]): run for run in runs}
+    return sorted(last.values(), key=lambda run: (run["name"], run["config"]["seed"]))
 
 
 def summarise(study: str, runs: list[dict[str, Any]], with_test: bool) -> pd.DataFrame:
@@ -81,7 +87,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def commands(runs: list[dict[str, Any]]) -> list[str]:
     """What was typed, each once, without the places of this machine."""
-    typed = (re.sub(r"(data\.root|output_dir)=\S+", r"\1=PATH", run.get("command", "")) for run in runs)
+    typed = (re.sub(r"(data\.root|output_dir)=\S+", r"\1=PATH", run.get("command") or "") for run in runs)
     return list(dict.fromkeys(filter(None, typed)))
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -69,6 +70,15 @@ def test_failed_runs_are_counted_not_averaged(runs):
     table = study.summarise("mine", study.read_runs(runs), with_test=False).set_index("run")
     assert table.loc["a", ["runs", "not finished"]].tolist() == [2, 1]
     assert table.loc["a", "val/accuracy"] == "75.0 ± 7.1"
+
+
+def test_a_repeated_run_counts_once_with_its_last_finish(runs):
+    again = runs / "a" / "seed-0-2"
+    shutil.copytree(runs / "a" / "seed-0", again)
+    change = {"val/accuracy": 0.9}
+    (again / "metrics.json").write_text(json.dumps(json.loads((again / "metrics.json").read_text()) | change))
+    table = study.summarise("mine", study.read_runs(runs), with_test=False).set_index("run")
+    assert table.loc["a", ["runs", "val/accuracy"]].tolist() == [3, "80.0 ± 10.0"]
 
 
 def test_the_command_writes_the_study_and_fills_the_readme(runs, tmp_path):

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from fer import checkpoint
 from fer.config import compose_config
 from fer.errors import UserError
+from fer.hardware import has_compiler
 from fer.train import train
 
 TINY = [
@@ -103,6 +104,7 @@ def test_the_config_in_the_folder_repeats_the_run(finished, tmp_path):
     from omegaconf import OmegaConf
 
     cfg = OmegaConf.load(finished[0] / "config.yaml")
+    assert cfg.found.fingerprint == finished[1]["data"]["fingerprint"]
     again = train(OmegaConf.merge(cfg, {"output_dir": str(tmp_path / "again")}))
     assert again["val/loss"] == finished[1]["val/loss"]
 
@@ -208,7 +210,15 @@ def test_options_go_together(overrides, tmp_path):
     assert run(tmp_path / "run", "trainer.max_epochs=1", *overrides)["status"] == "finished"
 
 
+def test_compiling_without_a_compiler_is_told_before_data_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(UserError, match=r"needs a C\+\+ compiler"):
+        run(tmp_path / "run", "compile=true")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
 def test_a_compiled_network_trains_and_its_checkpoint_loads_without_compiling(tmp_path):
     metrics = run(tmp_path / "run", "compile=true", "trainer.max_epochs=1")
     assert checkpoint.load(tmp_path / "run" / metrics["checkpoint"]).classes[0] == "angry"
