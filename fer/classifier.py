@@ -60,8 +60,9 @@ class Classifier(pl.LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
-            images = images.float() / 255
-        return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+            images = images / 255
+        images = (images.float() - self.mean) / self.std
+        return images.to(self.dtype, memory_format=self.memory_format)  # float32 but for precisions such as bf16-true
 
     def logits(self, images: Tensor) -> Tensor:
         """Float32 logits as outside of training, with test-time augmentation if asked for."""

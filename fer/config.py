@@ -94,6 +94,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "model.pool": ("max", "avg", "none"),
 }
 
+MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/accuracy/<emotion>"
+MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
+
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value outside its range, an unknown choice or a missing one; reads no data."""
@@ -107,6 +110,8 @@ def check(cfg: DictConfig) -> None:
             expected, holds = rule
             if isinstance(value, bool | str) or not holds(value):
                 raise UserError(f"{path}={value}: expected {expected}")
+        if names[-1] == "monitor" and not MONITOR.fullmatch(str(value)):
+            raise UserError(f"{path}={value}: expected a figure of the validation split: {MONITORED}")
         if path in CHOICES and value not in CHOICES[path]:
             options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
             raise UserError(f"{path}={value}: expected one of {options}")

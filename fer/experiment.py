@@ -108,9 +108,14 @@ def rehearse(cfg: DictConfig) -> None:
             if images.shape[-1] != SIZE:
                 rehearse_other_size(classifier.model, images.shape[-1])
     except (InstantiationException, ValueError, RuntimeError) as error:
-        while error.__cause__:  # Hydra wraps what a constructor said
-            error = error.__cause__
-        raise UserError(str(error).splitlines()[0]) from error
+        raise as_user_error(error) from error
+
+
+def as_user_error(error: BaseException) -> UserError:
+    """The one line that a constructor said, without what Hydra wraps around it."""
+    while error.__cause__:
+        error = error.__cause__
+    return UserError(str(error).splitlines()[0])
 
 
 def rehearse_other_size(model: nn.Module, size: int) -> None:
@@ -143,9 +148,12 @@ def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> d
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {cfg.trainer.max_epochs} epochs", flush=True)
     if cfg.compile:
         classifier.model.compile()  # in place, so checkpoints keep their names
-    loggers = [instantiate(node) for node in cfg.logger.values() if node]
-    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-    trainer: pl.Trainer = instantiate(cfg.trainer, logger=loggers, callbacks=callbacks, default_root_dir=str(folder))
+    try:
+        loggers = [instantiate(node) for node in cfg.logger.values() if node]
+        callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
+        trainer = instantiate(cfg.trainer, logger=loggers, callbacks=callbacks, default_root_dir=str(folder))
+    except InstantiationException as error:
+        raise as_user_error(error) from error
     started = time.perf_counter()
     trainer.fit(classifier, datamodule=datamodule)
     seconds = time.perf_counter() - started

@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from fer.errors import UserError
+
 CONFIG, METRICS, PREDICTIONS = "config.yaml", "metrics.json", "predictions.csv"
 
 
@@ -27,17 +29,24 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
 
 
 def claim(folder: Path) -> Path:
-    """`folder`, or the next free `folder-2`, `folder-3` …, now taken by us: its config file is created exclusively."""
+    """`folder`, or the next free `folder-2`, `folder-3` …, now taken by us: its config file is created exclusively.
+
+    Raises UserError where nothing can be written.
+    """
     number, candidate = 1, folder
     while True:
-        candidate.mkdir(parents=True, exist_ok=True)
         try:
+            candidate.mkdir(parents=True, exist_ok=True)
             (candidate / CONFIG).open("x").close()
+            return candidate
         except FileExistsError:
+            if not candidate.is_dir():
+                raise UserError(f"{candidate} is a file; choose another folder with output_dir=PATH") from None
             number += 1
             candidate = folder.with_name(f"{folder.name}-{number}")
-        else:
-            return candidate
+        except OSError as error:
+            fix = "choose another folder with output_dir=PATH"
+            raise UserError(f"{candidate}: cannot be written ({error.strerror}); {fix}") from error
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -35,6 +35,9 @@ from fer.errors import UserError
         ("augment.flip.p=2", "augment.flip.p"),
         ("labels.classes=[happy]", "labels.classes"),
         ("seed=-1", "seed=-1"),
+        ("monitor=val/acc", "expected a figure of the validation split: val/loss, val/accuracy"),
+        ("monitor=test/accuracy", "monitor=test/accuracy"),
+        ("callbacks.early_stopping.monitor=train/loss", "callbacks.early_stopping.monitor=train/loss"),
     ],
 )
 def test_values_out_of_range_are_one_clear_line(override, words):
@@ -44,7 +47,7 @@ def test_values_out_of_range_are_one_clear_line(override, words):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("override", ["optimizer.lr=10", "optimizer.weight_decay=0", "model.dropout=0", "seed=0"])
+@pytest.mark.parametrize("override", ["optimizer.lr=10", "model.dropout=0", "seed=0", "monitor=val/accuracy/sad"])
 def test_values_at_the_edge_are_taken(override):
     check(compose_config([override]))
 

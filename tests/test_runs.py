@@ -1,8 +1,11 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from fer import runs
 from fer.config import compose_config
+from fer.errors import UserError
 
 
 def identity(*overrides: str, fingerprint: str = "a") -> str:
@@ -32,6 +35,13 @@ def test_two_starts_at_once_get_two_folders(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         claimed = list(pool.map(lambda _: runs.claim(tmp_path / "run"), range(16)))
     assert len(set(claimed)) == 16
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(UserError, match="output_dir=PATH"):
+            runs.claim(folder)
 
 
 def test_json_is_replaced_in_one_step(tmp_path):

@@ -204,10 +204,19 @@ def test_first_and_last_lines_say_what_matters(tmp_path, capsys):
         ["trainer.precision=bf16-mixed", "channels_last=true", "classifier.tta=flip"],
         ["optimizer=muon", "scheduler=onecycle", "classifier.decay_biases_and_norms=false"],
         ["monitor=val/loss", "scheduler=plateau", "callbacks.pictures.histograms=true"],
+        ["trainer.precision=bf16-true"],
+        ["trainer.precision=64-true"],
     ],
 )
 def test_options_go_together(overrides, tmp_path):
     assert run(tmp_path / "run", "trainer.max_epochs=1", *overrides)["status"] == "finished"
+
+
+def test_what_the_trainer_refuses_is_one_line_and_recorded(tmp_path):
+    with pytest.raises(UserError) as error:
+        run(tmp_path / "run", "trainer.accelerator=abacus")
+    assert "\n" not in str(error.value)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["status"] == "failed"
 
 
 def test_compiling_without_a_compiler_is_told_before_data_is_read(tmp_path, monkeypatch):
