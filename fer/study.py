@@ -4,8 +4,8 @@
     python -m fer.study first_run onecycle_light --with-test --readme README.md
 
 Writes experiments/<study>/: README.md (commands, table, hardware, commit), results.csv, and every run's predictions as
-.csv.gz; with --with-test also confusion.png over all runs and, of synthetic faces, faces.png. --readme puts one table
-of all the studies between the `<!-- results -->` marks of that file.
+.csv.gz; with --with-test also the best configuration's confusion.png and, of synthetic faces, faces.png. --readme puts
+one table of all the studies between the `<!-- results -->` marks of that file.
 """
 
 import argparse
@@ -52,9 +52,17 @@ def summarise(study: str, runs: list[dict[str, Any]], with_test: bool) -> pd.Dat
         row["not finished"] = len(mine) - len(done)
         for figure in figures:
             row[figure] = spread([100 * run[figure] for run in done])
-        row["minutes"] = spread([run["fit_seconds"] / 60 for run in done])
+        minutes = [run["fit_seconds"] / 60 for run in done]
+        row["minutes (median)"] = f"{pd.Series(minutes).median():.1f}" if minutes else "–"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def per_run(runs: list[dict[str, Any]], with_test: bool) -> pd.DataFrame:
+    """One row a run, shares in [0, 1]: what the table was made of."""
+    figures = FIGURES + (TEST_FIGURES if with_test else ())
+    names = ("name", "status", *figures, "epochs", "fit_seconds", "parameters", "identity", "commit")
+    return pd.DataFrame([{"seed": run["config"]["seed"], **{name: run.get(name) for name in names}} for run in runs])
 
 
 def spread(values: list[float]) -> str:
@@ -109,36 +117,39 @@ def write_study(study: str, runs: list[dict[str, Any]], table: pd.DataFrame, out
     """README.md, results.csv, predictions and, with the test split, confusion.png into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     rule = "Percent, mean ± standard deviation over seeds; the best epoch was chosen on the validation split."
+    if any(run["data"]["official_split"] for run in runs):
+        rule += " On FER2013's official split val is PublicTest and test is PrivateTest."
     shown = (
         "```\n" + "\n".join([*commands(runs), f"python -m fer.study {study}{' --with-test' * with_test}"]) + "\n```\n"
     )
     parts = [f"# {study}\n", shown, rule + "\n", markdown(table.drop(columns="study")), provenance(runs)]
     done = [run for run in runs if run["status"] == "finished"]
-    frames = []
     for run in done:
-        frame = pd.read_csv(run["folder"] / "predictions.csv")
-        frame.to_csv(out / f"{run['name']}-seed-{run['config']['seed']}.csv.gz", index=False)
-        frames.append(frame)
-    if with_test and frames:
-        parts.append(f"![confusion matrix]({confusion_over_seeds(frames, out)})\n")
-        best = max(done, key=lambda run: run["val/accuracy"])
-        if is_synthetic(best):  # photographs stay where they are
-            shutil.copy(best["folder"] / "faces.png", out)
-            parts.append("![synthetic test faces with predicted and true labels](faces.png)\n")
+        name = f"{run['name']}-seed-{run['config']['seed']}.csv.gz"
+        pd.read_csv(run["folder"] / "predictions.csv").to_csv(out / name, index=False)
+    if with_test and done:
+        parts += pictures(done, out)
     (out / "README.md").write_text("\n".join(parts))
-    table.to_csv(out / "results.csv", index=False)
+    per_run(runs, with_test).to_csv(out / "results.csv", index=False)
 
 
-def confusion_over_seeds(frames: list[pd.DataFrame], out: Path) -> str:
-    """Draws the confusion matrix of all runs' test predictions together; returns the file's name."""
+def pictures(runs: list[dict[str, Any]], out: Path) -> list[str]:
+    """Draws the configuration that is best in validation: its confusion matrix over all seeds, its faces if drawn ones."""
     from fer.plots import confusion_figure
 
-    classes = list(frames[0].columns[4:])
-    test = pd.concat(frames).query("split == 'test'")
+    best = pd.DataFrame(runs).groupby("name")["val/accuracy"].mean().idxmax()
+    mine = [run for run in runs if run["name"] == best]
+    table = pd.concat(pd.read_csv(run["folder"] / "predictions.csv") for run in mine)
+    classes = list(table.columns[4:])
+    test = table[table["split"] == "test"]
     counts = pd.crosstab(test["true"], test["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
-    title = f"test, {len(frames)} runs, accuracy {100 * (test['true'] == test['predicted']).mean():.1f} %"
+    title = f"test, {len(mine)} runs, accuracy {100 * (test['true'] == test['predicted']).mean():.1f} %"
     confusion_figure(counts.to_numpy(), classes, title).savefig(out / "confusion.png")
-    return "confusion.png"
+    shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]
+    if is_synthetic(mine[0]):  # photographs stay where they are
+        shutil.copy(mine[0]["folder"] / "faces.png", out)
+        shown.append("![synthetic test faces with predicted and true labels](faces.png)\n")
+    return shown
 
 
 def main() -> None:
