@@ -134,7 +134,7 @@ def write_study(study: str, runs: list[dict[str, Any]], table: pd.DataFrame, out
 
 
 def pictures(runs: list[dict[str, Any]], out: Path) -> list[str]:
-    """Draws the configuration that is best in validation: its confusion matrix over all seeds, its faces if drawn ones."""
+    """Draws the configuration that is best in validation: its confusion matrix over all seeds, and drawn faces."""
     from fer.plots import confusion_figure
 
     best = pd.DataFrame(runs).groupby("name")["val/accuracy"].mean().idxmax()
