@@ -35,10 +35,11 @@ class FiniteLoss(Callback):
 
     def _check(self, trainer: pl.Trainer, split: str, loss: torch.Tensor) -> None:
         if not math.isfinite(loss):
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            group = trainer.optimizers[0].param_groups[0]
+            start = trainer.optimizers[0].defaults["lr"]  # a schedule may have brought it to 0 by now
             raise Diverged(
                 f"the {split} loss is {float(loss)} by step {trainer.global_step} (epoch {trainer.current_epoch + 1}, "
-                f"learning rate {rate:.3g}); try optimizer.lr={rate / 10:.1g}, trainer.gradient_clip_val=1 or "
+                f"learning rate {group['lr']:.3g}); try optimizer.lr={start / 10:.1g}, trainer.gradient_clip_val=1 or "
                 "trainer.precision=32-true"
             )
 

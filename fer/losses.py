@@ -98,10 +98,11 @@ class Focal(Loss):
 
 
 class L2SVM(Loss):
-    """One-vs-rest squared hinge: Σ_c max(0, margin - y_c·z_c)², y = 2t - 1, so ±1 for class codes.
+    """One-vs-rest squared hinge: the mean over classes of max(0, margin - y_c·z_c)², y = 2t - 1, so ±1 for class codes.
 
     Tang 2013, https://arxiv.org/abs/1306.0239, who won the FER2013 challenge with it; the optimizer's weight decay
-    is the SVM's regulariser.
+    is the SVM's regulariser. The paper sums over classes; the mean keeps gradients of cross entropy's size, so that
+    the learning rates of other losses serve.
     """
 
     def __init__(self, class_counts: Sequence[int], class_weights: str = "none", margin: float = 1.0):
@@ -111,4 +112,4 @@ class L2SVM(Loss):
         self.margin = margin
 
     def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return (self.margin - (2 * targets - 1) * logits).clamp_min(0).square().sum(1)
+        return (self.margin - (2 * targets - 1) * logits).clamp_min(0).square().mean(1)
