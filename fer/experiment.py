@@ -89,7 +89,7 @@ def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
     if cfg.trainer.precision == "auto":
         cfg.trainer.precision = best_precision(cfg.trainer.accelerator)
     if cfg.channels_last == "auto":
-        cfg.channels_last = best_memory_format(str(cfg.trainer.precision))
+        cfg.channels_last = best_memory_format(str(cfg.trainer.precision), cfg.trainer.accelerator)
     return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
 
 

@@ -18,9 +18,12 @@ def test_precision_on_cuda_follows_the_card(monkeypatch):
         assert hardware.best_precision() == expected
 
 
-def test_channels_last_goes_with_16_bits():
-    assert hardware.best_memory_format("bf16-mixed")
-    assert not hardware.best_memory_format("32-true")
+def test_channels_last_goes_with_16_bits_and_with_cpus(monkeypatch):
+    for gpu in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda gpu=gpu: gpu)
+        assert hardware.best_memory_format("bf16-mixed")
+        assert hardware.best_memory_format("32-true", "cpu")
+        assert hardware.best_memory_format("32-true") is not gpu
 
 
 def test_a_record_names_machine_and_versions():
