@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from fer.metrics import figures, metric_collection
 
+Batch = tuple[Tensor, Tensor, Tensor, float]  # images, labels, rows, weight: see FERDataModule
+
 
 class Classifier(pl.LightningModule):
     """A network that tells the classes of 48×48 grey faces apart.
@@ -71,28 +73,26 @@ class Classifier(pl.LightningModule):
             logits = (logits + self(images.flip(-1)).float()) / 2
         return logits
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, labels, _ = batch
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        images, labels, _, weight = batch
         logits = self(images).float()
         loss = self.loss(logits, labels)
         self._update("train", loss, logits, labels)
-        return loss
+        return loss * weight
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("val", batch)
 
-    def test_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("test", batch)
 
-    def predict_step(
-        self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """(rows, labels, logits) of the batch."""
-        images, labels, rows = batch
+        images, labels, rows, _ = batch
         return rows, labels, self.logits(images)
 
-    def _evaluate(self, split: str, batch: tuple[Tensor, Tensor, Tensor]) -> None:
-        images, labels, _ = batch
+    def _evaluate(self, split: str, batch: Batch) -> None:
+        images, labels, *_ = batch
         logits = self.logits(images)
         self._update(split, self.loss(logits, labels), logits, labels)
 

@@ -34,7 +34,7 @@ class Loader:
         return 4
 
     def __iter__(self):
-        return iter([(FACES, self.labels, torch.arange(6))] * len(self))
+        return iter([(FACES, self.labels, torch.arange(6), 1.0)] * len(self))
 
 
 def fit(module: Classifier, **options) -> pl.Trainer:
@@ -114,7 +114,7 @@ def test_testing_logs_figures_of_the_test_split():
 def test_soft_labels_train():
     module = classifier()
     module._update = lambda *_: None
-    loss = module.training_step((FACES, torch.full((6, 3), 1 / 3), torch.arange(6)), 0)
+    loss = module.training_step((FACES, torch.full((6, 3), 1 / 3), torch.arange(6), 1.0), 0)
     assert loss.isfinite()
 
 

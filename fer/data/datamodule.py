@@ -15,12 +15,13 @@ from fer.data import splits
 from fer.data.faces import Faces
 from fer.data.sources import read_faces
 from fer.data.splits import SPLITS
+from fer.errors import UserError
 
 STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 
 
 class Split(Dataset):
-    """The faces of one split. Indexed with a whole batch: (rows, seed) -> images, labels, rows, seed."""
+    """The faces of one split. Indexed with a whole batch: (rows, seed, weight) -> images, labels, rows, seed, weight."""
 
     def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray):
         self.images = images  # (N, 1, 48, 48) uint8
@@ -30,23 +31,25 @@ class Split(Dataset):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, batch: tuple[Tensor, int]) -> tuple[Tensor, Tensor, Tensor, int]:
-        rows, seed = batch
+    def __getitem__(self, batch: tuple[Tensor, int, float]) -> tuple[Tensor, Tensor, Tensor, int, float]:
+        rows, *rest = batch
         rows = rows.to(self.labels.device, non_blocking=True)
-        return self.images[rows], self.labels[rows], rows, seed
+        return self.images[rows], self.labels[rows], rows, *rest
 
     def to(self, device: torch.device) -> "Split":
         return Split(self.images.to(device), self.labels.to(device), self.ids)
 
 
 class Batches(Sampler):
-    """Row numbers of every batch of an epoch, each with the seed of its step.
+    """This rank's row numbers of every batch of an epoch, each with the seed of its step and its weight.
 
     Order and seeds follow from (seed, epoch, step, rank) alone, so a resumed run, a sweep and each process of a
-    distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, …
+    distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, … of each
+    global batch. The weight is this rank's share of the step's images, 1 where all ranks have the same: losses that are
+    means over a rank's images need it to average to the mean over all.
     `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
-    training batch of one image is dropped, on every rank, since ranks wait for each other: BatchNorm has no variance
-    to estimate from it.
+    training batch that would leave a rank fewer than two images joins the one before, since BatchNorm has no variance
+    to estimate from one.
     """
 
     def __init__(
@@ -61,33 +64,44 @@ class Batches(Sampler):
     ):
         self.size, self.batch_size, self.shuffle, self.weights = size, batch_size, shuffle, weights
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.epoch = 0
+        self.epoch = self.step = self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
         self.epoch = epoch
 
     def order(self) -> Tensor:
-        """(N,) int64: this rank's rows of this epoch."""
+        """(N,) int64: the rows of this epoch, over all ranks."""
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
         if self.weights is not None:
-            order = torch.multinomial(self.weights, self.size, replacement=True, generator=generator)
-        elif self.shuffle:
-            order = torch.randperm(self.size, generator=generator)
-        else:
-            order = torch.arange(self.size)
-        return order[self.rank :: self.world_size]
+            return torch.multinomial(self.weights, self.size, replacement=True, generator=generator)
+        return torch.randperm(self.size, generator=generator) if self.shuffle else torch.arange(self.size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
-        batches = self.order().split(self.batch_size)
-        for step, rows in enumerate(batches[: len(self)]):
-            yield rows, derived_seed(self.seed, self.epoch, step, self.rank)
+    def __iter__(self) -> Iterator[tuple[Tensor, int, float]]:
+        first, self.start = self.start, 0
+        order, size = self.order(), self.batch_size * self.world_size
+        for self.step in range(first + 1, len(self) + 1):
+            last = self.size if self.step == len(self) else self.step * size
+            everyone = order[(self.step - 1) * size : last]
+            rows = everyone[self.rank :: self.world_size]
+            seed = derived_seed(self.seed, self.epoch, self.step - 1, self.rank)
+            yield rows, seed, len(rows) * self.world_size / len(everyone)
 
     def __len__(self) -> int:
         if not self.shuffle:
             return len(range(self.rank, self.size, self.world_size * self.batch_size))
-        whole, left = divmod(self.size // self.world_size, self.batch_size)  # of the rank that has the fewest
-        return max(1, whole + (left > 1))
+        whole, left = divmod(self.size, self.batch_size * self.world_size)
+        return max(1, whole + (left >= 2 * self.world_size))
+
+
+class Resumable(DataLoader):
+    """A loader whose checkpoint says how many steps of the epoch are done; the rest of it follows after loading."""
+
+    def state_dict(self) -> dict[str, int]:
+        return {"step": self.sampler.step}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.sampler.start = state["step"]
 
 
 def derived_seed(*numbers: int) -> int:
@@ -99,8 +113,8 @@ def derived_seed(*numbers: int) -> int:
 class FERDataModule(pl.LightningDataModule):
     """Faces in three splits.
 
-    Batches are (images, labels, rows): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
-    labels (B,) int64 or, mixed, (B, C) float32; rows (B,) int64 into `splits[name].ids`.
+    Batches are (images, labels, rows, weight): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
+    labels (B,) int64 or, mixed, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see `Batches`.
 
     source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`.
     roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
@@ -191,6 +205,8 @@ class FERDataModule(pl.LightningDataModule):
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
             self.splits[split] = self.splits[split].to(self.trainer.strategy.root_device)
         part = self.splits[split]
+        if options.get("shuffle") and len(part) < 2 * world_size:
+            raise UserError(f"{len(part)} training images for {world_size} processes; use fewer, or more images")
         batches = Batches(
             len(part),
             batch_size or self.hparams.eval_batch_size,
@@ -199,17 +215,17 @@ class FERDataModule(pl.LightningDataModule):
             world_size=world_size,
             **options,
         )
-        return DataLoader(part, sampler=batches, batch_size=None)
+        return Resumable(part, sampler=batches, batch_size=None)
 
-    def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
         """Augments training batches on their device. The step's seed is set here, just before augmentation and the
         forward pass, so that neither depends on what was drawn before."""
-        images, labels, rows, seed = batch
+        images, labels, rows, seed, weight = batch
         if self.trainer.training:
             torch.manual_seed(seed)
             with torch.no_grad():
                 images, labels = self.augmentation(images, labels)
-        return images, labels, rows
+        return images, labels, rows, weight
 
     def description(self) -> dict[str, Any]:
         """What metrics.json and the first lines of a run say about the data."""
