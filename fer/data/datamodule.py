@@ -21,7 +21,7 @@ STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 
 
 class Split(Dataset):
-    """The faces of one split. Indexed with a whole batch: (rows, seed, weight) -> images, labels, rows, seed, weight."""
+    """The faces of one split. Indexed with a batch (rows, seed, weight): images, labels, rows, seed, weight."""
 
     def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray):
         self.images = images  # (N, 1, 48, 48) uint8
@@ -80,11 +80,11 @@ class Batches(Sampler):
     def __iter__(self) -> Iterator[tuple[Tensor, int, float]]:
         first, self.start = self.start, 0
         order, size = self.order(), self.batch_size * self.world_size
-        for self.step in range(first + 1, len(self) + 1):
-            last = self.size if self.step == len(self) else self.step * size
-            everyone = order[(self.step - 1) * size : last]
+        for step in range(first, len(self)):
+            self.step = step + 1
+            everyone = order[step * size : self.size if self.step == len(self) else self.step * size]
             rows = everyone[self.rank :: self.world_size]
-            seed = derived_seed(self.seed, self.epoch, self.step - 1, self.rank)
+            seed = derived_seed(self.seed, self.epoch, step, self.rank)
             yield rows, seed, len(rows) * self.world_size / len(everyone)
 
     def __len__(self) -> int:
