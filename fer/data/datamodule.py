@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fer.augment import Augment
 from fer.data import splits
 from fer.data.faces import Faces
+from fer.data.ferplus import relabelled
 from fer.data.sources import read_faces
 from fer.data.splits import SPLITS
 from fer.errors import UserError
@@ -23,10 +24,11 @@ STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 class Split(Dataset):
     """The faces of one split. Indexed with a batch (rows, seed, weight): images, labels, rows, seed, weight."""
 
-    def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray):
+    def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray, targets: Tensor | None = None):
         self.images = images  # (N, 1, 48, 48) uint8
         self.labels = labels  # (N,) int64
         self.ids = ids  # (N,) str
+        self.targets = targets  # (N, C) float32: soft labels to train on
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,7 +39,12 @@ class Split(Dataset):
         return self.images[rows], self.labels[rows], rows, *rest
 
     def to(self, device: torch.device) -> "Split":
-        return Split(self.images.to(device), self.labels.to(device), self.ids)
+        targets = None if self.targets is None else self.targets.to(device)
+        return Split(self.images.to(device), self.labels.to(device), self.ids, targets)
+
+    def for_training(self) -> "Split":
+        """The same faces with their soft labels, where there are some, in place of the hard ones."""
+        return self if self.targets is None else Split(self.images, self.targets, self.ids)
 
 
 class Batches(Sampler):
@@ -114,9 +121,11 @@ class FERDataModule(pl.LightningDataModule):
     """Faces in three splits.
 
     Batches are (images, labels, rows, weight): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
-    labels (B,) int64 or, mixed, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see `Batches`.
+    labels (B,) int64 or, soft or mixed in training, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see
+    `Batches`.
 
     source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`.
+    votes, votes_file: FER+ labels, see `relabelled`; "soft" ones are for training, evaluation meets hard ones.
     roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
     that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
     normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
@@ -129,6 +138,8 @@ class FERDataModule(pl.LightningDataModule):
         root: str | Sequence[str] | None = None,
         classes: Sequence[str] | None = None,
         merge: Mapping[str, str] | None = None,
+        votes: str = "none",
+        votes_file: str | None = None,
         roles: str | None = None,
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
@@ -155,12 +166,17 @@ class FERDataModule(pl.LightningDataModule):
             return
         options = self.hparams
         faces, self.origin = read_faces(options.source, options.root, options.on_bad_row, options.synthetic)
+        faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
+        if options.votes != "none":
+            self.origin += f" with FER+ labels ({options.votes})"
         faces = splits.choose_classes(faces, options.classes, options.merge)
         rows, self.official = self._rows(faces)
         self.warnings = [*faces.notes, *splits.check(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
         self.splits = {split: _tensors(faces, rows[split]) for split in SPLITS}
+        if faces.targets is not None:
+            self.splits["train"].targets = torch.from_numpy(faces.targets[rows["train"]])
         self.counts = {split: class_counts(part.labels, faces.classes) for split, part in self.splits.items()}
         self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
@@ -215,7 +231,7 @@ class FERDataModule(pl.LightningDataModule):
             world_size=world_size,
             **options,
         )
-        return Resumable(part, sampler=batches, batch_size=None)
+        return Resumable(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
         """Augments training batches on their device. The step's seed is set here, just before augmentation and the

@@ -23,28 +23,35 @@ class Faces:
     sources: tuple[str, ...]  # where, as paths
     notes: tuple[str, ...] = ()  # what the user should hear about the reading
     fingerprint: str = ""  # filled in by `stamped`
+    targets: np.ndarray | None = None  # (N, C) float32, soft labels, rows sum to 1; added after reading
 
     def __post_init__(self):
-        shapes = {name: getattr(self, name).shape for name in ROW_FIELDS}
+        shapes = {name: array.shape for name, array in self.columns().items()}
         if shapes["images"][1:] != (SIZE, SIZE) or len({shape[0] for shape in shapes.values()}) > 1:
             raise ValueError(f"expected images (N, {SIZE}, {SIZE}) and N of the rest, got {shapes}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every array with one entry a face."""
+        arrays = {name: getattr(self, name) for name in ROW_FIELDS}
+        return arrays if self.targets is None else arrays | {"targets": self.targets}
+
     def take(self, rows: np.ndarray) -> "Faces":
         """The same record with only `rows` (indices or mask)."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in ROW_FIELDS})
+        return replace(self, **{name: array[rows] for name, array in self.columns().items()})
 
     def noting(self, notes: Sequence[str]) -> "Faces":
         """The same record with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
     def stamped(self) -> "Faces":
-        """With the SHA-256 of classes, pixels, labels and roles (16 hex digits), the identity of the data."""
+        """With the SHA-256 of classes, pixels, labels, roles and targets (16 hex digits), the identity of the data."""
         digest = hashlib.sha256("\0".join(self.classes).encode())
-        for array in (self.images, self.labels, self.usage, self.folder):
-            digest.update(np.ascontiguousarray(array).data)
+        for name, array in self.columns().items():
+            if name != "ids":
+                digest.update(np.ascontiguousarray(array).data)
         return replace(self, fingerprint=digest.hexdigest()[:16])
 
 

@@ -17,7 +17,9 @@ Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
 def choose_classes(faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None) -> Faces:
     """Renames classes by `merge`, then keeps those in `classes`, in that order; rows of others and unlabelled go.
 
-    Without `classes` all stay, in the order of the data. Raises UserError for names that the data lacks.
+    Without `classes` all stay, in the order of the data. Soft targets of merged classes are added, those of the kept
+    ones scaled to sum 1 again; the label is the class with the most. Rows go where one that is not kept has more.
+    Raises UserError for names that the data lacks.
     """
     merge = dict(merge or {})
     _known("labels.merge", merge, faces.classes)
@@ -27,9 +29,20 @@ def choose_classes(faces: Faces, classes: Sequence[str] | None = None, merge: Ma
     if len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes: {', '.join(classes)}; a classifier needs at least two different classes")
     code = np.array([classes.index(name) if name in classes else -1 for name in merged] + [-1])
-    labels = code[faces.labels]  # -1, no label, picks the last entry
-    faces = replace(faces, labels=labels, classes=classes)
+    labels, targets = code[faces.labels], None  # -1, no label, picks the last entry
+    if faces.targets is not None:
+        labels, targets = _mixed(faces.targets, merged, classes)
+    faces = replace(faces, labels=labels, targets=targets, classes=classes)
     return faces if (labels >= 0).all() else faces.take(labels >= 0)
+
+
+def _mixed(targets: np.ndarray, merged: Sequence[str], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,), -1 where a class that is not kept leads, and targets (N, C) of columns that are called `merged`."""
+    names = list(dict.fromkeys((*classes, *merged)))
+    shares = targets @ np.array([[name == new for new in names] for name in merged], np.float32)
+    shares = shares.round(6)  # sums that are equal on paper differ in the last bits
+    labels, kept = shares.argmax(1), shares[:, : len(classes)]
+    return np.where(labels < len(classes), labels, -1), kept / np.maximum(kept.sum(1, keepdims=True), 1e-6)
 
 
 def _known(option: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -1,0 +1,185 @@
+"""FER+: ten votes on each face of FER2013, joined to it row by row, as hard or as soft labels.
+
+Barsoum et al. 2016, "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
+arXiv:1608.01041. Ten people chose for each image one of eight emotions, unknown or NF (not a face); `fer2013new.csv`
+of github.com/microsoft/FERPlus has their votes in the row order of fer2013.csv. The rules, on each row by itself:
+
+1. A single vote for one of the ten counts as an outlier and becomes 0, unless that leaves no vote.
+2. The majority is what has more than half of the votes left, those for unknown and NF among them.
+3. majority: the label is the majority. Rows go where that is unknown or NF, where there is none, or where FER+ left the
+   image's name blank.
+4. soft: a training row's target is its votes for the eight emotions, scaled to sum 1, and its label (for counts,
+   sampler and training accuracy) the emotion with the most, the first in class order of several. Rows go where unknown
+   or NF has as many votes as any emotion, and with blank names. PublicTest and PrivateTest follow rule 3, so that both
+   ways are scored on the same faces; where Usage does not fill all three roles, every row does, since any could be
+   held out.
+
+These are the paper's, with two differences to its published code (src/ferplus.py). There fear and contempt are lost
+with unknown and NF (8, the number of emotions, is taken for 10); here they stay. Its distributions keep the one to
+three most frequent emotions only, until they have 75 % of the votes; here every vote left counts.
+"""
+
+import io
+import os
+import posixpath
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer.data.emotions import EMOTIONS, USAGES
+from fer.data.faces import Faces
+from fer.data.files import Files, SingleFile, brief, files_at, readable
+from fer.errors import UserError
+
+MODES = ("none", "majority", "soft")
+NAME = "fer2013new.csv"
+CLASSES = (*EMOTIONS, "contempt")
+UNKNOWN, NOT_A_FACE = 8, 9
+COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf")
+"""Of the votes in the csv, in the order of `CLASSES`, UNKNOWN and NOT_A_FACE."""
+
+REASONS = ("not a face", "unknown", "without an image name", "without a majority")
+GET = f"get {NAME} from github.com/microsoft/FERPlus"
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The rows of fer2013new.csv."""
+
+    where: str
+    lines: np.ndarray  # (N,) int64, their numbers in the file, from 1
+    usage: np.ndarray  # (N,) str
+    named: np.ndarray  # (N,) bool, false where the image's name is blank
+    counts: np.ndarray  # (N, 10) int64, votes for each of COLUMNS
+
+
+def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_row: str = "error") -> Faces:
+    """`faces` of fer2013.csv with the labels of FER+, its eight classes, and new fingerprint; unchanged for "none".
+
+    votes: "none", "majority" or "soft", which adds `targets`. The votes are read from `votes_file`, else from
+    fer2013new.csv beside the csv, or beside or in its archive. Raises UserError where they are missing, cannot be
+    read or do not go row by row with the csv, and for faces that come from anything but one csv.
+    """
+    if votes not in MODES:
+        raise UserError(f"labels.votes={votes}: expected one of {', '.join(MODES)}")
+    if votes == "none":
+        if votes_file:
+            raise UserError(f"labels.votes_file={votes_file} serves labels.votes=majority or soft, which is none")
+        return faces
+    if len(faces.sources) > 1 or not faces.sources[0].lower().endswith(".csv"):
+        place = f"{faces.layout}: {', '.join(faces.sources)}"
+        raise UserError(
+            f"labels.votes={votes}: FER+ goes row by row with fer2013.csv, and these faces come from something else "
+            f"({place}); give data.root=PATH/fer2013.csv"
+        )
+    table = read_votes(*find_votes(faces.sources[0], votes_file))
+    rows = np.char.rpartition(faces.ids, "_")[:, 2].astype(np.int64)
+    check_alignment(table, faces, rows, whole=on_bad_row == "error")
+    counts, named = without_outliers(table.counts[rows]), table.named[rows]
+    reason = reasons(counts, named, strict=np.ones(len(faces), bool))
+    by_usage = set(faces.usage[reason < 0]) == set(range(len(USAGES))) and (faces.folder < 0).all()
+    if votes == "soft" and by_usage:  # else training rows may come to be held out
+        reason = reasons(counts, named, strict=faces.usage > 0)
+    dropped = [f"{(reason == index).sum():,} {name}" for index, name in enumerate(REASONS)]
+    note = f"FER+ ({votes}): {(reason < 0).sum():,} of {len(faces):,} rows kept; dropped: {', '.join(dropped)}"
+    if (reason >= 0).all():
+        raise UserError(f"{table.where}: no row with a label ({note}); {GET} again")
+    joined = replace(
+        faces,
+        labels=counts[:, : len(CLASSES)].argmax(1),
+        targets=distributions(counts) if votes == "soft" else None,
+        classes=CLASSES,
+        layout=f"{faces.layout} + FER+ {posixpath.basename(table.where)}, {votes}",
+        sources=(*faces.sources, table.where),
+    )
+    return joined.take(reason < 0).noting([note]).stamped()
+
+
+def find_votes(csv: str, votes_file: str | None = None) -> tuple[Files, str]:
+    """Where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and their name there."""
+    if votes_file:
+        path = Path(os.path.abspath(os.path.expanduser(votes_file)))
+        if not path.is_file():
+            raise UserError(f"labels.votes_file: no such file: {path}; {GET}")
+        return SingleFile(path), path.name
+    heads = (csv[: colon.start()] for colon in re.finditer(":", csv))
+    archive = next((Path(head) for head in heads if os.path.isfile(head)), None)
+    folder = (archive or Path(csv)).parent
+    with readable(folder):
+        beside = [path for path in folder.iterdir() if path.name.casefold() == NAME and path.is_file()]
+    if beside:
+        return SingleFile(beside[0]), beside[0].name
+    files = files_at(archive) if archive else None
+    packed = [name for name in files.names if posixpath.basename(name).casefold() == NAME] if files else []
+    if not packed:
+        raise UserError(f"no {NAME} beside {csv}; {GET}, put it into {folder} or name it with labels.votes_file=PATH")
+    return files, packed[0]
+
+
+def read_votes(files: Files, name: str) -> Votes:
+    """Any order of the columns, in any case; blank lines are no rows. Raises UserError naming file and line."""
+    where, fix = files.path(name), f"{GET} again"
+    _, data = next(iter(files.read([name])))
+    as_text = {"dtype": str, "na_filter": False, "skip_blank_lines": False, "encoding_errors": "replace"}
+    try:
+        table = pd.read_csv(io.BytesIO(data), header=None, encoding="utf-8-sig", **as_text)
+    except ValueError as error:
+        raise UserError(f"{where}: not a table of votes ({brief(error)}); {fix}") from error
+    table = table.fillna("").apply(lambda column: column.str.strip())  # lines may be short
+    table.columns = table.iloc[0].str.casefold()
+    table = table.iloc[1:]
+    table = table[(table != "").any(axis=1)]
+    lacking = [column for column in ("usage", "image name", *COLUMNS) if column not in table]
+    if lacking:
+        raise UserError(f"{where}, line 1: no column {', '.join(lacking)}; {fix}")
+    counts = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    bad = np.argwhere(~((counts >= 0) & (counts < 1000) & (counts == np.floor(counts))))
+    for row, column in bad[:1]:
+        value, line = table[COLUMNS[column]].iloc[row][:20], table.index[row] + 1
+        raise UserError(f"{where}, line {line}: '{value}' votes for {COLUMNS[column]}, expected a whole number; {fix}")
+    usage, names = table["usage"].to_numpy(str), table["image name"].to_numpy(str)
+    return Votes(where, table.index.to_numpy() + 1, usage, names != "", counts.astype(np.int64))
+
+
+def check_alignment(votes: Votes, faces: Faces, rows: np.ndarray, whole: bool) -> None:
+    """Raises UserError for the first of `rows` whose Usage differs, and for too few rows of votes or, where the faces
+    are the `whole` csv, too many."""
+    size, csv = rows.max() + 1, faces.sources[0]
+    fix = f"FER+ goes row by row with the fer2013.csv of the challenge: use both files unchanged; {GET}"
+    there = rows < len(votes.usage)
+    ours, theirs = np.array(["", *USAGES])[faces.usage[there] + 1], votes.usage[rows[there]]
+    for row in np.flatnonzero((ours != "") & (ours != theirs))[:1]:
+        line, face = votes.lines[rows[there][row]], faces.ids[there][row]
+        raise UserError(f"{votes.where}, line {line}: Usage '{theirs[row][:20]}', but {face} there in {csv}; {fix}")
+    if len(votes.usage) < size or (whole and len(votes.usage) > size):
+        row, lacking = (len(votes.usage), "votes") if len(votes.usage) < size else (size, "face")
+        sizes = f"{len(votes.usage):,} rows for the {size:,} of {csv}"
+        raise UserError(f"{votes.where}: {sizes}, no {lacking} for row {row}; {fix}")
+
+
+def without_outliers(counts: np.ndarray) -> np.ndarray:
+    """Votes (N, 10) without those that only one person cast, unless a row had no others."""
+    left = np.where(counts == 1, 0, counts)
+    return np.where(left.any(1, keepdims=True), left, counts)
+
+
+def majority(counts: np.ndarray) -> np.ndarray:
+    """(N,): which of the ten has more than half of a row's votes; -1 for none."""
+    return np.where(2 * counts.max(1) > counts.sum(1), counts.argmax(1), -1)
+
+
+def reasons(counts: np.ndarray, named: np.ndarray, strict: np.ndarray) -> np.ndarray:
+    """(N,): why each row goes, as index of REASONS; -1 for those that stay. A majority is needed in `strict` rows."""
+    most, winner = counts.max(1), majority(counts)
+    leads = np.where(strict[:, None], winner[:, None] == np.arange(counts.shape[1]), counts == most[:, None])
+    tests = [most == 0, leads[:, NOT_A_FACE], leads[:, UNKNOWN], ~named, strict & (winner < 0)]
+    return np.select(tests, [3, 0, 1, 2, 3], -1)
+
+
+def distributions(counts: np.ndarray) -> np.ndarray:
+    """(N, 8) float32: the votes for emotions, each row scaled to sum 1; zeros where there are none."""
+    emotions = counts[:, : len(CLASSES)]
+    return (emotions / np.maximum(emotions.sum(1, keepdims=True), 1)).astype(np.float32)
