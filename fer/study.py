@@ -2,174 +2,173 @@
 
     python -m fer.study onecycle_light --with-test
     python -m fer.study first_run onecycle_light --with-test --readme README.md
+    python -m fer.study two_convs four_emotions class_weights --together baselines --with-test
 
-Writes experiments/<study>/: README.md (commands, table, hardware, commit), results.csv, and every run's predictions as
-.csv.gz; with --with-test also the best configuration's confusion.png and, of synthetic faces, faces.png. --readme puts
-one table of all the studies between the `<!-- results -->` marks of that file.
+Copies what the runs left into experiments/<study>/ (their metrics as .json without the places of this machine, their
+predictions as .csv.gz) and writes from these files alone: README.md (commands, table, hardware, commit) and
+results.csv; with --with-test also the best configuration's confusion.png and, of synthetic faces, faces.png. So runs
+may come from several machines, and runs/ may go; a run whose two files are deleted there is forgotten.
+
+--together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each: one table of all, the
+accuracy of each emotion, a confusion matrix for each row; and beside them what experiments/NAME/reported.csv (study,
+figure, value, note) says that others reported. --readme puts the table of all the studies between the
+`<!-- results -->` marks of that file.
 """
 
 import argparse
-import json
+import difflib
 import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from fer import config
 from fer.errors import UserError
+from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
+from fer.tables import (
+    Studies,
+    commands,
+    compare,
+    configurations,
+    finished,
+    is_synthetic,
+    markdown,
+    per_emotion,
+    per_run,
+    provenance,
+    provenance_by_machine,
+    summarise,
+)
 
-FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
-TEST_FIGURES = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """metrics.json of every run below `folder`, with its `folder` and its `name`: what differs, without the seed.
-
-    Of runs that were repeated (`seed-0`, `seed-0-2`) the last one that finished counts, or else the last.
-    """
-    found = sorted(folder.glob("**/metrics.json"))
-    if not found:
-        raise UserError(f"{folder}: no finished run (metrics.json) below it; give the name of a study in runs/")
-    runs = [{"folder": path.parent, **json.loads(path.read_text())} for path in found]
-    runs = [{"name": run["folder"].parent.relative_to(folder).as_posix(), **run} for run in runs]
-    runs.sort(key=lambda run: (run["status"] == "finished", run["folder"].stat().st_mtime))
-    last = {(run["name"], run["config"]["seed"]): run for run in runs}
-    return sorted(last.values(), key=lambda run: (run["name"], run["config"]["seed"]))
-
-
-def summarise(study: str, runs: list[dict[str, Any]], with_test: bool) -> pd.DataFrame:
-    """One row for each configuration: mean and standard deviation of its finished runs, in percent and minutes."""
-    rows = []
-    figures = FIGURES + (TEST_FIGURES if with_test else ())
-    for name in dict.fromkeys(run["name"] for run in runs):
-        mine = [run for run in runs if run["name"] == name]
-        done = [run for run in mine if run["status"] == "finished"]
-        row = {"study": study, "run": name, "data": data_title(mine[0]), "runs": len(done)}
-        row["not finished"] = len(mine) - len(done)
-        for figure in figures:
-            row[figure] = spread([100 * run[figure] for run in done])
-        minutes = [run["fit_seconds"] / 60 for run in done]
-        row["minutes (median)"] = f"{pd.Series(minutes).median():.1f}" if minutes else "–"
-        rows.append(row)
-    return pd.DataFrame(rows)
+def collect(studies: list[str], runs: Path, place: Path, only_finished: bool) -> Studies:
+    """Stores what `runs` holds of the studies in `place`, then reads what lies there; raises UserError for a typo."""
+    kept = finished if only_finished else list
+    found = {study: kept(read_runs(runs / study)) for study in studies}
+    for study, mine in found.items():
+        if not mine and not kept(read_stored(place / study)):
+            there = {path.name for base in (runs, place) if base.is_dir() for path in base.iterdir() if path.is_dir()}
+            guess = difflib.get_close_matches(study, there - {study}, n=1)
+            hint = f"did you mean {guess[0]}?" if guess else "give the name of a study in runs/"
+            raise UserError(f"{study}: no finished run in {runs / study}/, and none stored in {place / study}/; {hint}")
+    for study, mine in found.items():
+        store(mine, place / study)
+    return {study: kept(read_stored(place / study)) for study in found}
 
 
-def per_run(runs: list[dict[str, Any]], with_test: bool) -> pd.DataFrame:
-    """One row a run, shares in [0, 1]: what the table was made of."""
-    figures = FIGURES + (TEST_FIGURES if with_test else ())
-    names = ("name", "status", *figures, "epochs", "fit_seconds", "parameters", "identity", "commit")
-    return pd.DataFrame([{"seed": run["config"]["seed"], **{name: run.get(name) for name in names}} for run in runs])
-
-
-def spread(values: list[float]) -> str:
-    """`64.4 ± 0.3`; one value alone has no deviation; a dash for none."""
-    if not values:
-        return "–"
-    series = pd.Series(values)
-    return f"{series.mean():.1f} ± {series.std():.1f}" if len(values) > 1 else f"{series.mean():.1f}"
-
-
-def data_title(run: dict[str, Any]) -> str:
-    data = run["data"]
-    classes = f"{len(data['counts']['train'])} classes"
-    if is_synthetic(run):
-        return f"synthetic faces, {classes}"
-    source = "own pictures" if run["config"]["data"]["source"] == "folder" else "FER2013"
-    return f"{source}, {classes}, {'official split' if data['official_split'] else 'own split'}"
-
-
-def is_synthetic(run: dict[str, Any]) -> bool:
-    return run["data"]["layout"].startswith("synthetic")
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A Markdown table, columns without content left out."""
-    table = table.loc[:, [column for column in table if column != "not finished" or table[column].any()]]
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-def commands(runs: list[dict[str, Any]]) -> list[str]:
-    """What was typed, each once, without the places of this machine."""
-    typed = (re.sub(r"(data\.root|output_dir)=\S+", r"\1=PATH", run.get("command") or "") for run in runs)
-    return list(dict.fromkeys(filter(None, typed)))
-
-
-def provenance(runs: list[dict[str, Any]]) -> str:
-    """Seeds, commits, hardware and versions of the runs, a line each."""
-    commits = sorted({str(run.get("commit")) for run in runs})
-    machines = sorted({" ".join(str(v) for v in run["hardware"].values() if v) for run in runs})
-    libraries = sorted({f"torch {run['versions']['torch']}, lightning {run['versions']['lightning']}" for run in runs})
-    seeds = sorted({run["config"]["seed"] for run in runs})
-    precisions = sorted({run["resolved"]["precision"] for run in runs})
-    return (
-        f"Seeds {', '.join(map(str, seeds))}; commit {', '.join(commits)}; {'; '.join(libraries)}; "
-        f"{'; '.join(precisions)}; hardware (threads): {'; '.join(machines)}. "
-        f"Data fingerprint {', '.join(sorted({run['data']['fingerprint'] for run in runs}))}.\n"
-    )
-
-
-def write_study(study: str, runs: list[dict[str, Any]], table: pd.DataFrame, out: Path, with_test: bool) -> None:
-    """README.md, results.csv, predictions and, with the test split, confusion.png into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    rule = "Percent, mean ± standard deviation over seeds; the best epoch was chosen on the validation split."
-    if any(run["data"]["official_split"] for run in runs):
-        rule += " On FER2013's official split val is PublicTest and test is PrivateTest."
-    shown = (
-        "```\n" + "\n".join([*commands(runs), f"python -m fer.study {study}{' --with-test' * with_test}"]) + "\n```\n"
-    )
-    parts = [f"# {study}\n", shown, rule + "\n", markdown(table.drop(columns="study")), provenance(runs)]
-    done = [run for run in runs if run["status"] == "finished"]
-    for run in done:
-        name = f"{run['name']}-seed-{run['config']['seed']}.csv.gz"
-        pd.read_csv(run["folder"] / "predictions.csv").to_csv(out / name, index=False)
-    if with_test and done:
-        parts += pictures(done, out)
+def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, with_test: bool, found: Path) -> None:
+    """README.md, results.csv and, with the test split, pictures into `out`; `found` is the study's folder in runs/."""
+    parts = [
+        f"# {study}\n",
+        typed_lines(runs, f"{study}{' --with-test' * with_test}"),
+        meaning(runs, "; the best epoch was chosen on the validation split."),
+        markdown(table.drop(columns="study")),
+        provenance(runs),
+    ]
+    if with_test and finished(runs):
+        parts += pictures(finished(runs), out, found)
     (out / "README.md").write_text("\n".join(parts))
     per_run(runs, with_test).to_csv(out / "results.csv", index=False)
 
 
-def pictures(runs: list[dict[str, Any]], out: Path) -> list[str]:
-    """Draws the configuration that is best in validation: its confusion matrix over all seeds, and drawn faces."""
-    from fer.plots import confusion_figure
+def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.DataFrame, out: Path) -> None:
+    """README.md, results.csv and a confusion matrix for each row of `table` into `out`."""
+    with_test = "test/accuracy" in table
+    split = "test" if with_test else "val"
+    runs = [run for mine in studies.values() for run in mine]
+    monitors = sorted({(run["config"]["callbacks"].get("checkpoint") or run["config"])["monitor"] for run in runs})
+    explained = (
+        f", of the epoch that was best in {' or '.join(monitors)}; train without augmentation. Images: train / val / "
+        "test. Reported: by the system itself. Minutes: of the fit; a letter names the machine (see the end)."
+    )
+    parts = [
+        f"# {name}\n",
+        typed_lines(runs, f"{' '.join(studies)} --together {name}{' --with-test' * with_test}"),
+        meaning(runs, explained),
+        markdown(table),
+        f"## Accuracy of each emotion on {split}\n",
+        "The share of an emotion's images that were recognised (recall), in percent; in brackets what was reported.\n",
+        markdown(per_emotion(studies, claims, split)),
+        f"## Confusion matrices on {split}, over all seeds\n",
+    ]
+    for study, run_name, mine in configurations(studies):
+        picture = f"{study}-{run_name}.png".replace("/", ",")
+        draw_confusion(mine, split, out / picture, dpi=80)
+        parts.append(f"{study}, `{run_name}`:\n\n![confusion matrix]({picture})\n")
+    parts += ["## Machines\n", provenance_by_machine(studies)]
+    (out / "README.md").write_text("\n".join(parts))
+    tables = [per_run(mine, with_test).assign(study=study) for study, mine in studies.items()]
+    pd.concat(tables).set_index("study").to_csv(out / "results.csv")
 
+
+def typed_lines(runs: list[Run], arguments: str) -> str:
+    """The commands of the runs and of the report as a block."""
+    return "\n".join(["```", *commands(runs), f"python -m fer.study {arguments}", "```", ""])
+
+
+def meaning(runs: list[Run], explained: str) -> str:
+    rule = f"Percent, mean ± standard deviation over seeds{explained}"
+    if any(run["data"]["official_split"] for run in runs):
+        rule += " On FER2013's official split val is PublicTest and test is PrivateTest."
+    return rule + "\n"
+
+
+def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
+    """Draws the configuration that is best in validation: its confusion matrix over all seeds, and drawn faces."""
     best = pd.DataFrame(runs).groupby("name")["val/accuracy"].mean().idxmax()
     mine = [run for run in runs if run["name"] == best]
-    table = pd.concat(pd.read_csv(run["folder"] / "predictions.csv") for run in mine)
-    classes = list(table.columns[4:])
-    test = table[table["split"] == "test"]
-    counts = pd.crosstab(test["true"], test["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
-    title = f"test, {len(mine)} runs, accuracy {100 * (test['true'] == test['predicted']).mean():.1f} %"
-    confusion_figure(counts.to_numpy(), classes, title).savefig(out / "confusion.png")
+    draw_confusion(mine, "test", out / "confusion.png")
     shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]
     if is_synthetic(mine[0]):  # photographs stay where they are
-        shutil.copy(mine[0]["folder"] / "faces.png", out)
-        shown.append("![synthetic test faces with predicted and true labels](faces.png)\n")
+        sheets = [run["predictions"].with_name("faces.png") for run in read_runs(found) if run["name"] == best]
+        for sheet in [sheet for sheet in sheets if sheet.is_file()][:1]:
+            shutil.copy(sheet, out)
+        if (out / "faces.png").is_file():
+            shown.append("![synthetic test faces with predicted and true labels](faces.png)\n")
     return shown
 
 
-def main() -> None:
+def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "figure") -> None:
+    """One matrix over the predictions of all `runs`, which share their classes."""
+    from fer.plots import confusion_figure
+
+    table = pd.concat(read_predictions(run) for run in runs)
+    classes = list(table.columns[4:])
+    table = table[table["split"] == split]
+    counts = pd.crosstab(table["true"], table["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
+    title = f"{split}, {len(runs)} runs, accuracy {100 * (table['true'] == table['predicted']).mean():.1f} %"
+    confusion_figure(counts.to_numpy(), classes, title).savefig(path, dpi=dpi)
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="+", help="folders below --runs")
+    parser.add_argument("studies", nargs="+", help="folders below --runs or, of stored runs, below --out")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("experiments"))
+    parser.add_argument("--together", metavar="NAME", help="one report of all the studies in NAME below --out")
     parser.add_argument("--with-test", action="store_true", help="show the test split as well; never select by it")
     parser.add_argument("--readme", type=Path, help="file with <!-- results --> marks to fill")
-    args = parser.parse_args()
-    tables = []
-    for study in args.studies:
-        runs = read_runs(args.runs / study)
-        tables.append(summarise(study, runs, args.with_test))
-        write_study(study, runs, tables[-1], args.out / study, args.with_test)
-        print(f"wrote {args.out / study}/: README.md, results.csv, predictions of {len(runs)} runs")
-    everything = pd.concat(tables)
+    args = parser.parse_args(arguments)
+    place = args.out / (args.together or "")
+    studies = collect(args.studies, args.runs, place, only_finished=bool(args.together))
+    if args.together:
+        claims = read_claims(place / "reported.csv")
+        everything = compare(studies, claims, args.with_test)
+        write_together(args.together, studies, everything, claims, place)
+        print(f"wrote {place}/: README.md, results.csv, {len(everything)} confusion matrices")
+    else:
+        tables = {study: summarise(study, runs, args.with_test) for study, runs in studies.items()}
+        everything = pd.concat(tables.values())
+        for study, runs in studies.items():
+            write_study(study, runs, tables[study], place / study, args.with_test, args.runs / study)
+            print(f"wrote {place / study}/: README.md, results.csv, metrics and predictions of {len(runs)} runs")
     if args.readme:
         fill(args.readme, markdown(everything))
-    print(f"next: read {args.out / args.studies[0] / 'README.md'}")
+    print(f"next: read {place / ('' if args.together else args.studies[0]) / 'README.md'}")
 
 
 def fill(readme: Path, table: str) -> None:

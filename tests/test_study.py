@@ -1,4 +1,6 @@
+import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,33 +10,44 @@ import pytest
 
 from fer import study
 from fer.errors import UserError
+from fer.results import read_predictions, read_runs, read_stored
+from fer.tables import summarise
 
 CLASSES = ["happy", "sad"]
 
 
-def finished(folder, name: str, seed: int, accuracy: float) -> None:
+def finished(folder, name: str, seed: int, accuracy: float, official: bool = True, cpu: str = "x") -> None:
     """A run folder as `fer.train` leaves it, as far as a study reads it."""
     run = folder / name / f"seed-{seed}"
     run.mkdir(parents=True)
     figures = {
         f"{split}/{f}": accuracy
         for split in ("train", "val", "test")
-        for f in ("accuracy", "balanced_accuracy", "macro_f1")
+        for f in ("accuracy", "balanced_accuracy", "macro_f1", "accuracy/happy", "accuracy/sad")
     }
     data = {
+        "origin": "FER2013",
         "layout": "class folders",
-        "official_split": True,
+        "path": ["/private/place/train"],
+        "official_split": official,
         "fingerprint": "f",
-        "counts": {"train": dict.fromkeys(CLASSES, 9)},
+        "counts": {split: dict.fromkeys(CLASSES, n) for split, n in (("train", 9), ("val", 1), ("test", 1))},
     }
     rest = {
         "status": "finished",
         "fit_seconds": 90,
-        "config": {"seed": seed, "data": {"source": "fer2013"}},
+        "epochs": 3 + seed,
+        "config": {
+            "seed": seed,
+            "data": {"source": "fer2013", "root": "/private/place"},
+            "output_dir": str(run),
+            "callbacks": {"checkpoint": {"monitor": "val/accuracy", "dirpath": f"{run}/checkpoints"}},
+        },
+        "checkpoint": str(run / "checkpoints" / "best.ckpt"),
         "commit": "c",
         "resolved": {"precision": "p"},
     }
-    versions = {"versions": {"torch": "1", "lightning": "2"}, "hardware": {"cpu": "x", "threads": 2}}
+    versions = {"versions": {"torch": "1", "lightning": "2"}, "hardware": {"cpu": cpu, "threads": 2}}
     command = {"command": f"python -m fer.train seed={seed} data.root=/private/place"}
     (run / "metrics.json").write_text(json.dumps(figures | rest | versions | command | {"data": data}))
     rows = [(split, i, "happy", guess, 0.5, 0.5) for split in ("val", "test") for i, guess in enumerate(CLASSES)]
@@ -52,22 +65,22 @@ def runs(tmp_path):
 
 
 def test_seeds_become_mean_and_deviation(runs):
-    table = study.summarise("mine", study.read_runs(runs), with_test=False).set_index("run")
+    table = summarise("mine", read_runs(runs), with_test=False).set_index("run")
     assert table.loc["a", "val/accuracy"] == "70.0 ± 10.0"
     assert table.loc["a", "runs"] == 3
     assert table.loc["b", "val/accuracy"] == "50.0"
 
 
 def test_the_test_split_stays_closed_unless_asked_for(runs):
-    found = study.read_runs(runs)
-    assert not [column for column in study.summarise("mine", found, with_test=False) if "test" in column]
-    assert "test/accuracy" in study.summarise("mine", found, with_test=True)
+    found = read_runs(runs)
+    assert not [column for column in summarise("mine", found, with_test=False) if "test" in column]
+    assert "test/accuracy" in summarise("mine", found, with_test=True)
 
 
 def test_failed_runs_are_counted_not_averaged(runs):
     path = runs / "a" / "seed-0" / "metrics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
-    table = study.summarise("mine", study.read_runs(runs), with_test=False).set_index("run")
+    table = summarise("mine", read_runs(runs), with_test=False).set_index("run")
     assert table.loc["a", ["runs", "not finished"]].tolist() == [2, 1]
     assert table.loc["a", "val/accuracy"] == "75.0 ± 7.1"
 
@@ -77,7 +90,7 @@ def test_a_repeated_run_counts_once_with_its_last_finish(runs):
     shutil.copytree(runs / "a" / "seed-0", again)
     change = {"val/accuracy": 0.9}
     (again / "metrics.json").write_text(json.dumps(json.loads((again / "metrics.json").read_text()) | change))
-    table = study.summarise("mine", study.read_runs(runs), with_test=False).set_index("run")
+    table = summarise("mine", read_runs(runs), with_test=False).set_index("run")
     assert table.loc["a", ["runs", "val/accuracy"]].tolist() == [3, "80.0 ± 10.0"]
 
 
@@ -98,6 +111,163 @@ def test_the_command_writes_the_study_and_fills_the_readme(runs, tmp_path):
     assert "old" not in filled
 
 
-def test_a_study_without_runs_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="no finished run"):
-        study.read_runs(tmp_path / "none")
+def run_study(folder, *arguments: str) -> None:
+    study.main([*arguments, "--runs", str(folder / "runs"), "--out", str(folder / "out")])
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def table_rows(text: str, study: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f"| {study} |")]
+
+
+@pytest.fixture
+def two_studies(runs, tmp_path):
+    """`mine` with a and b, `yours` with c on a split of its own, and what was reported of `yours`."""
+    for seed in (0, 1):
+        finished(tmp_path / "runs" / "yours", "c", seed, 0.9, official=False)
+    report = tmp_path / "out" / "both"
+    report.mkdir(parents=True)
+    claims = ("yours,test/accuracy,67.7,in its log", "yours,test/accuracy,68,", "yours,test/accuracy/sad,57.6,")
+    (report / "reported.csv").write_text("\n".join(("study,figure,value,note", *claims, "mine,test/accuracy,,none")))
+    return tmp_path
+
+
+TOGETHER = ("mine", "yours", "--together", "both", "--with-test")
+
+
+@pytest.mark.parametrize("arguments", [TOGETHER, ("mine", "yours", "--with-test")])
+def test_a_report_outlives_its_runs_and_repeats_itself(two_studies, arguments, monkeypatch):
+    run_study(two_studies, *arguments)
+    first = contents(two_studies / "out")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    run_study(two_studies, *arguments)
+    assert contents(two_studies / "out") == first
+    shutil.rmtree(two_studies / "runs")
+    run_study(two_studies, *arguments)
+    assert contents(two_studies / "out") == first
+
+
+@pytest.mark.parametrize("arguments", [TOGETHER, ("mine", "yours", "--with-test")])
+def test_nothing_stored_names_a_place_of_the_machine(two_studies, arguments):
+    run_study(two_studies, *arguments)
+    for name, content in contents(two_studies / "out").items():
+        text = gzip.decompress(content) if name.endswith(".gz") else content
+        assert b"/private" not in text, name
+        assert str(two_studies).encode() not in text, name
+
+
+def test_one_report_of_several_studies(two_studies):
+    run_study(two_studies, *TOGETHER)
+    out = two_studies / "out" / "both"
+    text = (out / "README.md").read_text()
+    (main, emotions) = table_rows(text, "yours")
+    assert "90.0 ± 0.0" in main
+    assert "test 67.7 (in its log), test 68" in main
+    assert "not comparable: own split" in main
+    assert "18 / 2 / 2 images | 0, 1 |" in main
+    assert main.endswith("| 1.5 | 3–4 |")
+    assert emotions.endswith("| 90.0 ± 0.0 | 90.0 ± 0.0 (57.6) |")
+    assert [("not comparable" in row, " none |" in row) for row in table_rows(text, "mine")[:2]] == [(False, True)] * 2
+    assert "best in val/accuracy" in text
+    assert text.index("data.root=PATH") < text.index("python -m fer.study mine yours --together both --with-test")
+    assert {path.name for path in out.glob("*.png")} == {"mine-a.png", "mine-b.png", "yours-c.png"}
+    assert pd.read_csv(out / "results.csv")["study"].tolist() == ["mine"] * 4 + ["yours"] * 2
+
+
+def test_a_report_of_several_studies_keeps_the_test_split_closed_too(two_studies):
+    run_study(two_studies, *(argument for argument in TOGETHER if argument != "--with-test"))
+    text = (two_studies / "out" / "both" / "README.md").read_text()
+    assert "test/accuracy" not in text
+    assert "67.7" not in text
+    assert "emotion on val" in text
+
+
+def test_minutes_of_two_machines_stay_apart(two_studies):
+    finished(two_studies / "runs" / "mine", "a", 3, 0.7, cpu="fast")
+    run_study(two_studies, *TOGETHER)
+    text = (two_studies / "out" / "both" / "README.md").read_text()
+    assert "| 1.5 (A), 1.5 (B) |" in table_rows(text, "mine")[0]
+    assert "- A: mine `a` (seeds 0, 1, 2), mine `b` (seeds 0), yours `c` (seeds 0, 1)." in text
+    assert "- B: mine `a` (seeds 3)." in text
+    assert "fast 2" in text
+
+
+def test_runs_of_another_day_join_the_stored_ones(two_studies):
+    run_study(two_studies, *TOGETHER)
+    shutil.rmtree(two_studies / "runs")
+    finished(two_studies / "runs" / "yours", "c", 2, 0.6)
+    run_study(two_studies, *TOGETHER)
+    assert [run["config"]["seed"] for run in read_stored(two_studies / "out" / "both" / "yours")] == [0, 1, 2]
+
+
+def test_a_failed_run_neither_replaces_a_stored_one_nor_enters_a_common_report(two_studies):
+    run_study(two_studies, *TOGETHER)
+    stored = contents(two_studies / "out" / "both" / "mine")
+    finished(two_studies / "runs" / "mine", "b", 1, 0.5)
+    for path in (two_studies / "runs" / "mine" / "b").glob("*/metrics.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
+    run_study(two_studies, *TOGETHER)
+    assert contents(two_studies / "out" / "both" / "mine") == stored
+
+
+def test_a_failed_run_is_counted_when_it_is_gone(runs, tmp_path):
+    path = runs / "a" / "seed-0" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
+    run_study(tmp_path, "mine")
+    shutil.rmtree(runs)
+    run_study(tmp_path, "mine")
+    assert "| 2 | 1 | 75.0 ± 7.1 |" in (tmp_path / "out" / "mine" / "README.md").read_text()
+
+
+def test_stored_predictions_are_those_of_the_run_but_for_digits(runs, tmp_path):
+    run_study(tmp_path, "mine")
+    for run, kept in zip(read_runs(runs), read_stored(tmp_path / "out" / "mine"), strict=True):
+        pd.testing.assert_frame_equal(read_predictions(run), read_predictions(kept), atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("mine", "your", "--together", "both"), "your: no finished run"),
+        (("mine", "your", "--together", "both"), "did you mean yours?"),
+        (("min",), "did you mean mine?"),
+        (("else",), "give the name of a study"),
+    ],
+)
+def test_a_study_without_runs_stops_before_anything_is_written(two_studies, arguments, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        run_study(two_studies, *arguments)
+    assert set(contents(two_studies / "out")) == {"both/reported.csv"}
+
+
+def test_an_error_is_one_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "fer.study", "none", "--runs", "none", "--out", "none"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: none: no finished run")
+    assert done.stderr.count("\n") == 1
+
+
+def test_reported_figures_in_other_columns_are_an_error(two_studies):
+    (two_studies / "out" / "both" / "reported.csv").write_text("study,value\nmine,3\n")
+    with pytest.raises(UserError, match="expected the columns study,figure,value,note"):
+        run_study(two_studies, *TOGETHER)
+
+
+def test_predictions_that_went_are_an_error(runs, tmp_path):
+    (runs / "a" / "seed-0" / "predictions.csv").unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        run_study(tmp_path, "mine")
+
+
+def test_the_command_starts_light():
+    code = "import sys, fer.study; print({'torch', 'lightning', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

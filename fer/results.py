@@ -1,0 +1,123 @@
+"""What runs leave behind: read from runs/, stored beside a report without the places of this machine, read again."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fer import runs as run_folders
+from fer.errors import UserError
+
+Run = dict[str, Any]
+"""The content of a metrics.json, with the run's `name` and its `predictions` file."""
+
+PLACES = ("root", "path", "output_dir", "save_dir", "dirpath", "default_root_dir", "checkpoint", "resume")
+"""Keys of metrics.json whose text or list of texts names places."""
+TYPED_PLACE = re.compile(r"(\+*(?:data\.root|output_dir|resume))=.*", re.DOTALL)
+ABSOLUTE = re.compile(r"(?<![\w.>])(?:~[\w-]*|[A-Za-z]:)?[/\\][^\s'\",;()\[\]{}]+")
+SEED = re.compile(r"seed-\d+(-\d+)?")
+CLAIM = ["study", "figure", "value", "note"]
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """Every run below `folder`, named by what differs, without the seed.
+
+    Of runs that were repeated (`seed-0`, `seed-0-2`) the last one that finished counts, or else the last.
+    """
+    paths = sorted(folder.glob("**/metrics.json"), key=lambda path: path.parent.stat().st_mtime)
+    found = [
+        _run(path, _name(path.parent.relative_to(folder)), path.with_name(run_folders.PREDICTIONS)) for path in paths
+    ]
+    found.sort(key=lambda run: run["status"] == "finished")
+    return _ordered({(run["name"], run["config"]["seed"]): run for run in found}.values())
+
+
+def store(runs: list[Run], place: Path) -> None:
+    """Writes `<name>-seed-<n>.json` and, of finished runs, `.csv.gz` into `place`; the same runs give the same bytes.
+
+    A run that did not finish leaves what is stored alone.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    for run in runs:
+        path = place / f"{run['name']}-seed-{run['config']['seed']}.json"
+        if run["status"] == "finished":
+            table = read_predictions(run).round(4)
+            table.to_csv(_predictions(path), index=False, compression={"method": "gzip", "mtime": 0})
+        elif path.exists():
+            continue
+        record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
+        run_folders.write_json(path, without_places(record))
+
+
+def read_stored(place: Path) -> list[Run]:
+    """What `store` wrote into `place`."""
+    paths = place.glob("*-seed-*.json")
+    return _ordered(_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in paths)
+
+
+def read_predictions(run: Run) -> pd.DataFrame:
+    """split, id, true, predicted and one probability a class."""
+    try:
+        return pd.read_csv(run["predictions"], dtype=dict.fromkeys(("id", "true", "predicted"), str))
+    except OSError as error:
+        raise UserError(f"{run['predictions']}: cannot be read ({error.strerror}); train the run again") from error
+
+
+def read_claims(path: Path) -> pd.DataFrame:
+    """study, figure (as in metrics.json), value (percent, as it was written), note; empty where there is no file."""
+    if not path.is_file():
+        return pd.DataFrame(columns=CLAIM)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if list(table) != CLAIM:
+        raise UserError(f"{path}: expected the columns {','.join(CLAIM)}, found {','.join(table)}")
+    return table
+
+
+def without_places(record: Run) -> Run:
+    """The record with PATH wherever a folder of the machine stood."""
+    root = record["config"]["data"].get("root") or []
+    known = [*([root] if isinstance(root, str) else root), *record["data"].get("path", [])]
+    known = sorted((place for place in known if re.search(r"[/\\]", place)), key=len, reverse=True)
+
+    def clean(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: clean(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [clean(item, key) for item in value]
+        if not value or not isinstance(value, str):
+            return value
+        if key in PLACES:
+            return "PATH"
+        if key == "command":
+            return typed(value)
+        for place in known:
+            value = value.replace(place, "PATH")
+        return ABSOLUTE.sub("PATH", value)
+
+    return clean(record)
+
+
+def typed(command: str) -> str:
+    """A command line with PATH for the places in it."""
+    return shlex.join(ABSOLUTE.sub("PATH", TYPED_PLACE.sub(r"\1=PATH", word)) for word in shlex.split(command))
+
+
+def _run(path: Path, name: str, predictions: Path) -> Run:
+    return {"name": name, "predictions": predictions, **json.loads(path.read_text())}
+
+
+def _name(folder: Path) -> str:
+    """`optimizer-adam` for optimizer-adam/seed-0; folders inside folders are joined by commas."""
+    parts = folder.parts[:-1] if folder.parts and SEED.fullmatch(folder.parts[-1]) else folder.parts
+    return ",".join(parts) or "defaults"
+
+
+def _predictions(path: Path) -> Path:
+    return path.with_suffix(".csv.gz")
+
+
+def _ordered(runs: Any) -> list[Run]:
+    return sorted(runs, key=lambda run: (run["name"], run["config"]["seed"]))

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from fer import results
+
+
+def record(**changes) -> dict:
+    return {"config": {"data": {"root": "my/pictures"}}, "data": {"path": ["my/pictures/train"]}} | changes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/home/me/data",
+        "cannot read /home/me/a.jpg",
+        "~/faces",
+        "C:\\faces\\a.jpg",
+        "[/home/me/a,/home/me/b]",
+        "in my/pictures",
+    ],
+)
+def test_places_go(text):
+    clean = results.without_places(record(error=text))["error"]
+    assert "PATH" in clean
+    assert not any(trace in clean for trace in ("me", "faces", "my"))
+
+
+@pytest.mark.parametrize(
+    "text", ["val/accuracy", "3 / 4 images", "fer.models.cnn.CNN", "AMD EPYC (AVX512-BF16 or AMX)", ""]
+)
+def test_what_is_no_place_stays(text):
+    assert results.without_places(record(note=text))["note"] == text
+
+
+def test_places_go_by_their_key_whatever_they_look_like():
+    clean = results.without_places(record(output_dir="private", checkpoint={"dirpath": "a b", "monitor": "val/loss"}))
+    assert clean["output_dir"] == "PATH"
+    assert clean["checkpoint"] == {"dirpath": "PATH", "monitor": "val/loss"}
+    assert clean["config"]["data"]["root"] == "PATH"
+    assert clean["data"]["path"] == ["PATH"]
+
+
+def test_an_unknown_root_stays_unknown():
+    assert results.without_places(record(config={"data": {"root": None}}))["config"]["data"]["root"] is None
+
+
+def test_a_command_keeps_all_but_its_places():
+    typed = "python -m fer.train 'data.root=/my place/x' 'data.per_class={train:2,val:1}' output_dir=a/b w=/w.pt seed=0"
+    kept = "python -m fer.train data.root=PATH 'data.per_class={train:2,val:1}' output_dir=PATH w=PATH seed=0"
+    assert results.typed(typed) == kept
+    assert results.typed(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("a/seed-0", "a"),
+        ("a/seed-10-2", "a"),
+        ("seed-1", "defaults"),
+        ("a/b/seed-0", "a,b"),
+        ("a", "a"),
+        (".", "defaults"),
+    ],
+)
+def test_a_run_is_named_by_what_differs(folder, name):
+    assert results._name(Path(folder)) == name
+
+
+def test_no_file_means_nothing_was_reported(tmp_path):
+    assert results.read_claims(tmp_path / "reported.csv").empty

@@ -1,0 +1,38 @@
+import pandas as pd
+import pytest
+
+from fer import tables
+
+
+def claims(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["study", "figure", "value", "note"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([], ""),
+        ([("a", "test/accuracy", "67.7", "")], "test 67.7"),
+        ([("a", "test/accuracy", "67.70", "why"), ("a", "test/accuracy", "68", "")], "test 67.70 (why), test 68"),
+        ([("a", "test/accuracy", "", "none stated")], "none stated"),
+        ([("b", "test/accuracy", "1", ""), ("a", "train/accuracy", "2", "")], ""),
+    ],
+)
+def test_claims_stand_as_they_were_written(rows, text):
+    assert tables.claim(claims(*rows), "a", "test/accuracy") == text
+
+
+def test_minutes_are_the_median_of_each_machine():
+    runs = [{"fit_seconds": s, "hardware": {"cpu": c, "gpu": None}} for s, c in ((60, "x"), (180, "x"), (600, "y"))]
+    assert tables.minutes(runs) == "3.0"
+    assert tables.minutes(runs, {"x": "A", "y": "B"}) == "2.0 (A), 10.0 (B)"
+    assert tables.minutes(runs[:2], {"x": "A"}) == "2.0"
+    assert tables.minutes([]) == "–"
+
+
+def test_emotions_stand_in_their_order_and_own_classes_behind():
+    counts = {"counts": {"train": {"bored": 1, "sad": 1, "happy": 1}}}
+    runs = [{"name": "r", "data": counts, "test/accuracy/sad": 0.5, "test/accuracy/happy": 1.0}]
+    table = tables.per_emotion({"a": runs}, claims(), "test")
+    assert table.columns.tolist() == ["study", "run", "happy", "sad", "bored"]
+    assert table.iloc[0].tolist() == ["a", "r", "100.0", "50.0", "–"]
