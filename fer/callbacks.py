@@ -34,6 +34,7 @@ class FiniteLoss(Callback):
         self._check(trainer, "validation", trainer.callback_metrics.get("val/loss", torch.zeros(())))
 
     def _check(self, trainer: pl.Trainer, split: str, loss: torch.Tensor) -> None:
+        loss = trainer.strategy.reduce(loss)  # so that all ranks stop together
         if not math.isfinite(loss):
             group = trainer.optimizers[0].param_groups[0]
             start = trainer.optimizers[0].defaults["lr"]  # a schedule may have brought it to 0 by now
@@ -127,7 +128,7 @@ class Lines(ProgressBar):
     """One line an epoch, for logs and pipes."""
 
     def disable(self) -> None:
-        self.print = lambda *_: None
+        self.print = lambda *_, **__: None
 
     def on_train_start(self, trainer, pl_module) -> None:
         self.started = time.perf_counter()

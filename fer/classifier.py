@@ -110,6 +110,19 @@ class Classifier(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log_figures("test")
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what the epoch has counted so far, over all ranks, for a run that goes on in its midst."""
+        checkpoint["counted"] = {}
+        for name, metric in self.metrics["train_metrics"].items():
+            with metric.sync_context():
+                checkpoint["counted"][name] = {key: value.clone() for key, value in metric.metric_state.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.global_rank == 0:  # one rank brings it in for all
+            for name, state in checkpoint.get("counted", {}).items():
+                for key, value in state.items():
+                    setattr(self.metrics["train_metrics"][name], key, value.to(self.device))
+
     def _log_figures(self, split: str) -> None:
         metrics = self.metrics[f"{split}_metrics"]
         values = metrics.compute()

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer.errors import UserError
+from fer.errors import Interrupted, UserError
 
 HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
-UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "resume", "launcher")
+UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "labels.votes_file", "resume", "launcher")
 """Overrides that do not name a run: they are known otherwise, or are paths."""
 
 
@@ -72,10 +73,11 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("val_fraction", "test_fraction"), ("a number between 0 and 1", lambda v: 0 < v < 1)),
     **dict.fromkeys(("batch_size", "eval_batch_size", "limit", "accumulate_grad_batches", "log_every_n_steps"), COUNT),
     **dict.fromkeys(("blocks", "head", "kernel_size", "stride", "pool_size", "pool_stride", "in_channels"), COUNT),
-    **dict.fromkeys(("head_pool", "step_size", "milestones", "patience", "T_0", "T_mult", "size"), COUNT),
+    **dict.fromkeys(("head_pool", "step_size", "milestones", "T_0", "T_mult", "size"), COUNT),
     **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
     **dict.fromkeys(("synthetic.train", "synthetic.val", "synthetic.test"), COUNT),
     "max_epochs": SIGNED_COUNT,
+    "patience": WHOLE,
     "seed": WHOLE,
     "split_seed": WHOLE,
 }
@@ -84,6 +86,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.normalize": ("train", "half", "unit"),
     "data.balance": ("none", "sampler"),
     "data.on_bad_row": ("error", "skip"),
+    "labels.votes": ("none", "majority", "soft"),
     "loss.class_weights": ("none", "balanced"),
     "classifier.tta": ("none", "flip"),
     "channels_last": ("auto", True, False),
@@ -134,11 +137,15 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What the user can mend ends in one line on stderr and exit code 2, not in a traceback."""
+    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code."""
     try:
         yield
     except UserError as error:
         sys.exit(fail(str(error)))
+    except Interrupted as error:
+        sys.exit(128 + error.number)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def run_command(command: Callable[[], Any], name: str) -> None:

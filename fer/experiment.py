@@ -2,8 +2,10 @@
 
 import logging
 import shlex
+import signal
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,22 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from fer import runs
+from fer import resume, runs
 from fer.augment import Augment
 from fer.classifier import Classifier
 from fer.console import closing, opening
 from fer.data.datamodule import FERDataModule
 from fer.data.faces import SIZE
 from fer.data.splits import SPLITS
-from fer.errors import UserError
-from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, versions
+from fer.errors import Interrupted, UserError
+from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, uses_cuda, versions
 from fer.scoring import score
+from fer.survival import WholeFiles, interruptible
 
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers
@@ -33,42 +38,58 @@ QUIET = (
     "Experiment logs directory .* exists",
     "is not supported by the model summary",
     "treespec, LeafSpec",  # between lightning and newer torch
+    "recommended to use .*sync_dist=True",  # the figures are computed over all ranks already
 )
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
-    """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`."""
+    """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`.
+
+    In a distributed run only rank 0 records, scores and returns; the others return nothing.
+    """
     quieten()
     typed, cfg = cfg, cfg.copy()
     resolved = resolve_auto(cfg)
     rehearse(cfg)
     datamodule: FERDataModule = instantiate(cfg.data)
     datamodule.setup()
-    folder = runs.claim(Path(cfg.output_dir))
+    if rank_zero_only.rank:
+        with suppress(Interrupted), interruptible():
+            fit(cfg, datamodule, Path(cfg.output_dir))
+        return {}
+    with interruptible():
+        folder, lock = (runs.reopen if cfg.resume else runs.claim)(Path(cfg.output_dir))
+        try:
+            return recorded(cfg, datamodule, folder, runs.identity(typed, datamodule.fingerprint), resolved)
+        finally:
+            lock.release()
+
+
+def recorded(cfg: DictConfig, datamodule: FERDataModule, folder: Path, identity: str, resolved: dict) -> dict[str, Any]:
+    """Runs the experiment in its folder and keeps metrics.json true to what became of it."""
     print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
     plain = OmegaConf.to_container(cfg, resolve=True)
-    OmegaConf.save(plain | {"found": datamodule.description()}, folder / runs.CONFIG)
-    record = {
-        "status": "failed",
-        "command": command_line(),
-        "identity": runs.identity(typed, datamodule.fingerprint),
-        "config": plain,
-        "resolved": resolved,
-        "data": datamodule.description(),
-        "versions": versions(),
-        "hardware": hardware(),
-        "commit": commit(),
-    }
+    machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
+    if cfg.resume:
+        record = resume.record(folder)
+        resume.check_data(record, datamodule.fingerprint)
+        record |= {"error": None, "resumed": [*record.get("resumed", ()), machine]}
+    else:
+        known = {"command": command_line(), "identity": identity, "config": plain, "resolved": resolved}
+        record = {"status": "interrupted", **known, "data": datamodule.description(), **machine}
+        runs.write_json(folder / runs.METRICS, record)  # true until the run is known to have ended otherwise
+        runs.write_config(folder / runs.CONFIG, plain | {"found": datamodule.description()})
     started = time.perf_counter()
+    record["status"] = "failed"
     try:
         record |= fit_and_score(cfg, datamodule, folder)
         record["status"] = "finished"
     except BaseException as error:
         record["error"] = f"{type(error).__name__}: {error}"
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, Interrupted | SystemExit):
             record["status"] = "interrupted"
-            print(f"interrupted; {folder}/ holds what there was", flush=True)
+            print(f"interrupted; go on with: python -m fer.train resume={folder}", flush=True)
         raise
     finally:
         record["seconds"] = round(time.perf_counter() - started, 1)
@@ -90,6 +111,8 @@ def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
         cfg.trainer.precision = best_precision(cfg.trainer.accelerator)
     if cfg.channels_last == "auto":
         cfg.channels_last = best_memory_format(str(cfg.trainer.precision), cfg.trainer.accelerator)
+    if cfg.trainer.sync_batchnorm == "auto":
+        cfg.trainer.sync_batchnorm = uses_cuda(cfg.trainer.accelerator)
     return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
 
 
@@ -141,36 +164,75 @@ def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
 
 def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, Any]:
     """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
-    pl.seed_everything(cfg.seed, verbose=False)
-    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
-    classifier = build_classifier(cfg, **derived)
-    size = sum(p.numel() for p in classifier.model.parameters())
-    print(f"{type(classifier.model).__name__} of {size:,} parameters, {cfg.trainer.max_epochs} epochs", flush=True)
-    if cfg.compile:
-        classifier.model.compile()  # in place, so checkpoints keep their names
-    try:
-        loggers = [instantiate(node) for node in cfg.logger.values() if node]
-        callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-        trainer = instantiate(cfg.trainer, logger=loggers, callbacks=callbacks, default_root_dir=str(folder))
-    except InstantiationException as error:
-        raise as_user_error(error) from error
-    started = time.perf_counter()
-    trainer.fit(classifier, datamodule=datamodule)
-    seconds = time.perf_counter() - started
-    best = trainer.checkpoint_callback.best_model_path or trainer.checkpoint_callback.last_model_path
+    trainer = fit(cfg, datamodule, folder)
+    best = best_checkpoint(trainer) or str(folder / runs.LAST)
     results = {
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "fit_seconds": round(seconds, 1),
+        "fit_seconds": round(fit_seconds(trainer), 1),
         "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
-        "parameters": size,
+        "parameters": sum(p.numel() for p in trainer.lightning_module.model.parameters()),
     }
     results |= score(best, datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
-    for logger in loggers:
+    for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
             logger.log_hyperparams(flat(results_config(cfg)), {k: v for k, v in results.items() if is_figure(k)})
             logger.finalize("success")
     return results
+
+
+def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
+    """The trainer after training, from the state in `cfg.resume` where that is."""
+    pl.seed_everything(cfg.seed, verbose=False)
+    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
+    classifier = build_classifier(cfg, **derived)
+    if cfg.compile:
+        classifier.model.compile()  # in place, so checkpoints keep their names
+    state = cfg.resume if cfg.resume and Path(cfg.resume).is_file() else None
+    step = resume.step_of(state)
+    announce(classifier, cfg.trainer.max_epochs, cfg.resume, step)
+    if cfg.resume and not rank_zero_only.rank:
+        resume.keep_history(folder, step)
+    try:
+        loggers = [instantiate(node, **purge(node, step)) for node in cfg.logger.values() if node]
+        callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
+        options = {"logger": loggers, "callbacks": callbacks, "plugins": [WholeFiles()]}
+        trainer = instantiate(cfg.trainer, default_root_dir=str(folder), **options)
+    except InstantiationException as error:
+        raise as_user_error(error) from error
+    try:
+        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state, weights_only=True)
+    except Interrupted:
+        if trainer.strategy.launcher:
+            trainer.strategy.launcher.kill(signal.SIGTERM)  # ranks that were still starting
+        raise
+    finally:
+        if not rank_zero_only.rank:
+            resume.join_history(folder)
+    return trainer
+
+
+@rank_zero_only
+def announce(classifier: Classifier, epochs: int, resumed: str | None, step: int) -> None:
+    size = sum(p.numel() for p in classifier.model.parameters())
+    print(f"{type(classifier.model).__name__} of {size:,} parameters, {epochs} epochs", flush=True)
+    if resumed:
+        print(f"resumed after step {step}" if step else "nothing was saved yet: starts from the beginning", flush=True)
+
+
+def purge(logger: DictConfig, step: int) -> dict[str, int]:
+    """Makes TensorBoard forget what a resumed run is about to repeat."""
+    return {"purge_step": step} if step and logger._target_.endswith("TensorBoardLogger") else {}
+
+
+def best_checkpoint(trainer: pl.Trainer) -> str | None:
+    """The file with the best weights so far, as the first ModelCheckpoint judges."""
+    return next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
+
+
+def fit_seconds(trainer: pl.Trainer) -> float:
+    """Seconds of training, those before a resumption included."""
+    return next((c.time_elapsed("train") for c in trainer.callbacks if isinstance(c, Timer)), float("nan"))
 
 
 def is_figure(name: str) -> bool:
@@ -195,4 +257,5 @@ def quieten() -> None:
     """Silences what does not concern these runs, and Lightning's remarks on what the first lines say anyway."""
     for message in QUIET:
         warnings.filterwarnings("ignore", f".*{message}.*")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)

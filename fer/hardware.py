@@ -15,7 +15,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "
 
 def best_precision(accelerator: str = "auto") -> str:
     """Lightning's name of the fastest safe precision: bf16-mixed where the hardware computes in it, else 32-true."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+    if uses_cuda(accelerator):
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     return "bf16-mixed" if accelerator in ("auto", "cpu") and cpu_has_bf16() else "32-true"
 
@@ -31,8 +31,12 @@ def cpu_has_bf16() -> bool:
 
 def best_memory_format(precision: str, accelerator: str = "auto") -> bool:
     """Whether channels_last is the faster format: always on CPUs, on GPUs with 16-bit convolutions."""
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
-    return "16" in precision or not on_gpu
+    return "16" in precision or not uses_cuda(accelerator)
+
+
+def uses_cuda(accelerator: str = "auto") -> bool:
+    """Whether Lightning would train on a CUDA device."""
+    return accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
 def has_compiler() -> bool:

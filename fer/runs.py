@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from fer.errors import UserError
 
-CONFIG, METRICS, PREDICTIONS = "config.yaml", "metrics.json", "predictions.csv"
+CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
+LAST = Path("checkpoints") / "last.ckpt"
 
 
 def identity(cfg: DictConfig, fingerprint: str) -> str:
@@ -21,32 +23,69 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    cfg.output_dir, cfg.data.root = "", None
+    cfg.output_dir, cfg.data.root, cfg.data.votes_file, cfg.labels.votes_file = "", None, None, None
     for key in ("hydra", "launcher", "resume", "study", "found"):
         cfg.pop(key, None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 
 
-def claim(folder: Path) -> Path:
-    """`folder`, or the next free `folder-2`, `folder-3` …, now taken by us: its config file is created exclusively.
+def claim(folder: Path) -> tuple[Path, FileLock]:
+    """`folder`, or the next free `folder-2`, `folder-3` …, and the lock that keeps other processes out of it.
 
-    Raises UserError where nothing can be written.
+    A folder is taken once its config file is there, or while a process holds its lock. Raises UserError where nothing
+    can be written.
     """
     number, candidate = 1, folder
     while True:
         try:
             candidate.mkdir(parents=True, exist_ok=True)
-            (candidate / CONFIG).open("x").close()
-            return candidate
+            if (lock := hold(candidate)) and not (candidate / CONFIG).exists():
+                return candidate, lock
         except FileExistsError:
-            if not candidate.is_dir():
-                raise UserError(f"{candidate} is a file; choose another folder with output_dir=PATH") from None
-            number += 1
-            candidate = folder.with_name(f"{folder.name}-{number}")
+            raise UserError(f"{candidate} is a file; choose another folder with output_dir=PATH") from None
         except OSError as error:
             fix = "choose another folder with output_dir=PATH"
             raise UserError(f"{candidate}: cannot be written ({error.strerror}); {fix}") from error
+        if lock:
+            lock.release()
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+
+
+def reopen(folder: Path) -> tuple[Path, FileLock]:
+    """The folder of an earlier start and its lock; UserError while another process works on it."""
+    if lock := hold(folder):
+        return folder, lock
+    raise UserError(f"{folder}: another process works on this run; wait for it or stop it first")
+
+
+def hold(folder: Path) -> FileLock | None:
+    """The folder's lock, which ends with the process at the latest; None where another process holds it."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    except NotImplementedError:  # some network file systems know no locks
+        pass
+    return lock
+
+
+def moved(node: Any, old: str, new: str) -> Any:
+    """`node` with paths below the folder `old` as paths below `new`."""
+    if isinstance(node, dict):
+        return {moved(key, old, new): moved(value, old, new) for key, value in node.items()}
+    if isinstance(node, list):
+        return [moved(item, old, new) for item in node]
+    inside = isinstance(node, str) and f"{node}/".startswith(f"{old}/")
+    return new + node[len(old) :] if inside else node
+
+
+def write_config(path: Path, content: dict[str, Any]) -> None:
+    """As YAML, in one step."""
+    OmegaConf.save(content, path.with_name(f".{path.name}"))
+    os.replace(path.with_name(f".{path.name}"), path)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from fer import checkpoint, runs
@@ -28,6 +29,7 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     tester = pl.Trainer(
         accelerator=accelerator,
         devices=1,
+        plugins=[LightningEnvironment()],  # alone, whatever launched the training
         precision=precision,
         logger=False,
         enable_checkpointing=False,

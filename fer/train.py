@@ -2,6 +2,7 @@
 
     python -m fer.train model=cnn3 optimizer=sgd
     python -m fer.train -m optimizer=sgd,adam scheduler=step,cosine seed=0,1,2
+    python -m fer.train resume=runs/train/model-cnn3,optimizer-sgd/seed-0
 
 Writes into runs/<study>/<what differs>/seed-<n>/: config.yaml, metrics.json, predictions.csv, curves.png,
 confusion.png, checkpoints/, metrics.csv and TensorBoard events.
@@ -12,7 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config
+from fer import config, resume
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -20,6 +21,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
 
     Raises UserError for a config or data that cannot be used, and for a loss that is no number any more.
     """
+    if cfg.resume:
+        cfg = resume.config(cfg)
     config.check(cfg)
     from fer import experiment  # everything heavy waits until the options are known to be right
 

@@ -27,14 +27,39 @@ def test_paths_do_not_make_another_run():
 
 
 def test_a_taken_folder_is_left_alone(tmp_path):
-    names = [runs.claim(tmp_path / "run").name for _ in range(3)]
+    names = []
+    for _ in range(3):
+        folder, lock = runs.claim(tmp_path / "run")
+        runs.write_config(folder / runs.CONFIG, {"seed": 0})
+        lock.release()
+        names.append(folder.name)
     assert names == ["run", "run-2", "run-3"]
+
+
+def test_a_folder_without_a_config_is_free_again_once_its_process_is_gone(tmp_path):
+    _, lock = runs.claim(tmp_path / "run")
+    assert runs.claim(tmp_path / "run")[0].name == "run-2"
+    lock.release()
+    assert runs.claim(tmp_path / "run")[0].name == "run"
 
 
 def test_two_starts_at_once_get_two_folders(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         claimed = list(pool.map(lambda _: runs.claim(tmp_path / "run"), range(16)))
-    assert len(set(claimed)) == 16
+    assert len({folder for folder, _ in claimed}) == 16
+
+
+def test_a_run_in_work_cannot_be_reopened(tmp_path):
+    folder, lock = runs.claim(tmp_path / "run")
+    with pytest.raises(UserError, match="another process works on this run"):
+        runs.reopen(folder)
+    lock.release()
+    assert runs.reopen(folder)[0] == folder
+
+
+def test_paths_move_with_their_folder_and_others_stay():
+    node = {"/a/run": ["/a/run/x", "/a/running", {"p": "/a/run"}], "n": 1}
+    assert runs.moved(node, "/a/run", "/b") == {"/b": ["/b/x", "/a/running", {"p": "/b"}], "n": 1}
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):

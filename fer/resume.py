@@ -1,0 +1,113 @@
+"""What `resume=<run folder or file>` means: which run goes on, from which state, with which config and history."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from fer import runs
+from fer.errors import UserError
+
+MACHINE = ("data.root", "labels.votes_file", "trainer.accelerator")
+"""What may differ when a run goes on, perhaps on another machine."""
+
+EARLIER = "metrics.before.csv"
+
+
+def config(cfg: DictConfig) -> DictConfig:
+    """The config of the run that `cfg.resume` names, with what was overridden of MACHINE.
+
+    Raises UserError where there is no such run, where it is finished, and for any other override.
+    """
+    folder, file = locate(Path(os.path.expanduser(cfg.resume)))
+    if record(folder)["status"] == "finished":
+        raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}")
+    saved = OmegaConf.to_container(OmegaConf.load(folder / runs.CONFIG))
+    saved = OmegaConf.create(runs.moved(saved, saved["output_dir"], str(folder)))
+    saved.pop("found", None)
+    saved.resume = str(file)
+    for name in overrides(folder):
+        OmegaConf.update(saved, name, OmegaConf.select(cfg, name))
+    return saved
+
+
+def locate(path: Path) -> tuple[Path, Path]:
+    """The run's folder and the checkpoint to go on from (which may not exist yet)."""
+    folder, file = (path, path / runs.LAST) if path.is_dir() else (path.parent.parent, path)
+    if not path.exists():
+        raise UserError(f"resume={path}: no such run; a run's folder is named in its first and last lines")
+    if not (folder / runs.CONFIG).is_file():
+        raise UserError(f"resume={path}: not a run (no {runs.CONFIG} in {folder}); name the folder that a run wrote to")
+    return folder, file
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """What the run wrote to metrics.json when it was last started or stopped."""
+    return json.loads((folder / runs.METRICS).read_text())
+
+
+def overrides(folder: Path) -> list[str]:
+    """Names of what the command line overrides besides `resume`; UserError for one that would make it another run."""
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    names = [override.split("=")[0].lstrip("+~") for override in typed]
+    for name in names:
+        if name not in (*MACHINE, "resume"):
+            raise UserError(
+                f"{name}: a resumed run goes on as {folder / runs.CONFIG} says; only {', '.join(MACHINE)} "
+                "may change. Leave it out, or start another run without resume"
+            )
+    return [name for name in names if name != "resume"]
+
+
+def check_data(record: dict[str, Any], fingerprint: str) -> None:
+    """Raises UserError where the data are not those that the run began with."""
+    if record["data"]["fingerprint"] != fingerprint:
+        began = f"{record['data']['fingerprint']} in {', '.join(record['data']['path'])}"
+        raise UserError(f"the data (fingerprint {fingerprint}) are not those of the run ({began}); set data.root")
+
+
+def step_of(file: str | None) -> int:
+    """The optimizer steps behind the state in a checkpoint; 0 without one."""
+    import torch
+
+    return torch.load(file, map_location="cpu", weights_only=True, mmap=True)["global_step"] if file else 0
+
+
+def keep_history(folder: Path, step: int) -> None:
+    """Puts the logged rows of before optimizer step `step` aside, since CSVLogger starts its file anew."""
+    import pandas as pd
+
+    history = read_history(folder)
+    if history is not None:
+        history = history[pd.to_numeric(history["step"], errors="coerce") < step]
+        history.to_csv(folder / f".{EARLIER}", index=False)
+        os.replace(folder / f".{EARLIER}", folder / EARLIER)
+        (folder / "metrics.csv").unlink(missing_ok=True)
+
+
+def join_history(folder: Path) -> None:
+    """metrics.csv with the rows that were put aside before those of the resumed run."""
+    if (folder / EARLIER).is_file():
+        read_history(folder).to_csv(folder / ".metrics.csv", index=False)
+        os.replace(folder / ".metrics.csv", folder / "metrics.csv")
+        (folder / EARLIER).unlink()
+
+
+def read_history(folder: Path) -> Any:
+    """All logged rows as a DataFrame, each once; None without any. A last line cut off by a kill does not count."""
+    import io
+
+    import pandas as pd
+
+    parts = []
+    for path in (folder / EARLIER, folder / "metrics.csv"):
+        if path.is_file():
+            whole = path.read_text().rpartition("\n")[0]
+            parts += [pd.read_csv(io.StringIO(whole), dtype=str)] if whole else []
+    if not parts:
+        return None
+    table = pd.concat(parts, ignore_index=True).drop_duplicates()
+    return table[sorted(table.columns)]

@@ -1,0 +1,112 @@
+"""Runs that are stopped and go on: state saved after every epoch and on signals, checkpoints written in one step."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+from fer.errors import Interrupted
+from fer.runs import moved
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps the whole state of the run in the file `path`, to go on from.
+
+    It is saved after every epoch. On SIGINT (Ctrl-C) and SIGTERM the step in progress is finished, the state saved, and
+    Interrupted raised; a second signal raises at once. In a distributed run all ranks stop at the same step.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+        self.received: int | None = None
+        self.replaced: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
+            trainer.should_stop = True  # it had stopped before the run was resumed
+
+    def _receive(self, number: int, frame: Any) -> None:
+        if self.received:
+            raise Interrupted(number)
+        self.received = number
+        print("stopping after this step; once more to stop at once", flush=True)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Here rather than at the end of the epoch before, whose figures were logged after the last of its hooks.
+        if trainer.global_step:
+            epochs = trainer.fit_loop.epoch_progress
+            for count in (epochs.current, epochs.total):
+                count.ready -= 1  # nothing of this epoch is in the state
+            self._save(trainer)
+            for count in (epochs.current, epochs.total):
+                count.ready += 1
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        trainer.fit_loop.restarting = False  # or the plateau schedule would miss the end of a resumed epoch
+        whole = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 and not trainer.is_last_batch
+        if whole and self._asked(trainer):
+            self._save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._save(trainer)
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore()
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        for logger in trainer.loggers:
+            logger.save()  # what the state has behind it must not be lost with the process
+        trainer.save_checkpoint(self.path)
+        if self._asked(trainer):
+            raise Interrupted(self.received or signal.SIGTERM)
+
+    def _asked(self, trainer: pl.Trainer) -> bool:
+        if trainer.world_size == 1:
+            return self.received is not None
+        return trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
+
+    def _restore(self) -> None:
+        for number, handler in self.replaced.items():
+            signal.signal(number, handler)
+        self.replaced = {}
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """ModelCheckpoint that finds its files again when the folder of the run has moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(moved(state_dict, state_dict["dirpath"], self.dirpath))
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes checkpoints in one step: a killed process leaves the old file or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        torch.save(checkpoint, f"{path}.partial")
+        os.replace(f"{path}.partial", path)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGINT (Ctrl-C) raise Interrupted."""
+
+    def receive(number: int, frame: Any) -> None:
+        raise Interrupted(number)
+
+    replaced = {number: signal.signal(number, receive) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)

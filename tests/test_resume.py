@@ -1,0 +1,222 @@
+"""A run that was stopped and resumed ends as one that never was."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from fer import resume, runs
+from fer.config import compose_config
+from fer.errors import Interrupted, UserError
+from fer.train import train
+
+TINY = [
+    "data=synthetic",
+    "data.synthetic.train=70",
+    "data.synthetic.val=35",
+    "data.synthetic.test=35",
+    "data.batch_size=16",
+    "model=cnn",
+    "model.blocks=[[4],[8]]",
+    "model.head=[16]",
+    "average=ema",
+    "callbacks.ema.decay=0.5",
+    "optimizer=adam",
+    "optimizer.lr=0.02",
+    "scheduler=plateau",
+    "scheduler.patience=0",
+    "callbacks.early_stopping.patience=2",
+    "callbacks.pictures=null",
+    "trainer.max_epochs=5",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "trainer.log_every_n_steps=1",
+]
+HOOKS = 30  # fewer calls of the hooks below than a whole run has
+
+
+class Killed(BaseException):
+    """Ends the process's work at once, as a signal that cannot be caught would."""
+
+
+class Stop(Callback):
+    """Stands in for a callback of the config; stops the run at a random call of its hooks, twice at most."""
+
+    random, how, left, calls = random.Random(), "kill", 2, 0
+
+    def _count(self, *_args) -> None:
+        cls = type(self)
+        cls.calls -= 1
+        if cls.left and cls.calls == 0:
+            cls.left -= 1
+            cls.calls = cls.random.randint(1, HOOKS)
+            if cls.how == "kill":
+                raise Killed
+            os.kill(os.getpid(), getattr(signal, cls.how))
+
+    on_train_start = on_train_epoch_start = on_train_batch_start = on_train_batch_end = on_train_epoch_end = _count
+    on_validation_start = on_validation_batch_end = on_validation_end = on_train_end = _count
+
+
+def run(folder: Path, *overrides: str) -> dict:
+    return train(compose_config([*TINY, f"output_dir={folder}", *overrides]))
+
+
+def go_on(folder: Path) -> dict:
+    return train(compose_config([f"resume={folder}"]))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """The folder of a run that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(folder)
+    return folder
+
+
+def assert_same_run(folder: Path, whole: Path) -> None:
+    """Figures, weights of both checkpoints, predictions and logged rows agree to the last digit."""
+    ours, theirs = (json.loads((path / runs.METRICS).read_text()) for path in (folder, whole))
+    figures = [name for name in theirs if "/" in name]
+    names = [*figures, "epochs", "steps", "status", "identity", "resolved", "command"]
+    assert {name: ours[name] for name in names} == {name: theirs[name] for name in names}
+    for name in ("best", "last"):
+        a, b = (torch.load(path / "checkpoints" / f"{name}.ckpt", weights_only=True) for path in (folder, whole))
+        assert all(a["state_dict"][key].equal(value) for key, value in b["state_dict"].items())
+    assert (folder / runs.PREDICTIONS).read_text() == (whole / runs.PREDICTIONS).read_text()
+    pd.testing.assert_frame_equal(logged(folder), logged(whole), check_exact=True)
+
+
+def logged(folder: Path) -> pd.DataFrame:
+    """The rows of metrics.csv without what depends on the clock."""
+    table = pd.read_csv(folder / "metrics.csv").drop(columns="images_per_s", errors="ignore")
+    figures = [name for name in table if name not in ("step", "epoch")]
+    return table.dropna(how="all", subset=figures).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("how", ["kill", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("draw", range(4))
+def test_a_run_stopped_anywhere_ends_as_if_it_had_not_been(how, draw, whole, tmp_path, monkeypatch):
+    drawn, folder, stops = random.Random(f"{how} {draw}"), tmp_path / "run", 0
+    for name, value in {"random": drawn, "how": how, "left": 2, "calls": drawn.randint(1, HOOKS)}.items():
+        monkeypatch.setattr(Stop, name, value)
+    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    start = run
+    while True:
+        try:
+            start(folder)
+            break
+        except (Killed, Interrupted):
+            stops += 1
+            assert json.loads((folder / runs.METRICS).read_text())["status"] != "finished"
+            start = go_on
+    assert stops
+    assert_same_run(folder, whole)
+    assert len(json.loads((folder / runs.METRICS).read_text())["resumed"]) == stops
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch) -> Path:
+    """The folder of a run that was killed in its second epoch."""
+    for name, value in {"random": random.Random(0), "how": "kill", "left": 1, "calls": 20}.items():
+        monkeypatch.setattr(Stop, name, value)
+    with monkeypatch.context() as patch:
+        patch.setattr("fer.callbacks.Throughput", Stop)
+        with pytest.raises(Killed):
+            run(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_run_goes_on_in_another_place(stopped, whole, tmp_path):
+    shutil.move(stopped, tmp_path / "elsewhere")
+    go_on(tmp_path / "elsewhere")
+    assert not stopped.exists()
+    assert_same_run(tmp_path / "elsewhere", whole)
+
+
+def test_a_run_goes_on_from_a_checkpoint_of_its_own(stopped, whole):
+    go_on(stopped / "checkpoints" / "last.ckpt")
+    assert_same_run(stopped, whole)
+
+
+def test_history_before_a_kill_in_its_midst_is_kept(stopped, whole):
+    with (stopped / "metrics.csv").open("a") as file:
+        file.write("0.5,3")  # a line that was being written
+    go_on(stopped)
+    assert_same_run(stopped, whole)
+
+
+def test_tensorboard_forgets_what_is_repeated(stopped, whole):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    go_on(stopped)
+    steps = {}
+    for folder in (stopped, whole):
+        events = EventAccumulator(str(folder)).Reload()
+        steps[folder] = [event.step for event in events.Scalars("val/accuracy")]
+    assert steps[stopped] == steps[whole]
+
+
+def test_a_finished_run_is_not_resumed(whole):
+    with pytest.raises(UserError, match="is finished; nothing to resume"):
+        go_on(whole)
+
+
+def test_a_run_in_work_is_not_resumed(stopped):
+    lock = runs.hold(stopped)
+    with pytest.raises(UserError, match="another process works on this run"):
+        go_on(stopped)
+    lock.release()
+
+
+def test_a_run_is_not_resumed_on_other_data(stopped):
+    config = stopped / runs.CONFIG
+    config.write_text(config.read_text().replace("train: 70", "train: 77"))
+    with pytest.raises(UserError, match="not those of the run"):
+        go_on(stopped)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file", "folder"])
+def test_what_is_no_run_is_one_line(name, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=f"resume=.*{name}: (no such run|not a run)"):
+        go_on(tmp_path / name)
+
+
+def typed(*arguments: str, **options) -> subprocess.Popen:
+    """The command as a user types it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([sys.executable, "-m", "fer.train", *arguments], env=environment, **pipes, **options)
+
+
+def test_only_the_machine_may_change(stopped):
+    output, _ = (process := typed(f"resume={stopped}", "optimizer.lr=1")).communicate()
+    assert process.returncode == 2
+    assert "error: optimizer.lr: a resumed run goes on as" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", range(10))
+def test_a_run_killed_by_the_system_ends_as_if_it_had_not_been(kill, whole, tmp_path):
+    folder, drawn = tmp_path / "run", random.Random(kill)
+    process = typed(*TINY, f"output_dir={folder}")
+    while process.poll() is None and not (folder / runs.CONFIG).exists():
+        time.sleep(0.01)
+    time.sleep(drawn.uniform(0, 3))
+    process.kill()
+    process.communicate()
+    if resume.record(folder)["status"] != "finished":
+        go_on(folder)
+    assert_same_run(folder, whole)
