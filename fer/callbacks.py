@@ -50,6 +50,8 @@ class Throughput(Callback):
 
     def __init__(self, warmup_steps: int = 3, estimate_after: int = 15):
         self.warmup_steps, self.estimate_after = warmup_steps, estimate_after
+        self.images = self.steps = 0
+        self.seconds = 0.0
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         self.images = self.steps = 0

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
 
 from fer import resume, runs
+from fer.callbacks import Throughput
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
 from fer.train import train
@@ -49,23 +49,29 @@ class Killed(BaseException):
     """Ends the process's work at once, as a signal that cannot be caught would."""
 
 
-class Stop(Callback):
-    """Stands in for a callback of the config; stops the run at a random call of its hooks, twice at most."""
+class Stop(Throughput):
+    """A callback of the config that stops the run at a random call of its hooks, `left` times at most."""
 
-    random, how, left, calls = random.Random(), "kill", 2, 0
+    random, how, left, calls = random.Random(), "kill", 0, 0
 
-    def _count(self, *_args) -> None:
-        cls = type(self)
-        cls.calls -= 1
-        if cls.left and cls.calls == 0:
-            cls.left -= 1
-            cls.calls = cls.random.randint(1, HOOKS)
-            if cls.how == "kill":
+
+def stopping(hook: str):
+    def count(self, *args) -> None:
+        getattr(Throughput, hook)(self, *args)
+        Stop.calls -= 1
+        if Stop.left and Stop.calls == 0:
+            Stop.left -= 1
+            Stop.calls = Stop.random.randint(1, HOOKS)
+            if Stop.how == "kill":
                 raise Killed
-            os.kill(os.getpid(), getattr(signal, cls.how))
+            os.kill(os.getpid(), getattr(signal, Stop.how))
 
-    on_train_start = on_train_epoch_start = on_train_batch_start = on_train_batch_end = on_train_epoch_end = _count
-    on_validation_start = on_validation_batch_end = on_validation_end = on_train_end = _count
+    return count
+
+
+for part in ("train", "train_epoch", "train_batch", "validation", "validation_batch"):
+    for end in ("start", "end"):
+        setattr(Stop, f"on_{part}_{end}", stopping(f"on_{part}_{end}"))
 
 
 def run(folder: Path, *overrides: str) -> dict:

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fer import checkpoint
-from fer.config import compose_config
+from fer.config import CONF, compose_config
 from fer.errors import UserError
 from fer.hardware import has_compiler
 from fer.train import train
@@ -231,3 +231,17 @@ def test_compiling_without_a_compiler_is_told_before_data_is_read(tmp_path, monk
 def test_a_compiled_network_trains_and_its_checkpoint_loads_without_compiling(tmp_path):
     metrics = run(tmp_path / "run", "compile=true", "trainer.max_epochs=1")
     assert checkpoint.load(tmp_path / "run" / metrics["checkpoint"]).classes[0] == "angry"
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
+def test_every_model_trains_three_epochs_on_real_faces_without_a_warning(model, real_root, tmp_path, recwarn):
+    cfg = compose_config(
+        ["data=fer2013", f"data.root={real_root}", "data.limit=70", f"model={model}", f"output_dir={tmp_path / 'run'}"]
+        + ["trainer.max_epochs=3", "data.batch_size=32"]
+    )
+    recwarn.clear()
+    metrics = train(cfg)
+    assert (metrics["status"], metrics["epochs"]) == ("finished", 3)
+    assert [str(warning.message) for warning in recwarn] == []
