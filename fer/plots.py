@@ -14,6 +14,7 @@ PALETTE = {
     "sad": "#30638e",
     "surprise": "#e07a3f",
     "neutral": "#8d99ae",
+    "contempt": "#2a9d8f",
 }
 RIGHT, WRONG = "#2b7a3d", "#b3261e"
 CURVES = {"train": "#8d99ae", "val": "#30638e"}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from fer.data.emotions import EMOTIONS
+from fer.report import markdown_table
 from fer.results import Run
 
 FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
@@ -71,8 +72,7 @@ def per_run(runs: list[Run], with_test: bool) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> str:
     """A Markdown table, columns without content left out."""
     table = table.loc[:, [column for column in table if column != "not finished" or table[column].any()]]
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    return f"{markdown_table(table)}\n"
 
 
 def by_name(runs: list[Run]) -> dict[str, list[Run]]:

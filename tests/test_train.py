@@ -237,10 +237,8 @@ def test_a_compiled_network_trains_and_its_checkpoint_loads_without_compiling(tm
 @pytest.mark.real
 @pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
 def test_every_model_trains_three_epochs_on_real_faces_without_a_warning(model, real_root, tmp_path, recwarn):
-    cfg = compose_config(
-        ["data=fer2013", f"data.root={real_root}", "data.limit=70", f"model={model}", f"output_dir={tmp_path / 'run'}"]
-        + ["trainer.max_epochs=3", "data.batch_size=32"]
-    )
+    data = ["data=fer2013", f"data.root={real_root}", "data.limit=70", "data.batch_size=32"]
+    cfg = compose_config([*data, f"model={model}", "trainer.max_epochs=3", f"output_dir={tmp_path / 'run'}"])
     recwarn.clear()
     metrics = train(cfg)
     assert (metrics["status"], metrics["epochs"]) == ("finished", 3)
