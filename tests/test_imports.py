@@ -38,6 +38,11 @@ def test_leaves_import_nothing_of_fer(name):
     assert not imports(FILES[name]) & set(FILES)
 
 
+@pytest.mark.parametrize("name", sorted(name for name in FILES if name.startswith("plots.")))
+def test_plots_know_plots_only(name):
+    assert {module.split(".")[0] for module in imports(FILES[name])} <= {"plots"}
+
+
 @pytest.mark.parametrize("name", sorted(name for name in FILES if name.startswith("data.")))
 def test_data_knows_no_model_and_no_classifier(name):
     known = imports(FILES[name]) & set(FILES)

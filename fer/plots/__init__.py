@@ -1,4 +1,4 @@
-"""Arrays in, matplotlib figures out; one look and one palette for the whole project."""
+"""Arrays in, matplotlib figures out; one look and one palette for the whole project. Here: what every run draws."""
 
 from collections.abc import Sequence
 
