@@ -29,7 +29,7 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
     for split in record["data"]["counts"]:
         shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
         lines.append(f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {record[f'{split}/loss']:>8.4f}")
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("events.out"))
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "events.out")))
     split = f"official split: {yes(record['data']['official_split'])}"
     return [
         *lines,

@@ -143,6 +143,18 @@ def stopped(tmp_path, monkeypatch) -> Path:
     return tmp_path / "run"
 
 
+def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monkeypatch):
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fer.experiment.score", killed)
+        with pytest.raises(Killed):
+            run(tmp_path / "run")
+    go_on(tmp_path / "run")
+    assert_same_run(tmp_path / "run", whole)
+
+
 def test_a_run_goes_on_in_another_place(stopped, whole, tmp_path):
     shutil.move(stopped, tmp_path / "elsewhere")
     go_on(tmp_path / "elsewhere")
