@@ -23,14 +23,14 @@ HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
-UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "labels.votes_file", "resume", "launcher")
+UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "labels.votes_file", "resume", "existing", "retry")
 """Overrides that do not name a run: they are known otherwise, or are paths."""
 
 
 def run_name(overrides: list[str]) -> str:
     """What differs from the defaults, as a folder name that shells and Hydra take unquoted: `optimizer-adam,…`."""
     parts = [part.lstrip("+~") for part in overrides if re.split("[=@]", part.lstrip("+~"))[0] not in UNNAMED]
-    parts = [part for part in parts if not part.startswith("hydra")]
+    parts = [part for part in parts if not part.startswith(("hydra", "launcher"))]
     name = re.sub(r"[^A-Za-z0-9_.,-]+", "-", ",".join(sorted(parts)).replace("=", "-")).strip("-") or "defaults"
     return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
@@ -71,7 +71,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("dropout", "head_dropout", "momentum", "label_smoothing", "alpha", "decay"), SHARE),
     **dict.fromkeys(("p", "pct_start", "warmup"), PROBABILITY),
     **dict.fromkeys(("val_fraction", "test_fraction"), ("a number between 0 and 1", lambda v: 0 < v < 1)),
-    **dict.fromkeys(("batch_size", "eval_batch_size", "limit", "accumulate_grad_batches", "log_every_n_steps"), COUNT),
+    **dict.fromkeys(
+        ("batch_size", "eval_batch_size", "limit", "jobs", "accumulate_grad_batches", "log_every_n_steps"), COUNT
+    ),
     **dict.fromkeys(("blocks", "head", "kernel_size", "stride", "pool_size", "pool_stride", "in_channels"), COUNT),
     **dict.fromkeys(("head_pool", "step_size", "milestones", "T_0", "T_mult", "size"), COUNT),
     **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
@@ -91,6 +93,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "classifier.tta": ("none", "flip"),
     "channels_last": ("auto", True, False),
     "compile": (True, False),
+    "existing": ("new", "continue"),
+    "retry": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
     "model.norm": ("batch", "group", "layer", "instance", "none"),
     "model.head_norm": ("batch", "group", "layer", "instance", "none"),
@@ -158,7 +162,8 @@ def run_command(command: Callable[[], Any], name: str) -> None:
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report
     try:
-        command()
+        with one_line_errors():
+            command()
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(fail(explain(error, name)))
     finally:

@@ -53,6 +53,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     rehearse(cfg)
     datamodule: FERDataModule = instantiate(cfg.data)
     datamodule.setup()
+    identity = runs.identity(typed, datamodule.fingerprint)
+    if cfg.existing == "continue" and not cfg.resume and (before := runs.earlier(Path(cfg.output_dir), identity)):
+        folder, record = before
+        if not again(folder, record, cfg.retry):
+            return record
+        if not diverged(record):
+            return run(resume.saved(folder, folder / runs.LAST))
     if rank_zero_only.rank:
         with suppress(Interrupted), interruptible():
             fit(cfg, datamodule, Path(cfg.output_dir))
@@ -60,9 +67,34 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     with interruptible():
         folder, lock = (runs.reopen if cfg.resume else runs.claim)(Path(cfg.output_dir))
         try:
-            return recorded(cfg, datamodule, folder, runs.identity(typed, datamodule.fingerprint), resolved)
+            return recorded(cfg, datamodule, folder, identity, resolved)
         finally:
             lock.release()
+
+
+def again(folder: Path, record: dict[str, Any], retry: bool) -> bool:
+    """Whether a run that was started before is to be taken up again. Raises UserError for one that diverged."""
+    if record["status"] == "finished":
+        say(f"{folder} finished before: skipped")
+        return False
+    if diverged(record) and not retry:
+        raise UserError(f"{folder} diverged before ({record['error']}); retry=true runs it again")
+    if rank_zero_only.rank:
+        return True
+    if lock := runs.hold(folder):
+        lock.release()
+        return True
+    say(f"{folder}: another process works on it: skipped")
+    return False
+
+
+def diverged(record: dict[str, Any]) -> bool:
+    return str(record.get("error")).startswith("Diverged")
+
+
+@rank_zero_only
+def say(line: str) -> None:
+    print(line, flush=True)
 
 
 def recorded(cfg: DictConfig, datamodule: FERDataModule, folder: Path, identity: str, resolved: dict) -> dict[str, Any]:
@@ -72,7 +104,7 @@ def recorded(cfg: DictConfig, datamodule: FERDataModule, folder: Path, identity:
     plain = OmegaConf.to_container(cfg, resolve=True)
     machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
     if cfg.resume:
-        record = resume.record(folder)
+        record = runs.read_record(folder)
         resume.check_data(record, datamodule.fingerprint)
         record |= {"error": None, "resumed": [*record.get("resumed", ()), machine]}
     else:

@@ -1,6 +1,5 @@
 """What `resume=<run folder or file>` means: which run goes on, from which state, with which config and history."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,21 @@ def config(cfg: DictConfig) -> DictConfig:
     Raises UserError where there is no such run, where it is finished, and for any other override.
     """
     folder, file = locate(Path(os.path.expanduser(cfg.resume)))
-    if record(folder)["status"] == "finished":
+    if runs.read_record(folder)["status"] == "finished":
         raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}")
-    saved = OmegaConf.to_container(OmegaConf.load(folder / runs.CONFIG))
-    saved = OmegaConf.create(runs.moved(saved, saved["output_dir"], str(folder)))
-    saved.pop("found", None)
-    saved.resume = str(file)
+    cfg_then = saved(folder, file)
     for name in overrides(folder):
-        OmegaConf.update(saved, name, OmegaConf.select(cfg, name))
-    return saved
+        OmegaConf.update(cfg_then, name, OmegaConf.select(cfg, name))
+    return cfg_then
+
+
+def saved(folder: Path, file: Path) -> DictConfig:
+    """The config that the run in `folder` was started with, set to go on from the checkpoint `file`."""
+    content = OmegaConf.to_container(OmegaConf.load(folder / runs.CONFIG))
+    cfg = OmegaConf.create(runs.moved(content, content["output_dir"], str(folder)))
+    cfg.pop("found", None)
+    cfg.resume = str(file)
+    return cfg
 
 
 def locate(path: Path) -> tuple[Path, Path]:
@@ -42,11 +47,6 @@ def locate(path: Path) -> tuple[Path, Path]:
     if not (folder / runs.CONFIG).is_file():
         raise UserError(f"resume={path}: not a run (no {runs.CONFIG} in {folder}); name the folder that a run wrote to")
     return folder, file
-
-
-def record(folder: Path) -> dict[str, Any]:
-    """What the run wrote to metrics.json when it was last started or stopped."""
-    return json.loads((folder / runs.METRICS).read_text())
 
 
 def overrides(folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.output_dir, cfg.data.root, cfg.data.votes_file, cfg.labels.votes_file = "", None, None, None
-    for key in ("hydra", "launcher", "resume", "study", "found"):
+    for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
@@ -51,6 +51,26 @@ def claim(folder: Path) -> tuple[Path, FileLock]:
             lock.release()
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
+
+
+def earlier(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
+    """An earlier start of the run with identity `name` in `folder`, `folder-2` …, and its record; a finished one if
+    there is one."""
+    found, number, candidate = None, 1, folder
+    while (candidate / CONFIG).exists():
+        record = read_record(candidate)
+        if record["identity"] == name:
+            found = (candidate, record)
+            if record["status"] == "finished":
+                break
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return found
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What the run wrote to metrics.json when it was last started or stopped."""
+    return json.loads((folder / METRICS).read_text())
 
 
 def reopen(folder: Path) -> tuple[Path, FileLock]:

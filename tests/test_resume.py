@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fer import resume, runs
+from fer import runs
 from fer.callbacks import Throughput
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
@@ -212,6 +212,43 @@ def test_what_is_no_run_is_one_line(name, tmp_path):
         go_on(tmp_path / name)
 
 
+def test_continuing_skips_what_is_finished(whole, capsys):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    metrics = run(whole, "existing=continue")
+    assert metrics == runs.read_record(whole)
+    assert "finished before: skipped" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.name != runs.LOCK} | before == before
+
+
+def test_continuing_resumes_what_was_stopped(stopped, whole):
+    run(stopped, "existing=continue")
+    assert_same_run(stopped, whole)
+
+
+def test_continuing_runs_anew_what_differs(stopped):
+    assert run(stopped, "existing=continue", "seed=1")["status"] == "finished"
+    assert runs.read_record(stopped.with_name("run-2"))["config"]["seed"] == 1
+    assert runs.read_record(stopped)["status"] != "finished"
+
+
+def test_continuing_leaves_a_run_in_work_to_its_process(stopped, capsys):
+    lock = runs.hold(stopped)
+    assert run(stopped, "existing=continue")["status"] != "finished"
+    assert "another process works on it: skipped" in capsys.readouterr().out
+    lock.release()
+
+
+def test_what_diverged_is_run_again_on_request_only(tmp_path):
+    wild = ("existing=continue", "optimizer=sgd", "optimizer.lr=1e30")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"loss is|retry=true"):
+            run(tmp_path / "run", *wild)
+    assert not (tmp_path / "run-2").exists()
+    with pytest.raises(UserError, match="loss is"):
+        run(tmp_path / "run", *wild, "retry=true")
+    assert (tmp_path / "run-2").exists()
+
+
 def typed(*arguments: str, **options) -> subprocess.Popen:
     """The command as a user types it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -235,6 +272,6 @@ def test_a_run_killed_by_the_system_ends_as_if_it_had_not_been(kill, whole, tmp_
     time.sleep(drawn.uniform(0, 3))
     process.kill()
     process.communicate()
-    if resume.record(folder)["status"] != "finished":
+    if runs.read_record(folder)["status"] != "finished":
         go_on(folder)
     assert_same_run(folder, whole)

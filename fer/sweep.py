@@ -1,0 +1,173 @@
+"""A sweep: every run checked before the first starts, each in its own right, a summary and an exit code at the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from omegaconf import DictConfig, open_dict
+
+from fer import config
+from fer.console import duration
+from fer.errors import Interrupted, UserError
+
+STOPPED = {128 + signal.SIGINT: signal.SIGINT, 128 + signal.SIGTERM: signal.SIGTERM}
+"""Exit codes of a run that was asked to stop."""
+
+
+class Sweep:
+    """Runs the combinations of overrides that Hydra's sweeper found.
+
+    `launcher.jobs` 1 runs them in this process, more runs that many at once, each in a child process with its share of
+    the cores or with a GPU of `launcher.gpus`. A run that fails is counted and the rest go on; UserError at the end
+    says how many failed. Runs that finished before are skipped and interrupted ones resumed, as `existing=continue`
+    says; failed ones are run again with `retry=true` only if they diverged.
+    """
+
+    def __init__(self, context: Any, task: Any, cfg: DictConfig, jobs: Sequence[Sequence[str]]):
+        self.context, self.task, self.cfg = context, task, cfg
+        self.jobs = [list(overrides) for overrides in jobs]
+        self.failed: dict[str, str] = {}
+        self.done = self.running = 0
+        self.children: set[subprocess.Popen] = set()
+        self.lock = threading.Lock()
+
+    def run(self) -> list[JobReturn]:
+        """What Hydra wants to hear of each run. Raises UserError before the first run for a bad one."""
+        configs = [self.composed(overrides) for overrides in self.jobs]
+        if not configs:
+            raise UserError("an empty grid: no run to start; give every swept option a value")
+        self.started = time.perf_counter()
+        at_once = min(self.cfg.launcher.jobs, len(configs))
+        print(f"{len(configs)} runs, {'one after the other' if at_once == 1 else f'{at_once} at once'}", flush=True)
+        if at_once == 1 and not any(map(distributed, configs)):
+            results = [self.here(index, cfg) for index, cfg in enumerate(configs)]
+        else:
+            results = self.apart(at_once)
+        if self.failed:
+            first = next(iter(self.failed.items()))
+            raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {': '.join(first)}")
+        return results
+
+    def composed(self, overrides: list[str]) -> DictConfig:
+        """The config of one run, checked."""
+        cfg = self.context.config_loader.load_sweep_config(self.cfg, overrides)
+        options = cfg.copy()
+        with open_dict(options):
+            del options["hydra"]
+        try:
+            config.check(options)
+        except UserError as error:
+            raise UserError(f"no run was started: {error} (in the run {self.title(overrides)})") from error
+        return cfg
+
+    def title(self, overrides: list[str]) -> str:
+        """What tells this run from the others."""
+        return " ".join(part for part in overrides if any(part not in others for others in self.jobs)) or "defaults"
+
+    def here(self, index: int, cfg: DictConfig) -> JobReturn:
+        """One run in this process."""
+        with open_dict(cfg):
+            cfg.hydra.job.id, cfg.hydra.job.num, cfg.existing = str(index), index, "continue"
+        self.running = 1
+        try:
+            done = run_job(self.task, cfg, "hydra.sweep.dir", "hydra.sweep.subdir", self.context)
+        except SystemExit as ended:  # its one-line message is on the screen
+            if ended.code in STOPPED:
+                raise
+            return self.count(index, f"exit code {ended.code}")
+        if done.status == JobStatus.FAILED:
+            error = done._return_value
+            traceback.print_exception(error)
+            return self.count(index, f"{type(error).__name__}: {error}")
+        return self.count(index)
+
+    def apart(self, at_once: int) -> list[JobReturn]:
+        """All runs in child processes, `at_once` at a time; a signal stops them all."""
+        slots = list(range(at_once))
+        with ThreadPoolExecutor(at_once) as pool, stopping(self):
+            futures = [pool.submit(self.child, index, slots) for index in range(len(self.jobs))]
+            try:
+                return [future.result() for future in futures]
+            except Interrupted:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def child(self, index: int, slots: list[int]) -> JobReturn:
+        """One run in a process of its own, its lines in a log file."""
+        with self.lock:
+            slot = slots.pop()
+            self.running += 1
+        name = config.run_name(self.jobs[index])
+        seed = next((part.partition("=")[2] for part in self.jobs[index] if part.startswith("seed=")), "")
+        log = Path(self.cfg.hydra.sweep.dir) / "logs" / f"{name}{f',seed-{seed}' * bool(seed)}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "fer.train", *self.jobs[index], "existing=continue"]
+        with log.open("a") as file:
+            process = subprocess.Popen(command, env=self.environment(slot), stdout=file, stderr=subprocess.STDOUT)
+            self.children.add(process)
+            code = process.wait()
+        self.children.discard(process)
+        slots.append(slot)
+        return self.count(index, f"{last_line(log)} (exit code {code}, see {log})" if code else "")
+
+    def environment(self, slot: int) -> dict[str, str]:
+        """Of the child in a slot: its share of the cores, or its GPU."""
+        launcher = self.cfg.launcher
+        if launcher.gpus:
+            return os.environ | {"CUDA_VISIBLE_DEVICES": str(launcher.gpus[slot % len(launcher.gpus)])}
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // launcher.jobs))}
+
+    def count(self, index: int, error: str = "") -> JobReturn:
+        """Counts a run that ended and says how the sweep stands."""
+        with self.lock:
+            self.running -= 1
+            self.done += not error
+            if error:
+                self.failed[self.title(self.jobs[index])] = error
+            ended = self.done + len(self.failed)
+            left = (time.perf_counter() - self.started) / ended * (len(self.jobs) - ended)
+            rest = len(self.jobs) - ended - self.running
+            line = f"sweep: {self.done} done, {len(self.failed)} failed, {self.running} running, {rest} to go"
+            print(f"{line}; about {duration(left)} left", flush=True)
+        result = JobReturn(overrides=self.jobs[index])
+        result.return_value, result.status = None, JobStatus.COMPLETED
+        return result
+
+
+def last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else "no output"
+
+
+def distributed(cfg: DictConfig) -> bool:
+    """Whether the run starts further processes, which repeat its command line and must not repeat the sweep's."""
+    return cfg.trainer.devices not in (1, "1") or cfg.trainer.num_nodes > 1
+
+
+class stopping:
+    """Within it, SIGINT and SIGTERM go to all children of a sweep, which save and end; then Interrupted is raised."""
+
+    def __init__(self, sweep: Sweep):
+        self.sweep = sweep
+
+    def __enter__(self) -> None:
+        self.replaced = {number: signal.signal(number, self.receive) for number in STOPPED.values()}
+
+    def receive(self, number: int, frame: Any) -> None:
+        for process in list(self.sweep.children):
+            process.send_signal(signal.SIGTERM)
+        raise Interrupted(number)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.replaced.items():
+            signal.signal(number, handler)

@@ -1,0 +1,18 @@
+"""Hydra looks for launchers here; what they do is in fer.sweep."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.plugins.launcher import Launcher
+
+
+class SweepLauncher(Launcher):
+    """Runs of a sweep one after the other in this process, or several at once in child processes."""
+
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
+        from fer.sweep import Sweep
+
+        return Sweep(self.context, self.task, self.config, job_overrides).run()
