@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer.errors import Interrupted, UserError
+from fer.errors import Interrupted, UserError, interruptible
 
 HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
@@ -143,13 +142,12 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def one_line_errors() -> Iterator[None]:
     """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code."""
     try:
-        yield
+        with interruptible():
+            yield
     except UserError as error:
         sys.exit(fail(str(error)))
     except Interrupted as error:
         sys.exit(128 + error.number)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
 
 
 def run_command(command: Callable[[], Any], name: str) -> None:

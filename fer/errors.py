@@ -1,15 +1,40 @@
 """The exceptions that commands answer with a line instead of a traceback."""
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a command to stop: Ctrl-C, and what schedulers send."""
 
 
 class UserError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, and what to do."""
 
 
-class Interrupted(Exception):
-    """A signal asked the run to stop; `number` is the signal's."""
+class Interrupted(BaseException):
+    """A signal asked the run to stop; `number` is the signal's. No `except Exception` holds it."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGINT (Ctrl-C) raise Interrupted; in threads, which get no signals, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def receive(number: int, frame: Any) -> None:
+        raise Interrupted(number)
+
+    replaced = {number: signal.signal(number, receive) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)

@@ -26,10 +26,10 @@ from fer.console import closing, opening
 from fer.data.datamodule import FERDataModule
 from fer.data.faces import SIZE
 from fer.data.splits import SPLITS
-from fer.errors import Interrupted, UserError
+from fer.errors import Interrupted, UserError, interruptible
 from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, uses_cuda, versions
 from fer.scoring import score
-from fer.survival import WholeFiles, interruptible
+from fer.survival import WholeFiles
 
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers

@@ -2,8 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,10 +10,8 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from fer.errors import Interrupted
+from fer.errors import SIGNALS, Interrupted
 from fer.runs import moved
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class LastCheckpoint(Checkpoint):
@@ -30,7 +27,8 @@ class LastCheckpoint(Checkpoint):
         self.replaced: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # it had stopped before the run was resumed
 
@@ -95,18 +93,3 @@ class WholeFiles(TorchCheckpointIO):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         torch.save(checkpoint, f"{path}.partial")
         os.replace(f"{path}.partial", path)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGINT (Ctrl-C) raise Interrupted."""
-
-    def receive(number: int, frame: Any) -> None:
-        raise Interrupted(number)
-
-    replaced = {number: signal.signal(number, receive) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in replaced.items():
-            signal.signal(number, handler)

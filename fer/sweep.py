@@ -17,9 +17,9 @@ from omegaconf import DictConfig, open_dict
 
 from fer import config
 from fer.console import duration
-from fer.errors import Interrupted, UserError
+from fer.errors import SIGNALS, Interrupted, UserError
 
-STOPPED = {128 + signal.SIGINT: signal.SIGINT, 128 + signal.SIGTERM: signal.SIGTERM}
+STOPPED = tuple(128 + number for number in SIGNALS)
 """Exit codes of a run that was asked to stop."""
 
 
@@ -93,12 +93,14 @@ class Sweep:
     def apart(self, at_once: int) -> list[JobReturn]:
         """All runs in child processes, `at_once` at a time; a signal stops them all."""
         slots = list(range(at_once))
-        with ThreadPoolExecutor(at_once) as pool, stopping(self):
+        with ThreadPoolExecutor(at_once) as pool:
             futures = [pool.submit(self.child, index, slots) for index in range(len(self.jobs))]
             try:
                 return [future.result() for future in futures]
             except Interrupted:
                 pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(self.children):
+                    process.send_signal(signal.SIGTERM)  # they save and end
                 raise
 
     def child(self, index: int, slots: list[int]) -> JobReturn:
@@ -152,22 +154,3 @@ def last_line(log: Path) -> str:
 def distributed(cfg: DictConfig) -> bool:
     """Whether the run starts further processes, which repeat its command line and must not repeat the sweep's."""
     return cfg.trainer.devices not in (1, "1") or cfg.trainer.num_nodes > 1
-
-
-class stopping:
-    """Within it, SIGINT and SIGTERM go to all children of a sweep, which save and end; then Interrupted is raised."""
-
-    def __init__(self, sweep: Sweep):
-        self.sweep = sweep
-
-    def __enter__(self) -> None:
-        self.replaced = {number: signal.signal(number, self.receive) for number in STOPPED.values()}
-
-    def receive(self, number: int, frame: Any) -> None:
-        for process in list(self.sweep.children):
-            process.send_signal(signal.SIGTERM)
-        raise Interrupted(number)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.replaced.items():
-            signal.signal(number, handler)
