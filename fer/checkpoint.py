@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -34,8 +35,12 @@ def load(path: str | Path) -> Classifier:
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
     for part in PARTS:
         guard(parameters.get(part), f"{path}: {part}")
-    classifier = Classifier(**parameters)
-    classifier.load_state_dict(weights)
+    try:
+        classifier = Classifier(**parameters)
+        classifier.load_state_dict(weights)
+    except (TypeError, ValueError, AttributeError, RuntimeError, InstantiationException) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(f"{path}: its network does not fit this version of the code ({reason})") from error
     return classifier.eval()
 
 

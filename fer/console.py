@@ -35,7 +35,8 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
         *lines,
         f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
         f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: tensorboard --logdir {folder}",
+        f"next: python -m fer.evaluate {folder}",
+        f"      tensorboard --logdir {folder}",
         f"      python -m fer.study {record['config']['study']}    (a table over all runs of this study)",
     ]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from fer import checkpoint, runs
 from fer.data.datamodule import FERDataModule
 from fer.data.splits import SPLITS
+from fer.evaluation.single import short_report
 from fer.metrics import confusion_matrix, figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
 
@@ -23,7 +24,7 @@ SHOWN = 32  # faces on the sheet
 def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
     """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
 
-    Also writes predictions.csv, confusion.png, faces.png and curves.png into `folder`.
+    Also writes predictions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     classifier = checkpoint.load(path)
     tester = pl.Trainer(
@@ -54,6 +55,7 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     sheet(tables["test"], datamodule.splits["test"].images).savefig(folder / "faces.png")
     if (folder / "metrics.csv").is_file():
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
+    short_report(folder)
     return results
 
 

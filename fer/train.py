@@ -4,8 +4,8 @@
     python -m fer.train -m optimizer=sgd,adam scheduler=step,cosine seed=0,1,2
     python -m fer.train resume=runs/train/model-cnn3,optimizer-sgd/seed-0
 
-Writes into runs/<study>/<what differs>/seed-<n>/: config.yaml, metrics.json, predictions.csv, curves.png,
-confusion.png, checkpoints/, metrics.csv and TensorBoard events.
+Writes into runs/<study>/<what differs>/seed-<n>/: config.yaml, metrics.json, predictions.csv, report.html
+and report.md with their pictures, checkpoints/, metrics.csv and TensorBoard events.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 FER = Path(__file__).parents[1] / "fer"
-COMMANDS = {"train", "study"}
+COMMANDS = {"eda", "train", "study", "benchmark", "evaluate"}
 ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "metrics", "plots", "errors", "preprocess"}
 
 

@@ -1,0 +1,153 @@
+"""Evaluates one classifier, or several side by side, and writes a report.
+
+    python -m fer.evaluate runs/train/defaults/seed-0
+    python -m fer.evaluate runs/train/*/seed-0 --labels fer4
+    python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
+
+Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. One: accuracy with intervals, classes,
+confusions, calibration, coverage, ROC and precision–recall, and, where network and images are at hand, copies of
+training images, mistakes beside their neighbours, explanations and robustness (--quick leaves out all that needs
+images). Several: a table, ensembles, McNemar's test and paired bootstrap of every pair, agreement.
+
+Writes report.html, report.md, evaluation.json, PNGs and CSVs into <run>/evaluation-<split>/, or for files and several
+inputs into runs/evaluate/<name>/. Shows validation unless --split says otherwise; who reads the test split leaves a
+line in runs/<study>/test_reads.jsonl, and the report says how many there are.
+"""
+
+import argparse
+import math
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fer import config, runs
+from fer.errors import UserError
+from fer.evaluation import inputs, readings
+from fer.evaluation.inputs import Given, Wanted
+from fer.evaluation.predictions import Predictions, joined
+
+RESULT = "evaluation.json"
+ELSEWHERE = Path("runs") / "evaluate"
+
+
+def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, command: str = "") -> Path:
+    """Writes the report; returns its folder. Raises UserError for input that cannot be used.
+
+    command: as typed, for the record.
+    """
+    wanted = replace(wanted, pixels=wanted.pixels and len(paths) == 1)
+    names = inputs.names(paths)
+    given = [inputs.read(path, name, wanted) for path, name in zip(paths, names, strict=True)]
+    shown, dropped = joined({one.name: one.shown(wanted.split) for one in given})
+    folder = writable(out or default_folder(given, wanted))
+    from fer.evaluation.comparison import comparison  # imports matplotlib: after the input is known to be right
+    from fer.evaluation.single import full_report
+    from fer.report import Report, plain
+
+    reads = note_test_read(given, folder, command) if wanted.split == "test" else []
+    report = Report(f"{names[0] if len(names) == 1 else f'{len(names)} classifiers'}, {wanted.split} split")
+    for line in [*introduction(given, shown, dropped), *reads]:
+        report.text(plain(line))
+    content = {"command": command, "split": wanted.split, "inputs": dict(zip(names, map(str, paths), strict=True))}
+    content |= {"images": len(shown[names[0]]), "classes": shown[names[0]].classes, "dropped": dropped, "reads": reads}
+    if len(given) == 1:
+        content |= full_report(report, given[0], wanted.split, wanted.pixels)
+    else:
+        content |= comparison(report, shown)
+    files = report.write(folder)
+    runs.write_json(folder / RESULT, finite(content))
+    print("\n".join(closing(content, given, folder, [*files, RESULT])))
+    return folder
+
+
+def default_folder(given: Sequence[Given], wanted: Wanted) -> Path:
+    """In the run, if it is one run; what was asked for is in the name, so that another question goes elsewhere."""
+    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels)))
+    asked = re.sub(r"[^\w,.-]+", "", asked)
+    if len(given) == 1 and given[0].path.is_dir():
+        return given[0].path / f"evaluation-{asked}"
+    name = given[0].name.replace("/", "-") + (f"-and-{len(given) - 1}-more" if len(given) > 1 else "")
+    return ELSEWHERE / f"{name}-{asked}"
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made; UserError where that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another with --out FOLDER") from error
+    return folder
+
+
+def note_test_read(given: Sequence[Given], folder: Path, command: str) -> list[str]:
+    """Leaves a line for each study whose test split is about to be shown; returns how often that has happened."""
+    from fer.hardware import commit  # imports torch
+
+    places: dict[Path, list[str]] = {}
+    for one in given:
+        places.setdefault(one.study or folder, []).append(str(one.path))
+    for place, mine in places.items():
+        readings.add(place, command, mine, commit())
+    return [readings.sentence(place) for place in places]
+
+
+def introduction(given: Sequence[Given], shown: Mapping[str, Predictions], dropped: Sequence[str]) -> list[str]:
+    """What was predicted by whom."""
+    first = shown[given[0].name]
+    lines = [f"{len(first):,} images of {len(first.classes)} classes: {', '.join(first.classes)}.", *dropped]
+    for one in given:
+        lines.append(f"{one.name}: {' '.join([*one.about, f'Read from {one.path}.'])}")
+    return lines
+
+
+def finite(node: Any) -> Any:
+    """`node` with plain lists and numbers, null for what is no number."""
+    if isinstance(node, Mapping):
+        return {str(key): finite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [finite(value) for value in node]
+    if isinstance(node, float):  # numpy's float64 is one
+        return float(node) if math.isfinite(node) else None
+    return node
+
+
+def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, files: Sequence[str]) -> list[str]:
+    """Figures, files, and what to type next."""
+    from fer.evaluation.sections import FIGURES, interval
+
+    found = content["models"] if "models" in content else {given[0].name: content["accuracy"]["all images"]}
+    lines = ["".join(f"{title:<22}" for title in FIGURES.values())]
+    for name, of in found.items():
+        lines.append("".join(f"{interval(of[key]):<22}" for key in FIGURES) + name)
+    study = next((one.study for one in given if one.study), None)
+    other = f"python -m fer.evaluate {shlex.join(str(one.path) for one in given)} ANOTHER    (side by side)"
+    return [
+        *(line.rstrip() for line in lines),
+        *content["reads"],
+        f"wrote {folder}/: {', '.join(files)}",
+        f"next: open {folder / 'report.html'}",
+        f"      python -m fer.study {study.name}" if len(given) > 1 and study else f"      {other}",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="+", type=Path, help="runs' folders, predictions.csv(.gz) or .ckpt files")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="train: of checkpoints only")
+    parser.add_argument("--labels", help="tell only these classes apart: fer4, or happy,sad,neutral")
+    parser.add_argument("--data", metavar="PATH", action="append", help="the images; several times for several paths")
+    parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict anew, over views of each face")
+    parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
+    parser.add_argument("--out", type=Path, help="folder of the report")
+    args = parser.parse_args(arguments)
+    typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
+    evaluate(args.inputs, Wanted(args.split, args.labels, args.data, args.tta, not args.quick), args.out, typed)
+
+
+if __name__ == "__main__":
+    with config.one_line_errors():
+        sys.exit(main())

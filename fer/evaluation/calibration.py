@@ -1,0 +1,91 @@
+"""Whether probabilities mean what they say: reliability, temperature, accuracy when the least sure are left out."""
+
+import numpy as np
+import pandas as pd
+
+BINS = 15
+SMALLEST = 1e-6
+"""A probability below it counts as it: files round to five digits, and no logarithm of 0 is wanted."""
+RANGE = (0.05, 20.0)
+SEED = 0
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """(N, C) -> the same as logits."""
+    return np.log(np.maximum(probabilities, SMALLEST))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def nll(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-likelihood of (N,) labels, in nats."""
+    return float(-log_probabilities(probabilities)[np.arange(len(labels)), labels].mean())
+
+
+def reliability(confidence: np.ndarray, hits: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+    """low, high, images, confidence, accuracy of equally wide bins (low, high] of the (N,) largest probabilities.
+
+    hits: (N,) bool, which images are right. Confidence is its mean in the bin; it and accuracy are NaN where no image
+    falls.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    bin_of = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    images = np.bincount(bin_of, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(bin_of, weights=values, minlength=bins) / images for values in (confidence, hits)]
+    return pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "images": images, "confidence": means[0], "accuracy": means[1]}
+    )
+
+
+def ece(table: pd.DataFrame) -> float:
+    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) of a `reliability` table, in [0, 1]."""
+    gaps = (table["accuracy"] - table["confidence"]).abs()
+    return float((gaps * table["images"]).sum() / table["images"].sum())
+
+
+def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The number that the logits are to be divided by for the smallest NLL (Guo et al. 2017); within RANGE.
+
+    Logarithms of probabilities stand for the logits: they differ by one number an image, which the softmax drops.
+    """
+    from scipy.optimize import minimize_scalar  # takes seconds to import
+
+    logits, rows = log_probabilities(probabilities), np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, labels]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
+
+
+def cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(N, C) probabilities of the logits divided by `temperature`; above 1 makes them less sure."""
+    return softmax(log_probabilities(probabilities) / temperature)
+
+
+def cross_fitted(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Each random half with the temperature of the other one, so that no image helped to fit its own; and the two."""
+    half = np.random.default_rng(SEED).permutation(len(labels)) % 2 == 0
+    scaled, found = np.empty_like(probabilities), []
+    for mine in (half, ~half):
+        found.append(temperature(probabilities[~mine], labels[~mine]) if not mine.all() else 1.0)
+        scaled[mine] = cooled(probabilities[mine], found[-1])
+    return scaled, found
+
+
+def coverage(confidence: np.ndarray, hits: np.ndarray) -> pd.DataFrame:
+    """coverage, accuracy of the images that stay when the least confident are left out: a row for each number kept.
+
+    Equally confident ones leave in random order, so that accuracy is its mean over these orders.
+    """
+    _, group, size = np.unique(-confidence, return_inverse=True, return_counts=True)
+    right = np.bincount(group, weights=hits)
+    kept = np.arange(1, len(hits) + 1)
+    hits_kept = np.interp(kept, np.append(0, size.cumsum()), np.append(0, right.cumsum()))
+    return pd.DataFrame({"coverage": kept / len(hits), "accuracy": hits_kept / kept})

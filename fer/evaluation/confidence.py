@@ -1,0 +1,119 @@
+"""Sections of a report on how sure a classifier is: calibration, and accuracy when the least sure are left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fer.evaluation import calibration
+from fer.evaluation.predictions import Predictions
+from fer.evaluation.sections import SPLITS, listed, percent
+from fer.plots.evaluation import FEW, coverage_figure, reliability_figure
+from fer.report import Report
+
+KEPT = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.1)
+ENOUGH = 0.9
+PLAIN, SCALED = "as predicted", "with temperature"
+
+
+def calibrated(report: Report, splits: Mapping[str, Predictions], shown: list[str]) -> dict[str, Any]:
+    """Calibration of the splits `shown`, as predicted and with the temperature that validation chose."""
+    report.heading("Calibration")
+    found, panels = {}, {}
+    for split in shown:
+        part = splits[split]
+        scaled, temperatures = rescaled(splits, split)
+        states = {PLAIN: part.probabilities} | ({SCALED: scaled} if temperatures else {})
+        found[split] = {"temperature": temperatures}
+        for state, values in states.items():
+            bins = calibration.reliability(values.max(1), part.hits)
+            found[split][state] = of = figures(values, part, bins)
+            panels[f"{SPLITS[split]}, {state}: ECE {percent(of['ece'])}"] = bins
+            report.tables[f"reliability_{split}_{state.replace(' ', '_')}"] = bins
+    report.table(pd.DataFrame([row for split in shown for row in rows(split, found[split])]))
+    report.text(" ".join(words(found)))
+    figure = reliability_figure(panels if len(shown) == 1 else {t: bins for t, bins in panels.items() if PLAIN in t})
+    report.figure(figure, "reliability", "share that is right against confidence, and how many images are so sure")
+    return found
+
+
+def rescaled(splits: Mapping[str, Predictions], split: str) -> tuple[np.ndarray, list[float]]:
+    """Probabilities of `split` after temperature scaling, and the temperatures; none without validation."""
+    part = splits[split]
+    if split == "val" and len(part) > 1:
+        return calibration.cross_fitted(part.probabilities, part.labels)
+    if split == "val" or "val" not in splits:
+        return part.probabilities, []
+    found = calibration.temperature(splits["val"].probabilities, splits["val"].labels)
+    return calibration.cooled(part.probabilities, found), [found]
+
+
+def figures(probabilities: np.ndarray, part: Predictions, bins: pd.DataFrame) -> dict[str, float]:
+    """ECE, NLL (nats), mean confidence and accuracy."""
+    return {
+        "ece": calibration.ece(bins),
+        "nll": calibration.nll(probabilities, part.labels),
+        "confidence": float(probabilities.max(1).mean()),
+        "accuracy": float(part.hits.mean()),
+    }
+
+
+def rows(split: str, found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A row of the table for each state of the probabilities."""
+    temperatures = listed([f"{value:.2f}" for value in found["temperature"]] or [""])
+    return [
+        {
+            "split": SPLITS[split],
+            "probabilities": f"{state} {temperatures}" if state == SCALED else state,
+            "ECE": percent(of["ece"]),
+            "NLL": f"{of['nll']:.3f}",
+            "mean confidence": percent(of["confidence"]),
+            "accuracy": percent(of["accuracy"]),
+        }
+        for state, of in found.items()
+        if state != "temperature"
+    ]
+
+
+def words(found: Mapping[str, Any]) -> list[str]:
+    """What the table says, and how ECE and temperature came about."""
+    sentences = [leaning(SPLITS[split], of[PLAIN]["confidence"] - of[PLAIN]["accuracy"]) for split, of in found.items()]
+    sentences.append(
+        f"ECE is the mean distance between confidence and accuracy over {calibration.BINS} equally wide bins (Guo et "
+        f"al. 2017); in the figure dots stand at the mean confidence, bars of fewer than {FEW} images are pale. NLL is "
+        "the mean negative log-likelihood in nats. A temperature above 1 makes probabilities less sure; it changes "
+        "no prediction and was fitted on validation."
+    )
+    if found.get("val", {}).get("temperature"):
+        sentences.append("Of validation itself each random half has that of the other half, never its own.")
+    for split in (SPLITS[split] for split, of in found.items() if not of["temperature"]):
+        sentences.append(f"For {split} there is none: too few predictions of validation.")
+    return sentences
+
+
+def leaning(split: str, gap: float) -> str:
+    if abs(gap) < 0.01:
+        return f"On {split} the classifier is on average as sure as it is right."
+    lean = "surer" if gap > 0 else "less sure"
+    return f"On {split} the classifier is on average {abs(100 * gap):.1f} points {lean} than it is right."
+
+
+def covered(report: Report, shown: Predictions) -> list[dict[str, float]]:
+    """Accuracy on the images that the classifier is surest of."""
+    report.heading("Leaving out the least sure")
+    curve = calibration.coverage(shown.confidence, shown.hits)
+    kept = [max(1, round(share * len(curve))) for share in KEPT]
+    chosen = curve.iloc[[number - 1 for number in kept]]
+    cells = {
+        "answered": [f"{100 * share:.0f} %" for share in KEPT],
+        "images": [f"{number:,}" for number in kept],
+        "accuracy": [percent(value) for value in chosen["accuracy"]],
+    }
+    report.table(pd.DataFrame(cells))
+    enough = curve.loc[curve["accuracy"] >= ENOUGH, "coverage"]
+    if len(enough):
+        report.text(f"The accuracy is {percent(ENOUGH)} on the surest {percent(enough.iloc[-1])} of the images.")
+    report.figure(coverage_figure({"": curve}), "coverage", "accuracy against the share of images that are answered")
+    report.tables["coverage"] = curve
+    return chosen.to_dict("records")

@@ -1,0 +1,74 @@
+"""How sure a figure and a difference are: Wilson, bootstrap, McNemar, Holm. Images are the sample, not seeds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+LEVEL = 0.95
+RESAMPLES = 2000
+SEED = 0
+
+Interval = tuple[float, float]
+
+
+def wilson(hits: int, images: int, level: float = LEVEL) -> Interval:
+    """Interval of a share by its score test (Wilson 1927); (0, 1) of no images, which says nothing."""
+    if not images:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = hits / images
+    centre = (share + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z / (1 + z**2 / images) * (share * (1 - share) / images + z**2 / (4 * images**2)) ** 0.5
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))  # 0 and 1 exactly, despite rounding
+
+
+def bootstrap(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Interval]:
+    """Percentile intervals (Efron 1979) of what `statistic` computes from counts of images in cells.
+
+    Images of one cell are alike to the statistic, so drawing N images with replacement is one multinomial draw over
+    the cells. `statistic` gets (resamples, *counts.shape) and gives one value each under every name; NaN is left out.
+    """
+    counts = np.asarray(counts)
+    shares = counts.ravel() / counts.sum()
+    drawn = np.random.default_rng(seed).multinomial(counts.sum(), shares, size=resamples)
+    values = statistic(drawn.reshape(resamples, *counts.shape))
+    tails = (50 * (1 - level), 50 * (1 + level))
+    return {name: tuple(np.nanpercentile(value, tails).tolist()) for name, value in values.items()}
+
+
+def paired_counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) bool twice, which images A and B have right -> (4,): both, only A, only B, neither."""
+    return np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])
+
+
+def paired_bootstrap(counts: np.ndarray, **options: float) -> Interval:
+    """Interval of the accuracy of A less that of B on the same images, from `paired_counts`; see `bootstrap`."""
+    return bootstrap(counts, lambda drawn: {"difference": difference(drawn)}, **options)["difference"]
+
+
+def difference(counts: np.ndarray) -> np.ndarray:
+    """Accuracy of A less that of B, from (…, 4) `paired_counts`."""
+    return (counts[..., 1] - counts[..., 2]) / counts.sum(-1)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Exact two-sided p (McNemar 1947): could a fair coin have decided which of the two has an image right?"""
+    from scipy.stats import binomtest  # takes seconds to import
+
+    return binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p values adjusted for all being tests of one question (Holm 1979), in their order."""
+    values = np.asarray(values, dtype=float)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
+    return adjusted.tolist()

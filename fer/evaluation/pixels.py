@@ -1,0 +1,121 @@
+"""The network and the images behind predictions, where they are to be had."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fer import checkpoint
+from fer.classifier import Classifier
+from fer.data.datamodule import FERDataModule, Split
+from fer.errors import UserError
+from fer.evaluation import predictions, tta
+from fer.evaluation.predictions import Predictions
+
+WORDS = {
+    "labels.classes: no class": "no class",
+    "labels.classes=": "--labels=",
+    "data.root=[PATH,…]": "--data PATH, once for each",
+    "data.root": "--data",
+    "; data=synthetic needs no download": "",
+}
+"""What the data module calls its options, and what this command calls them."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images in splits and perhaps the classifier that is asked about them, among `classes` alone."""
+
+    datamodule: FERDataModule
+    classes: tuple[str, ...]
+    classifier: Classifier | None = None
+    tta: str = "none"
+
+    def split(self, name: str) -> Split:
+        """Its images of `classes`, labels numbered as in the classifier."""
+        part = self.datamodule.splits[name]
+        number = torch.tensor([self.classifier.classes.index(label) for label in self.datamodule.classes])
+        return Split(part.images, number[part.labels], part.ids)
+
+    def logits(self, name: str) -> Tensor:
+        """(N, C) float32, all classes of the classifier; -inf for those that are not in question."""
+        logits = tta.predict(self.classifier, self.split(name), self.tta)
+        masked = [index for index, label in enumerate(self.classifier.classes) if label not in self.classes]
+        logits[:, masked] = -torch.inf
+        return logits
+
+    def predict(self, name: str, logits: Tensor) -> Predictions:
+        """Of the split, from its `logits`."""
+        part, columns = self.datamodule.splits[name], [self.classifier.classes.index(label) for label in self.classes]
+        return predictions.from_logits(part.ids, part.labels.numpy(), logits[:, columns].numpy(), self.classes)
+
+
+def of_checkpoint(path: Path, root: Sequence[str] | None, classes: Sequence[str] | None, views: str | None) -> Pixels:
+    """The classifier of a checkpoint and the data in `root`, or else those of its own experiment.
+
+    classes: those to tell apart, all by default; views: test-time augmentation, the classifier's own by default.
+    Raises UserError for what is no checkpoint of ours, and for data without its classes.
+    """
+    classifier = loaded(path)
+    classes = tuple(predictions.known(classes or classifier.classes, classifier.classes))
+    options = (classifier.hparams.get("experiment") or {}).get("data")
+    if options is None and root is None:
+        raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
+    try:
+        datamodule = data(options or {}, root, classes)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta)
+
+
+def loaded(path: Path) -> Classifier:
+    """`checkpoint.load`, with one line also for files that look like ours and do not fit this code."""
+    try:
+        return checkpoint.load(path)
+    except (TypeError, AttributeError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(f"{path}: written by other code, which does not fit this one ({reason})") from error
+
+
+def data(options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None) -> FERDataModule:
+    """The data module of an experiment, read; `root` and `classes` take the place of its own.
+
+    Raises UserError, in words of this command, where it cannot be read or lacks one of `classes`.
+    """
+    options = {name: value for name, value in options.items() if not name.startswith("_")}
+    options |= {"classes": classes and list(classes), "augment": None}
+    if root:
+        named = options.get("source", "auto")
+        options |= {"root": list(root), "source": "auto" if named == "synthetic" else named}
+    try:
+        datamodule = FERDataModule(**options)
+        datamodule.setup()
+    except TypeError as error:
+        raise UserError(f"its experiment names an option of the data that this code lacks ({error})") from error
+    except UserError as error:
+        text = str(error)
+        for theirs, ours in WORDS.items():
+            text = text.replace(theirs, ours)
+        raise UserError(text) from error
+    return datamodule
+
+
+def faces(datamodule: FERDataModule, ids: np.ndarray) -> np.ndarray:
+    """(N, 48, 48) uint8 images called `ids`, whatever split they lie in; UserError where one is missing."""
+    import pandas as pd
+
+    known = np.concatenate([part.ids for part in datamodule.splits.values()])
+    rows = pd.Index(known).get_indexer(ids)
+    if (rows < 0).any():
+        place = ", ".join(datamodule.sources)
+        raise UserError(
+            f"{place} lacks {(rows < 0).sum():,} of the {len(ids):,} images that were predicted, {ids[rows < 0][0]} "
+            "among them; name the data of the predictions with --data PATH"
+        )
+    images = torch.cat([part.images for part in datamodule.splits.values()])
+    return images[torch.from_numpy(rows), 0].numpy()

@@ -1,0 +1,47 @@
+"""How often the test split of a study was looked at: by each run once at its end, and by every evaluation since."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fer import runs
+from fer.errors import UserError
+
+NAME = "test_reads.jsonl"
+
+
+def add(folder: Path, command: str, given: list[str], commit: str | None) -> None:
+    """One line more in `folder`: time (UTC), command, inputs, commit of the code."""
+    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "input": given}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / NAME).open("a") as file:
+        file.write(json.dumps(line | {"commit": commit}) + "\n")
+
+
+def count(folder: Path) -> dict[str, int]:
+    """`runs` below `folder` that are finished, each having scored the test split once, and later `evaluations`."""
+    finished = sum(_finished(path) for path in folder.rglob(runs.METRICS))
+    try:
+        lines = (folder / NAME).read_text().splitlines()
+    except FileNotFoundError:
+        lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder / NAME}: cannot be read; mend it or move it away") from error
+    return {"runs": finished, "evaluations": sum(bool(line.strip()) for line in lines)}
+
+
+def sentence(folder: Path) -> str:
+    """The count in words."""
+    of = count(folder)
+    times = "once" if sum(of.values()) == 1 else f"{sum(of.values())} times"
+    looked = f"{of['evaluations']} by fer.evaluate, this one included"
+    if not of["runs"]:
+        return f"The test split was read {times} for reports in this folder."
+    return f"The test split of this study was read {times}: {of['runs']} at the end of a run and {looked}."
+
+
+def _finished(metrics: Path) -> bool:
+    try:
+        return json.loads(metrics.read_text()).get("status") == "finished"
+    except (OSError, ValueError, AttributeError):
+        return False

@@ -1,0 +1,52 @@
+"""What a run's folder says about the run: its metrics.json, its study, its checkpoint, its data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fer import runs
+from fer.errors import UserError
+
+BEST = Path("checkpoints") / "best.ckpt"
+Record = dict[str, Any]
+
+
+def record_of(folder: Path, name: str = runs.METRICS) -> Record:
+    """The run's metrics.json; empty without one."""
+    try:
+        record = json.loads((folder / name).read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / name}: cannot be read; is it the file that fer.train wrote?") from error
+    return record if isinstance(record, dict) else {}
+
+
+def study_folder(run: Path, record: Record) -> Path | None:
+    """The folder above `run` that is called as its study, from its metrics.json; None where it lies elsewhere."""
+    study = Path(record.get("config", {}).get("study") or "/").name
+    return next((folder for folder in run.absolute().parents if study and folder.name == study), None)
+
+
+def checkpoint_of(folder: Path, record: Record) -> Path | None:
+    """The file with the run's best weights, also after the folder was moved; None if it is gone."""
+    named = Path(record.get("checkpoint") or BEST)
+    places = (folder / named, folder / named.parent.name / named.name, folder / BEST)
+    return next((place for place in places if place.is_file()), None)
+
+
+def why_no_run(folder: Path, record: Record) -> str:
+    """What a folder without predictions is instead, and what to do."""
+    if record:
+        state = record.get("status", "not finished")
+        return f"this run is {state} and left no predictions; finish it with: python -m fer.train resume={folder}"
+    inside = sorted(path.parent for path in folder.glob(f"**/{runs.PREDICTIONS}"))
+    if inside:
+        return f"not a run, but the folder of {len(inside)}; name one or more of them, e.g. {inside[0]}"
+    return "not a run (no predictions.csv in it); give the folder that fer.train wrote to"
+
+
+def about_data(record: Record) -> list[str]:
+    """Which faces a run was trained and scored on, loudly if they are drawn."""
+    data = record.get("data") or {}
+    return [f"{data['origin']} ({data.get('layout', 'unknown layout')})."] if "origin" in data else []

@@ -1,0 +1,43 @@
+"""Parts of a split that answer more fairly: images that training has not seen, and labels that others share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fer.data.datamodule import FERDataModule
+from fer.data.duplicates import copies
+from fer.data.ferplus import CLASSES, find_votes, majority, read_votes, without_outliers
+from fer.errors import UserError
+from fer.evaluation.pixels import faces
+
+
+def unseen(datamodule: FERDataModule, ids: np.ndarray) -> np.ndarray:
+    """(N,) bool: which images are pixel-identical to none of training."""
+    train = datamodule.splits["train"].images[:, 0].numpy()
+    group = copies(np.concatenate([train, faces(datamodule, ids)]))
+    return ~np.isin(group[len(train) :], group[: len(train)])
+
+
+def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """(N,) bool: for which images the majority of FER+'s voters (`fer.data.ferplus`) chose the label as well.
+
+    Raises UserError where the faces are not those of one fer2013.csv, or no votes lie beside it.
+    """
+    if datamodule.hparams.votes != "none":
+        raise UserError("the labels are those of FER+ already")
+    source, *others = datamodule.sources
+    if others or not source.lower().endswith(".csv"):
+        raise UserError(
+            f"FER+ goes row by row with fer2013.csv, and these faces come from {', '.join(datamodule.sources)}"
+        )
+    try:
+        votes = read_votes(*find_votes(source))
+    except UserError as error:
+        raise UserError(str(error).replace(" or name it with labels.votes_file=PATH", "")) from error
+    names = np.char.rpartition(ids.astype(str), "_")
+    rows = np.array([int(row) if row.isdigit() else len(votes.usage) for row in names[:, 2]])
+    there = rows < len(votes.usage)
+    if not there.all() or (votes.usage[rows] != names[:, 0]).any():
+        raise UserError(f"{votes.where} does not go row by row with {source}")
+    chosen = majority(without_outliers(votes.counts[rows]))
+    return np.array([*CLASSES, "unknown", "no face", ""])[chosen] == np.asarray(labels)

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from fer.errors import UserError
+from fer.evaluation import inputs
+from fer.evaluation.inputs import Wanted
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/mine/adam/seed-0"], ["mine/adam/seed-0"]),
+        (["runs/mine/adam/seed-0/predictions.csv"], ["mine/adam/seed-0"]),
+        (["runs/mine/adam/seed-0/checkpoints/best.ckpt"], ["adam/seed-0/best"]),
+        (["experiments/mine/adam-seed-0.csv.gz"], ["mine/adam-seed-0"]),
+        (["a/x/y/z/seed-0", "b/x/y/z/seed-0"], ["a/x/y/z/seed-0", "b/x/y/z/seed-0"]),
+    ],
+)
+def test_names_are_short_and_different(paths, names):
+    assert inputs.names([Path(path) for path in paths]) == names
+
+
+def test_the_same_input_twice_is_refused():
+    with pytest.raises(UserError, match="a is given twice"):
+        inputs.names([Path("a"), Path("b"), Path("a")])
+
+
+def test_labels_are_a_file_or_a_list():
+    assert inputs.classes_of("fer4") == ("angry", "happy", "sad", "neutral")
+    assert inputs.classes_of("happy, sad") == inputs.classes_of("[happy,sad]") == ("happy", "sad")
+    assert inputs.classes_of("fer7") is inputs.classes_of(None) is None
+    with pytest.raises(UserError, match=r"--labels=fer5: expected one of fer4, fer7"):
+        inputs.classes_of("fer5")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("nothing", None, "no such file or folder"),
+        ("x.txt", b"x", "expected a run's folder"),
+        ("x.ckpt", b"hello", "not a checkpoint"),
+        ("x.csv", b"a,b\n1,2\n", "not a table of predictions"),
+        (".", None, "not a run"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line(tmp_path, name, content, message):
+    if content:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message) as error:
+        inputs.read(tmp_path / name, "x", Wanted())
+    assert "\n" not in str(error.value)
+
+
+def write(path: Path) -> Path:
+    path.write_text("split,id,true,predicted,happy,sad\nval,1,sad,sad,0.1,0.9\nval,2,happy,happy,0.8,0.2\n")
+    return path
+
+
+def test_a_missing_split_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no split test; there are val"):
+        inputs.read(write(tmp_path / "a.csv"), "a", Wanted(split="test"))
+
+
+def test_views_of_faces_need_the_network(tmp_path):
+    with pytest.raises(UserError, match="--tta needs the network"):
+        inputs.read(write(tmp_path / "a.csv"), "a", Wanted(tta="flip"))
+
+
+def test_a_stored_file_knows_its_data_from_the_record_beside_it(tmp_path):
+    (tmp_path / "a-seed-0.json").write_text('{"data": {"origin": "SYNTHETIC FACES"}, "config": {"study": "s"}}')
+    given = inputs.read(write(tmp_path / "a-seed-0.csv.gz".removesuffix(".gz")), "a", Wanted())
+    assert "SYNTHETIC" in given.about[0]
+    assert given.study is None

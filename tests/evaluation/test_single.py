@@ -1,0 +1,158 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+
+from fer.evaluation import sections
+from fer.evaluation import single as evaluation
+from fer.evaluation.confidence import calibrated, covered
+from fer.evaluation.inputs import Given
+from fer.evaluation.predictions import from_logits
+from fer.report import Report
+
+CLASSES = ("angry", "happy", "sad", "neutral")
+
+
+def predicted(images: int, seed: int = 0, classes=CLASSES, there=4):
+    """Of a classifier that is right more often than not; only the first `there` classes have images."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, there, images)
+    logits = 1.5 * np.eye(len(classes))[labels] + random.normal(size=(images, len(classes)))
+    return from_logits(np.array([f"face_{row}" for row in range(images)]), labels, logits, classes)
+
+
+def as_table(split: str, shown) -> pd.DataFrame:
+    names = np.array(shown.classes)
+    known = {"split": split, "id": shown.ids, "true": names[shown.labels], "predicted": names[shown.predicted]}
+    return pd.concat([pd.DataFrame(known), pd.DataFrame(shown.probabilities, columns=list(shown.classes))], axis=1)
+
+
+@pytest.fixture
+def given(tmp_path):
+    splits = {"val": predicted(300, 0), "test": predicted(300, 1)}
+    return Given(tmp_path / "a.csv", "a", splits, lacking="no data")
+
+
+@pytest.fixture
+def content(given):
+    return evaluation.full_report(Report("a"), given, "val", pixels=False)
+
+
+def test_figures_are_scikit_learns(given, content):
+    true, said = given.splits["val"].labels, given.splits["val"].predicted
+    found = content["accuracy"]["all images"]
+    assert found["accuracy"]["value"] == pytest.approx(reference.accuracy_score(true, said))
+    assert found["balanced_accuracy"]["value"] == pytest.approx(reference.balanced_accuracy_score(true, said))
+    assert found["macro_f1"]["value"] == pytest.approx(reference.f1_score(true, said, average="macro"))
+    assert all(of["low"] < of["value"] < of["high"] for name, of in found.items() if name != "images")
+    assert content["confusion"] == reference.confusion_matrix(true, said).tolist()
+
+
+def test_ranking_is_scikit_learns(given, content):
+    shown = given.splits["val"]
+    for index, name in enumerate(CLASSES):
+        scores, positive = shown.probabilities[:, index], shown.labels == index
+        assert content["ranking"][name]["roc_auc"] == pytest.approx(reference.roc_auc_score(positive, scores))
+        theirs = reference.average_precision_score(positive, scores)
+        assert content["ranking"][name]["average_precision"] == pytest.approx(theirs)
+
+
+def test_every_class_has_a_row_with_its_interval(content):
+    assert [row["class"] for row in content["per_class"]] == list(CLASSES)
+    assert all(row["recall_low"] < row["recall"] < row["recall_high"] for row in content["per_class"])
+
+
+def test_the_report_says_what_it_cannot_show(given):
+    report = Report("a")
+    evaluation.full_report(report, given, "val", pixels=True)
+    text = "\n".join(report.blocks)
+    assert "needs the images: no data" in text
+    assert "need the network: give the run's folder or its checkpoint" in text
+
+
+def test_confusions_are_told_in_words(given):
+    report = Report("a")
+    found = sections.confused(report, given.splits["val"])
+    first, matrix = found["mistakes"][0], np.array(found["confusion"])
+    np.fill_diagonal(matrix, 0)
+    assert first["images"] == matrix.max()
+    total = (given.splits["val"].labels == CLASSES.index(first["true"])).sum()
+    assert f"{first['images']} of {total} *{first['true']}* images" in report.blocks[-1]
+
+
+def test_the_temperature_of_test_comes_from_validation(given):
+    report = Report("a")
+    found = calibrated(report, given.splits, ["test"])["test"]
+    changed = given.splits | {"test": predicted(50, 7)}
+    assert calibrated(Report("a"), changed, ["test"])["test"]["temperature"] == found["temperature"]
+    assert len(found["temperature"]) == 1
+    assert found["with temperature"]["accuracy"] == found["as predicted"]["accuracy"]
+
+
+def test_validation_is_scaled_by_its_other_half(given):
+    report = Report("a")
+    found = calibrated(report, given.splits, ["val"])["val"]
+    assert len(found["temperature"]) == 2
+    assert "each random half has that of the other half" in "\n".join(report.blocks)
+
+
+def test_without_validation_there_is_no_temperature(given):
+    report = Report("a")
+    found = calibrated(report, {"test": given.splits["test"]}, ["test"])["test"]
+    assert found["temperature"] == []
+    assert "For test there is none" in "\n".join(report.blocks)
+
+
+def test_nobody_left_out_is_the_accuracy(given):
+    shown = given.splits["val"]
+    rows = covered(Report("a"), shown)
+    assert rows[0] == {"coverage": 1.0, "accuracy": pytest.approx(shown.hits.mean())}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes predictions.csv into a run's folder."""
+
+    def write(**splits):
+        run = tmp_path / "defaults" / "seed-0"
+        run.mkdir(parents=True, exist_ok=True)
+        table = pd.concat([as_table(split, shown) for split, shown in splits.items()])
+        table.to_csv(run / "predictions.csv", index=False, float_format="%.5f")
+        return run
+
+    return write
+
+
+def test_the_short_report_shows_validation_and_test(folder):
+    run = folder(val=predicted(60), test=predicted(60, 1))
+    before = {"predictions.csv", "report.html", "report.md", "reliability.png"}
+    evaluation.short_report(run)
+    assert {path.name for path in run.iterdir()} == before
+    text = (run / "report.md").read_text()
+    assert text.startswith("# defaults/seed-0")
+    assert "| validation split | 60 |" in text
+    assert "| test split | 60 |" in text
+
+
+def test_the_short_report_shows_the_pictures_of_the_run(folder):
+    run = folder(val=predicted(60), test=predicted(60, 1))
+    evaluation.confused(report := Report("x"), predicted(20))
+    report.figures["confusion"].savefig(run / "confusion.png")
+    evaluation.short_report(run)
+    assert (run / "report.html").read_text().count("data:image/png;base64,") == 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "shown",
+    [
+        predicted(1),
+        predicted(2),
+        predicted(12, there=2),
+        predicted(40, there=1),
+        predicted(5, classes=CLASSES[:2], there=2),
+    ],
+)
+def test_few_images_and_classes_without_any_are_no_obstacle(folder, shown):
+    evaluation.short_report(folder(val=shown, test=shown))
+    evaluation.full_report(Report("a"), Given(folder(val=shown), "a", {"val": shown}, lacking="x"), "val", False)
