@@ -1,0 +1,146 @@
+"""Says what is in the data, as one report.
+
+    python -m fer.eda data.root=PATH
+    python -m fer.eda data=synthetic augment=strong near=false
+    python -m fer.eda data.root=PATH check=true
+
+Writes into runs/eda/<what differs>/: report.html, which needs no other file, report.md, the figures as PNG, the tables
+as CSV and duplicates.json. A folder that is there is written over. With check=true it writes nothing and only says
+which exact copies cross the splits: exit code 3 where there are any.
+"""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import hydra
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from fer import config, runs
+from fer.console import opening
+from fer.data.faces import SIZE
+from fer.errors import UserError
+from fer.exploration import (
+    UNITS,
+    Data,
+    agreement,
+    augmented,
+    blanks,
+    counts,
+    duplicates,
+    grey_levels,
+    mean_faces,
+    measures,
+    samples,
+    say,
+    sizes,
+    source,
+)
+from fer.report import Report
+
+LEAKS = 3
+"""Exit code where exact copies cross the splits."""
+
+
+def eda(cfg: DictConfig) -> Path:
+    """Writes the report and returns its folder. Raises UserError for a config or data that cannot be used."""
+    folder = Path(cfg.output_dir)
+    data = load(cfg)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = "choose another folder with output_dir=PATH"
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
+    print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
+    report = Report("What is in the data")
+    for section in (source, counts, samples, grey_levels, measures, mean_faces, sizes, augmented, blanks):
+        section(report, data)
+    figures = duplicates(report, data)
+    agreement(report, data)
+    say("writing the report")
+    names = [*report.write(folder), "duplicates.json", "images.csv"]
+    runs.write_json(folder / "duplicates.json", figures)
+    known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
+    data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
+    print(f"wrote {folder}/: {', '.join(names)}; next: {next_command()}", flush=True)
+    return folder
+
+
+def leaks(cfg: DictConfig) -> dict[str, int]:
+    """How many images of one split lie in another as well, pixel for pixel; printed, with what to do."""
+    data = load(cfg)
+    from fer.data.duplicates import audit
+
+    print(data.module.origin)
+    figures = audit(data.images, data.labels, data.splits, data.ids, near=False).figures
+    crossing = {name: count for name, count in figures.items() if "_in_" in name}
+    for name, count in crossing.items():
+        print(f"{name}: {count:,}")
+    if crossing["test_in_train"] or crossing["val_in_train"]:
+        print("the splits leak; next: data.drop_train_copies=true leaves out training images that are held out as well")
+    elif any(crossing.values()):
+        print("validation and test share images; no training image is held out as well; next: " + next_command())
+    else:
+        print(f"no exact copy crosses the splits; next: {next_command()}")
+    return crossing
+
+
+def load(cfg: DictConfig) -> Data:
+    """The data that `cfg` names, after all options have been tried."""
+    check(cfg)
+    import torch  # everything heavy waits until the options are known to be right
+
+    from fer.augment import Augment
+    from fer.experiment import as_user_error, quieten
+
+    quieten()
+    try:
+        augment = Augment(num_classes=2, **cfg.augment)
+        augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
+    except (InstantiationException, ValueError, RuntimeError) as error:
+        raise as_user_error(error) from error
+    say("reading the data")
+    module = instantiate(cfg.data)
+    module.setup()
+    parts = module.splits
+    return Data(
+        cfg,
+        module,
+        images=np.concatenate([part.images[:, 0].numpy() for part in parts.values()]),
+        labels=np.concatenate([part.labels.numpy() for part in parts.values()]),
+        splits=np.repeat(list(parts), [len(part) for part in parts.values()]),
+        ids=np.concatenate([part.ids for part in parts.values()]),
+    )
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for a value that an option cannot have; reads no data."""
+    for name in ("near", "check"):
+        if not isinstance(cfg[name], bool):
+            raise UserError(f"{name}={cfg[name]}: expected true or false")
+    config.check(cfg)
+
+
+def next_command() -> str:
+    """Training on the same data."""
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    same = [override for override in typed if re.match(r"[+~]*(data|labels|augment)[.=@]", override)]
+    return shlex.join(["python", "-m", "fer.train", *same])
+
+
+@hydra.main(config_path=str(config.CONF), config_name="eda", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    with config.one_line_errors():
+        if not cfg.check:
+            eda(cfg)
+        elif any(leaks(cfg).values()):
+            sys.exit(LEAKS)
+
+
+if __name__ == "__main__":
+    config.run_command(main, "eda")
