@@ -1,0 +1,73 @@
+"""How cost grows: the same measurement at several batch sizes, threads, widths of the network or sizes of the data."""
+
+import os
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from fer.benchmarking.rounds import Measured, measure
+from fer.errors import UserError
+
+
+def grow(cfg: DictConfig) -> Measured:
+    """The rows of `measure` along `cfg.growth`, their place on it in the column `value`.
+
+    Batches larger than the data are left out, saying so. Raises UserError where the config has no such axis or nothing
+    could be measured.
+    """
+    threads, found = torch.get_num_threads(), {}
+    for value in values(cfg):
+        print(f"\n{cfg.growth} = {value}", flush=True)
+        try:
+            measured = measure(at(cfg, value), with_costs=False)
+        except UserError as error:
+            if cfg.growth not in ("batch_size", "data"):
+                raise
+            print(f"left out: {error}", flush=True)
+            continue
+        finally:
+            torch.set_num_threads(threads)
+        found[measured.images if cfg.growth == "data" else value] = measured  # there may be fewer than asked for
+    if not found:
+        raise UserError(f"growth={cfg.growth}: none of values.{cfg.growth} could be measured")
+    tables = [measured.table.assign(value=value) for value, measured in found.items()]
+    return Measured(pd.concat(tables, ignore_index=True), {}, measured.data, measured.images)
+
+
+def values(cfg: DictConfig) -> Sequence[float]:
+    """Those of the config; of threads, where it names none, 1, 2, 4 … and the number of cores."""
+    chosen = cfg["values"][cfg.growth]
+    if cfg.growth == "threads" and chosen is None:
+        cores = os.cpu_count() or 1
+        return sorted({2**power for power in range(cores.bit_length())} | {cores})
+    whole = int if cfg.growth != "width" else int | float
+    if not chosen or any(isinstance(value, bool) or not isinstance(value, whole) or value <= 0 for value in chosen):
+        kind = "whole numbers" if whole is int else "numbers"
+        raise UserError(f"values.{cfg.growth}={chosen}: expected a list of {kind} > 0")
+    return list(chosen)
+
+
+def at(cfg: DictConfig, value: float) -> DictConfig:
+    """The config at a place on its axis."""
+    cfg = cfg.copy()
+    if cfg.growth == "width":
+        if "blocks" not in cfg.model:
+            raise UserError("growth=width scales model.blocks and model.head, which this model does not have")
+        blocks = OmegaConf.to_container(cfg.model.blocks)
+        cfg.model.blocks = [[scaled(width, value) for width in block] for block in blocks]
+        cfg.model.head = [scaled(width, value) for width in cfg.model.head]
+    elif cfg.growth == "threads":
+        cfg.threads = value
+    elif cfg.growth == "batch_size":
+        cfg.data.batch_size = value
+    elif cfg.data.source == "synthetic":
+        cfg.data.synthetic.train = value
+    else:
+        cfg.data.limit = value
+    return cfg
+
+
+def scaled(width: int, factor: float) -> int:
+    return max(1, round(width * factor))

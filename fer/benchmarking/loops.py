@@ -1,0 +1,128 @@
+"""Two plain training loops: the ceiling, which only computes, and the default user's way."""
+
+from collections.abc import Iterator
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fer.benchmarking.per_sample import PerSample, transforms
+from fer.benchmarking.timing import Watch, timed
+from fer.classifier import Classifier
+from fer.data.datamodule import FERDataModule
+from fer.experiment import build_classifier
+
+DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+def make_classifier(cfg: DictConfig, datamodule: FERDataModule, channels_last: bool) -> Classifier:
+    """The classifier that every column trains, in the column's memory format."""
+    cfg = cfg.copy()
+    cfg.channels_last = channels_last
+    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
+    return build_classifier(cfg, **derived)
+
+
+def form(precision: str, channels_last: bool) -> str:
+    return f"{precision}, {'channels_last' if channels_last else 'contiguous'}"
+
+
+class Loop:
+    """What both loops share: network, loss and optimizer of the config, and how they are timed."""
+
+    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, channels_last: bool):
+        torch.manual_seed(cfg.seed)
+        self.watch, self.device = watch, watch.device
+        self.classifier = make_classifier(cfg, datamodule, channels_last).to(self.device).train()
+        self.model, self.loss = self.classifier.model, self.classifier.loss
+        self.optimizer = instantiate(cfg.optimizer, self.classifier.parameter_groups())
+
+    def train(self, steps: int) -> int:
+        """Trains for so many steps; returns how many images they saw."""
+        raise NotImplementedError
+
+    def block(self, warmup: int, steps: int) -> float:
+        return timed(self.train, warmup, steps, self.watch)
+
+    def close(self) -> None:
+        """Ends what runs beside the loop."""
+
+
+class Ceiling(Loop):
+    """Forward, loss, backward and optimizer step on one batch that lies ready on the device, augmented and normalised.
+
+    precision: "32-true", "bf16-mixed" or "16-mixed", with Lightning's meaning. The network is compiled where the
+    config says so.
+    """
+
+    def __init__(
+        self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, precision: str = "32-true", channels_last=False
+    ):
+        super().__init__(cfg, datamodule, watch, channels_last)
+        self.how = form(precision, channels_last)
+        self.dtype = DTYPES[precision]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+        if cfg.compile:
+            self.model.compile()
+        images, labels, *_ = next(iter(datamodule.train_dataloader()))
+        with torch.no_grad():
+            images, self.labels = datamodule.augmentation(images.to(self.device), labels.to(self.device))
+            self.images = self.classifier.normalise(images)
+
+    def train(self, steps: int) -> int:
+        for _ in range(steps):
+            self.optimizer.zero_grad()
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+                loss = self.loss(self.model(self.images).float(), self.labels)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        return steps * len(self.labels)
+
+
+class Default(Loop):
+    """The default user's way: float32, contiguous, single samples through torchvision in a DataLoader, and a loop that
+    keeps the running loss and the number of hits."""
+
+    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, workers: int = 0):
+        super().__init__(cfg, datamodule, watch, channels_last=False)
+        split = datamodule.splits["train"].for_training()
+        augment = OmegaConf.to_container(cfg.augment, resolve=True)
+        transform, missing = transforms(augment, datamodule.mean, datamodule.std)
+        self.how = f"{workers} workers" + f", without {', '.join(missing)}" * bool(missing)
+        self.loader = DataLoader(
+            PerSample(split.images[:, 0].cpu().numpy(), split.labels.cpu(), transform),
+            cfg.data.batch_size,
+            shuffle=True,
+            num_workers=workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        self.batches = self.endless()
+        self.total_loss = self.hits = 0.0
+
+    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches, one epoch after the other; a last one of a single image, which BatchNorm refuses, is left out."""
+        while True:
+            yield from (batch for batch in self.loader if len(batch[1]) > 1)
+
+    def train(self, steps: int) -> int:
+        seen = 0
+        for _ in range(steps):
+            images, labels = next(self.batches)
+            images, labels = images.to(self.device), labels.to(self.device)
+            self.optimizer.zero_grad()
+            logits = self.model(images)
+            loss = self.loss(logits, labels)
+            loss.backward()
+            self.optimizer.step()
+            self.total_loss += loss.item()
+            hard = labels if labels.ndim == 1 else labels.argmax(1)
+            self.hits += (logits.argmax(1) == hard).sum().item()
+            seen += len(labels)
+        return seen
+
+    def close(self) -> None:
+        """Ends the worker processes of the DataLoader."""
+        self.batches.close()

@@ -1,0 +1,84 @@
+"""What was measured and how: the setting by name, and CSVs in which each setting stands once."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from fer.errors import UserError
+from fer.hardware import commit, hardware, versions
+from fer.results import typed
+
+SETTING = ["machine", "threads", "model", "data", "augment", "batch_size", "options"]
+"""Columns that say what a measurement is of; rows that agree in all of them are replaced by a new measurement."""
+RECORD = ["command", "commit", "versions"]
+OWN = ("columns", "rounds", "seconds", "steps", "warmup_steps", "growth", "values", "output_dir")
+NAMES = ("seed", "study", "hydra", "launcher", "existing", "retry")
+KNOWN = ("model", "data", "augment", "threads", "data.batch_size", "data.root", "data.limit")
+"""Options that make no other setting: the benchmark's own, what only names or starts runs, and what other columns of
+SETTING hold."""
+LIBRARIES = ("python", "torch", "torchvision", "lightning")
+
+
+def describe(cfg: DictConfig, data: str) -> dict[str, Any]:
+    """SETTING: the machine, the choices by name, and the other options that were typed; what grows is left empty."""
+    found = hardware()
+    setting = {
+        "machine": ", ".join(str(found[part]) for part in ("cpu", "gpu", "system") if found[part]),
+        "threads": found["threads"],
+        "model": choice("model", cfg),
+        "data": data,
+        "augment": choice("augment", cfg),
+        "batch_size": cfg.data.batch_size,
+        "options": " ".join(sorted(filter(is_setting, words()))),
+    }
+    return setting | ({cfg.growth: ""} if cfg.growth in ("batch_size", "threads") else {})
+
+
+def provenance() -> dict[str, str]:
+    """RECORD: the command without the places of this machine, commit and versions."""
+    found = versions()
+    libraries = ", ".join(f"{name} {found[name]}" for name in LIBRARIES)
+    command = typed(shlex.join(["python", "-m", "fer.benchmark", *words()]))
+    return {"command": command, "commit": str(commit()), "versions": libraries}
+
+
+def words() -> list[str]:
+    """The options as typed; none where there was no command line."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def is_setting(word: str) -> bool:
+    key = word.lstrip("+~").split("=")[0]
+    return not (key in KNOWN or key.startswith("data.synthetic.") or key.split(".")[0] in (*OWN, *NAMES))
+
+
+def choice(group: str, cfg: DictConfig) -> str:
+    """The name of the chosen option of a group; where there was no command line, what is in it."""
+    if HydraConfig.initialized():
+        return HydraConfig.get().runtime.choices[group]
+    return cfg[group]["_target_"].rpartition(".")[2] if "_target_" in cfg[group] else ",".join(cfg[group]) or "none"
+
+
+def store(new: pd.DataFrame, path: Path) -> None:
+    """Writes the rows of `path` that are of other settings, then those of `new`, in one step."""
+    new = new.astype(dict.fromkeys(SETTING, str))
+    if path.is_file():
+        old = read(path)
+        again = pd.MultiIndex.from_frame(old[SETTING]).isin(pd.MultiIndex.from_frame(new[SETTING]))
+        new = pd.concat([old[~again], new], ignore_index=True)
+    partial = path.with_name(f".{path.name}")
+    new.to_csv(partial, index=False)
+    os.replace(partial, path)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table that `store` wrote; raises UserError for any other."""
+    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys([*SETTING, *RECORD], str))
+    if not {*SETTING, *RECORD} <= set(table):
+        raise UserError(f"{path}: is no table of fer.benchmark; move it away or choose another folder: output_dir=PATH")
+    return table
