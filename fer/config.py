@@ -34,9 +34,9 @@ def run_name(overrides: list[str]) -> str:
     return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def mode_of(monitor: str) -> str:
+def mode_of(monitor: str | None) -> str:
     """Whether the best value of a figure is its "min" (losses) or its "max"."""
-    return "min" if "loss" in monitor else "max"
+    return "min" if "loss" in str(monitor) else "max"
 
 
 def register_resolvers() -> None:
