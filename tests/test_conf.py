@@ -31,7 +31,7 @@ def test_every_model_answers_one_row_of_logits_an_image(name):
     assert model(torch.rand(2, 1, 48, 48)).shape == (2, 5)
 
 
-@pytest.mark.parametrize("together", [15, pytest.param(512, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("together", [15, pytest.param(512, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_do_not_depend_on_the_batch_size(name, together):
     """Batches of 1 and of 7 against `together` faces at once, by a network whose BatchNorms have seen faces."""

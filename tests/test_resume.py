@@ -262,7 +262,7 @@ def test_only_the_machine_may_change(stopped):
     assert "error: optimizer.lr: a resumed run goes on as" in output
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kill", range(10))
 def test_a_run_killed_by_the_system_ends_as_if_it_had_not_been(kill, whole, tmp_path):
     folder, drawn = tmp_path / "run", random.Random(kill)

@@ -234,7 +234,7 @@ def test_a_compiled_network_trains_and_its_checkpoint_loads_without_compiling(tm
     assert checkpoint.load(tmp_path / "run" / metrics["checkpoint"]).classes[0] == "angry"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
 def test_every_model_trains_three_epochs_on_real_faces_without_a_warning(model, real_root, tmp_path, recwarn):
