@@ -29,6 +29,9 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
             self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        if trainer.fit_loop.restarting:
+            # Lightning loads the state of loaders only where no schedule has asked for their length before.
+            trainer.train_dataloader.sampler.start = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # it had stopped before the run was resumed
 

@@ -143,6 +143,20 @@ def stopped(tmp_path, monkeypatch) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.parametrize("scheduler", ["cosine", "onecycle", "step"])
+def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, tmp_path, monkeypatch):
+    options = [option for option in TINY if not option.startswith("scheduler")]
+    options += [f"scheduler={scheduler}"]
+    train(compose_config([*options, f"output_dir={tmp_path / 'whole'}"]))
+    for name, value in {"random": random.Random(0), "how": "SIGTERM", "left": 1, "calls": 12}.items():
+        monkeypatch.setattr(Stop, name, value)
+    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    with pytest.raises(Interrupted):
+        train(compose_config([*options, f"output_dir={tmp_path / 'run'}"]))
+    go_on(tmp_path / "run")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
 def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monkeypatch):
     def killed(*_):
         raise Killed
