@@ -82,7 +82,7 @@ def keep_history(folder: Path, step: int) -> None:
 
     history = read_history(folder)
     if history is not None:
-        history = history[pd.to_numeric(history["step"], errors="coerce") < step]
+        history = history[pd.to_numeric(history["step"]) < step]
         history.to_csv(folder / f".{EARLIER}", index=False)
         os.replace(folder / f".{EARLIER}", folder / EARLIER)
         (folder / "metrics.csv").unlink(missing_ok=True)
@@ -98,16 +98,26 @@ def join_history(folder: Path) -> None:
 
 def read_history(folder: Path) -> Any:
     """All logged rows as a DataFrame, each once; None without any. A last line cut off by a kill does not count."""
+    import pandas as pd
+
+    earlier, later = (whole_rows(folder / name) for name in (EARLIER, "metrics.csv"))
+    if earlier is not None and later is not None:
+        # A kill between the two steps of keep_history leaves the same rows in both files.
+        earlier = earlier[pd.to_numeric(earlier["step"]) < pd.to_numeric(later["step"]).min()]
+    parts = [part for part in (earlier, later) if part is not None]
+    if not parts:
+        return None
+    table = pd.concat(parts, ignore_index=True)
+    return table[sorted(table.columns)]
+
+
+def whole_rows(path: Path) -> Any:
+    """The rows of a CSV file that end with a line break; None without any."""
     import io
 
     import pandas as pd
 
-    parts = []
-    for path in (folder / EARLIER, folder / "metrics.csv"):
-        if path.is_file():
-            whole = path.read_text().rpartition("\n")[0]
-            parts += [pd.read_csv(io.StringIO(whole), dtype=str)] if whole else []
-    if not parts:
-        return None
-    table = pd.concat(parts, ignore_index=True).drop_duplicates()
-    return table[sorted(table.columns)]
+    rows = (
+        pd.read_csv(io.StringIO(path.read_text().rpartition("\n")[0] or "step"), dtype=str) if path.is_file() else None
+    )
+    return None if rows is None or rows.empty else rows

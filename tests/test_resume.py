@@ -143,10 +143,10 @@ def stopped(tmp_path, monkeypatch) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("scheduler", ["cosine", "onecycle", "step"])
-def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("scheduler", "accumulated"), [("cosine", 1), ("onecycle", 2), ("step", 1), ("plateau", 2)])
+def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, accumulated, tmp_path, monkeypatch):
     options = [option for option in TINY if not option.startswith("scheduler")]
-    options += [f"scheduler={scheduler}"]
+    options += [f"scheduler={scheduler}", f"trainer.accumulate_grad_batches={accumulated}"]
     train(compose_config([*options, f"output_dir={tmp_path / 'whole'}"]))
     for name, value in {"random": random.Random(0), "how": "SIGTERM", "left": 1, "calls": 12}.items():
         monkeypatch.setattr(Stop, name, value)
