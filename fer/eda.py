@@ -57,7 +57,7 @@ def eda(cfg: DictConfig) -> Path:
         fix = "choose another folder with output_dir=PATH"
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
-    report = Report("What is in the data")
+    report = Report("What is in the data", cfg.faces)
     for section in (source, counts, samples, grey_levels, measures, mean_faces, sizes, augmented, blanks):
         section(report, data)
     figures = duplicates(report, data)
@@ -120,7 +120,7 @@ def load(cfg: DictConfig) -> Data:
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value that an option cannot have; reads no data."""
-    for name in ("near", "check"):
+    for name in ("near", "check", "faces"):
         if not isinstance(cfg[name], bool):
             raise UserError(f"{name}={cfg[name]}: expected true or false")
     config.check(cfg)

@@ -49,7 +49,8 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
     from fer.report import Report, plain
 
     reads = note_test_read(given, folder, command) if wanted.split == "test" else []
-    report = Report(f"{names[0] if len(names) == 1 else f'{len(names)} classifiers'}, {wanted.split} split")
+    title = names[0] if len(names) == 1 else f"{len(names)} classifiers"
+    report = Report(f"{title}, {wanted.split} split", wanted.faces)
     for line in [*introduction(given, shown, dropped), *reads]:
         report.text(plain(line))
     content = {"command": command, "split": wanted.split, "inputs": dict(zip(names, map(str, paths), strict=True))}
@@ -142,10 +143,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", metavar="PATH", action="append", help="the images; several times for several paths")
     parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict anew, over views of each face")
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
+    parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=Path, help="folder of the report")
     args = parser.parse_args(arguments)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-    evaluate(args.inputs, Wanted(args.split, args.labels, args.data, args.tta, not args.quick), args.out, typed)
+    wanted = Wanted(args.split, args.labels, args.data, args.tta, pixels=not args.quick, faces=not args.no_faces)
+    evaluate(args.inputs, wanted, args.out, typed)
 
 
 if __name__ == "__main__":

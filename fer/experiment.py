@@ -37,9 +37,12 @@ QUIET = (
     "Checkpoint directory .* exists and is not empty",
     "Experiment logs directory .* exists",
     "is not supported by the model summary",
+    "your dataloader is not resumable",  # fer.survival tells its sampler where to go on
     "treespec, LeafSpec",  # between lightning and newer torch
     "recommended to use .*sync_dist=True",  # the figures are computed over all ranks already
 )
+DERIVED = ("classes", "class_counts", "mean", "std")
+"""What a classifier takes from its data."""
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -194,6 +197,10 @@ def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
     )
 
 
+def classifier_for(cfg: DictConfig, datamodule: FERDataModule) -> Classifier:
+    return build_classifier(cfg, **{name: getattr(datamodule, name) for name in DERIVED})
+
+
 def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, Any]:
     """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
     trainer = fit(cfg, datamodule, folder)
@@ -216,8 +223,7 @@ def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> d
 def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
     """The trainer after training, from the state in `cfg.resume` where that is."""
     pl.seed_everything(cfg.seed, verbose=False)
-    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
-    classifier = build_classifier(cfg, **derived)
+    classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
         classifier.model.compile()  # in place, so checkpoints keep their names
     state = cfg.resume if cfg.resume and Path(cfg.resume).is_file() else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,8 @@ def samples(report: Report, data: Data) -> None:
     least = min(map(len, chosen))
     few = "" if least == SAMPLES else f", {least} where there are no more"
     report.text(f"{SAMPLES} training images of each class{few}, drawn at random (seed {data.cfg.seed}).")
-    report.figure(faces_in_rows([images[rows] for rows in chosen], data.classes), "samples", "a row of faces a class")
+    rows = [images[rows] for rows in chosen]
+    report.faces(lambda: faces_in_rows(rows, data.classes), "samples", "a row of faces a class")
 
 
 def some_of_each(data: Data, count: int) -> list[np.ndarray]:
@@ -189,7 +190,8 @@ def mean_faces(report: Report, data: Data) -> None:
         f"square), those of {listed(far)} farthest ({apart[pairs[-1]]:.1f}); around its class's mean face an image "
         f"varies by {np.sqrt((deviations**2).mean()):.0f}."
     )
-    report.figure(mean_faces_figure(means, deviations, data.classes), "mean_faces", "mean and deviation of each class")
+    figure = partial(mean_faces_figure, means, deviations, data.classes)
+    report.faces(figure, "mean_faces", "mean and deviation of each class")
 
 
 def sizes(report: Report, data: Data) -> None:
@@ -237,11 +239,11 @@ def augmented(report: Report, data: Data) -> None:
     columns = ["original", *(f"draw {number}" for number in range(1, DRAWS + 1))]
     names = [data.classes[label] for label in labels]
     grid = [[image, *drawn[:, row]] for row, image in enumerate(images)]
-    report.figure(faces_in_rows(grid, names, columns), "augmented", "originals and augmented versions")
+    report.faces(partial(faces_in_rows, grid, names, columns), "augmented", "originals and augmented versions")
     if len(nodes) > 1:
         each = [draws(one, images, labels, data.cfg.seed) for one in data.module.augmentation.transforms.values()]
         grid = [[images[row % len(rows)], *drawn[:, row % len(rows)]] for row, drawn in enumerate(each)]
-        report.figure(faces_in_rows(grid, list(nodes), columns), "augmented_each", "every transform by itself")
+        report.faces(partial(faces_in_rows, grid, list(nodes), columns), "augmented_each", "every transform by itself")
     settings = [
         ", ".join(f"{key} {value}" for key, value in node.items() if key != "_target_") for node in nodes.values()
     ]
@@ -280,7 +282,8 @@ def blanks(report: Report, data: Data) -> None:
         f"{name}, {split}\n{short(id)}"
         for name, split, id in zip(names, data.splits[rows], data.ids[rows], strict=True)
     ]
-    report.figure(face_sheet(data.images[rows[:SHOWN]], titles[:SHOWN]), "blanks", "blank images with label and split")
+    sheet = partial(face_sheet, data.images[rows[:SHOWN]], titles[:SHOWN])
+    report.faces(sheet, "blanks", "blank images with label and split")
     known = {"split": data.splits[rows], "id": data.ids[rows], "class": names, "contrast": contrast[rows].round(2)}
     table = pd.DataFrame(known)
     report.table(table.head(SHOWN))
@@ -314,7 +317,8 @@ def duplicates(report: Report, data: Data) -> dict[str, int]:
     )
     report.table(pd.DataFrame({"figure": figures.keys(), "count": figures.values()}))
     if len(groups):
-        report.figure(duplicate_sheet(data.images, groups, data.classes), "duplicates", "groups of copies")
+        sheet = partial(duplicate_sheet, data.images, groups, data.classes)
+        report.faces(sheet, "duplicates", "groups of copies")
     report.tables["duplicates"] = groups.assign(label=np.array(data.classes)[groups["label"].to_numpy(int)])
     return found.figures
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from torch import Tensor
 from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
+
+from fer.confusion import averages, per_class
 
 
 def metric_collection(num_classes: int) -> MetricCollection:
@@ -22,25 +24,11 @@ def metric_collection(num_classes: int) -> MetricCollection:
     )
 
 
-def figures(confusion: Tensor, classes: Sequence[str]) -> dict[str, float]:
+def figures(confusion: Tensor | np.ndarray, classes: Sequence[str]) -> dict[str, float]:
     """Accuracy, balanced accuracy, macro F1 and accuracy/<class> (recall) of a (C, C) count matrix, rows = true.
 
-    Shares in [0, 1]. A class without images has no accuracy and counts neither in balanced accuracy nor, unless it
-    was predicted, in macro F1 (as in scikit-learn).
+    Shares in [0, 1] by the rules of `fer.confusion.averages`; a class without images has no accuracy.
     """
-    confusion = confusion.double().cpu()
-    hits, support, predicted = confusion.diag(), confusion.sum(1), confusion.sum(0)
-    recall = hits / support
-    f1 = 2 * hits / (support + predicted)
-    there = support > 0
-    return {
-        "accuracy": (hits.sum() / confusion.sum()).item(),
-        "balanced_accuracy": recall[there].mean().item(),
-        "macro_f1": f1[there | (predicted > 0)].mean().item(),
-        **{f"accuracy/{name}": recall[index].item() for index, name in enumerate(classes) if there[index]},
-    }
-
-
-def confusion_matrix(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """(N,) int64 twice -> (C, C) int64 counts, rows = true class."""
-    return torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, num_classes)
+    counts = np.asarray(confusion.cpu() if isinstance(confusion, Tensor) else confusion)
+    shares = {f"accuracy/{name}": share for name, share in zip(classes, per_class(counts)["recall"], strict=True)}
+    return {name: float(share) for name, share in (averages(counts) | shares).items() if not np.isnan(share)}

@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ code { background: #8882; padding: .1em .3em; border-radius: 3px; }
 class Report:
     """Collects blocks of Markdown and figures; `write` puts them into a folder.
 
-    Text is Markdown, so what comes from outside goes through `plain`.
+    Text is Markdown, so what comes from outside goes through `plain`. Without `with_faces` it holds no picture of
+    faces, so that a report on data that may not be passed on may be published.
     """
 
-    def __init__(self, title: str):
-        self.title = title
+    def __init__(self, title: str, with_faces: bool = True):
+        self.title, self.with_faces = title, with_faces
         self.blocks = [f"# {plain(title)}"]
         self.figures: dict[str, Any] = {}
         self.tables: dict[str, pd.DataFrame] = {}
@@ -49,6 +51,13 @@ class Report:
         """Shows the matplotlib figure, written as `<name>.png`; `alt` says in words what is on it."""
         self.blocks.append(f"![{plain(alt)}]({name}.png)")
         self.figures[name] = figure
+
+    def faces(self, draw: Callable[[], Any], name: str, alt: str) -> None:
+        """As `figure`, of a figure that shows faces of the data."""
+        if self.with_faces:
+            self.figure(draw(), name, alt)
+        else:
+            self.text(f"*Left out, since it shows faces of the data: {plain(alt)}.*")
 
     def write(self, folder: Path) -> list[str]:
         """report.html, report.md, the PNGs and CSVs; returns their names."""

@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
-from fer import checkpoint, runs
+from fer import checkpoint, confusion, runs
 from fer.data.datamodule import FERDataModule
 from fer.data.splits import SPLITS
 from fer.evaluation.single import short_report
-from fer.metrics import confusion_matrix, figures
+from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
 
 SHOWN = 32  # faces on the sheet
@@ -43,15 +43,15 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     results, tables = {}, {}
     for split, outputs in zip(SPLITS, batches, strict=True):
         rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
-        confusion = confusion_matrix(logits.argmax(1), labels, len(classifier.classes))
+        counts = confusion.count(labels.numpy(), logits.argmax(1).numpy(), len(classifier.classes))
         loss = {"loss": classifier.loss(logits, labels).item()}
-        results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
+        results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
     held_out = pd.concat([tables["val"], tables["test"]])
     held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
     title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
-    confusion_figure(confusion.numpy(), classifier.classes, title).savefig(folder / "confusion.png")
+    confusion_figure(counts, classifier.classes, title).savefig(folder / "confusion.png")
     sheet(tables["test"], datamodule.splits["test"].images).savefig(folder / "faces.png")
     if (folder / "metrics.csv").is_file():
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")

@@ -30,7 +30,7 @@ class LastCheckpoint(Checkpoint):
         if threading.current_thread() is threading.main_thread():
             self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
         if trainer.fit_loop.restarting:
-            # Lightning loads the state of loaders only where no schedule has asked for their length before.
+            # Not by state_dict: Lightning loads a loader's only where no schedule has asked for its length before.
             trainer.train_dataloader.sampler.start = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # it had stopped before the run was resumed

@@ -106,6 +106,11 @@ def test_everything_is_in_the_folder_and_no_picture_is_missing(drawn):
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(shown)
 
 
+def test_without_faces_only_charts_are_drawn(tmp_path):
+    eda.eda(configured(*TINY, f"output_dir={tmp_path}", "faces=false", "near=false"))
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"counts", "grey_levels", "measures"}
+
+
 def test_the_first_lines_say_which_data(drawn):
     opening = drawn[1].split("## ", maxsplit=1)[0]
     for words in ("SYNTHETIC FACES", "98 faces of 7 classes", "Official split: no", "fingerprint"):

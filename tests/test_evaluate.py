@@ -179,10 +179,17 @@ def test_the_network_is_shown_at_work(run, monkeypatch):
     folder = run / "evaluation-val"
     ids = pd.read_csv(run / "predictions.csv").query("split == 'val'")["id"]
     assert seen["mistakes"] == (21, ids.tolist(), (14, 7))
-    assert {"mistakes.png", "gradcam.png", "robustness.png", "robustness.csv"} <= {
-        path.name for path in folder.iterdir()
-    }
+    left = {path.name for path in folder.iterdir()}
+    assert {"predictions.png", "mistakes.png", "gradcam.png", "robustness.png", "robustness.csv"} <= left
     assert 0 <= content(folder)["flip_consistency"] <= 1
+
+
+def test_a_report_to_be_published_shows_no_face(run, monkeypatch):
+    table = {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
+    monkeypatch.setattr(robustness, "curves", lambda *_: pd.DataFrame(table))
+    evaluate.main([str(run), "--no-faces"])
+    left = {path.stem for path in (run / "evaluation-val").glob("*.png")}
+    assert left == {"confusion", "reliability", "coverage", "ranking", "robustness"}
 
 
 def test_what_a_part_refuses_is_said_in_its_place(run, monkeypatch):

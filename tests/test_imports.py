@@ -7,7 +7,7 @@ import pytest
 
 FER = Path(__file__).parents[1] / "fer"
 COMMANDS = {"eda", "train", "study", "benchmark", "evaluate"}
-ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "metrics", "plots", "errors", "preprocess"}
+ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "confusion", "plots", "errors", "preprocess"}
 
 
 def name_of(path: Path) -> str:

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from fer.metrics import confusion_matrix, figures, metric_collection
+from fer.metrics import figures, metric_collection
 
 CLASSES = ("angry", "happy", "sad", "neutral")
 
@@ -13,12 +13,6 @@ def answers():
     random = np.random.default_rng(0)
     true = random.integers(0, 4, 500)
     return true, np.where(random.random(500) < 0.6, true, random.integers(0, 4, 500))
-
-
-def test_confusion_matrix_is_scikit_learns(answers):
-    true, predicted = answers
-    ours = confusion_matrix(torch.from_numpy(predicted), torch.from_numpy(true), 4)
-    assert np.array_equal(ours, reference.confusion_matrix(true, predicted))
 
 
 def test_figures_are_scikit_learns(answers):
@@ -31,13 +25,10 @@ def test_figures_are_scikit_learns(answers):
     assert [ours[f"accuracy/{name}"] for name in CLASSES] == pytest.approx(list(recall))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_class_without_images_counts_as_in_scikit_learn():
-    true, predicted = [0, 0, 1, 1, 3], [0, 2, 1, 1, 3]  # 2 is predicted though never true
-    ours = figures(confusion_matrix(torch.tensor(predicted), torch.tensor(true), 4), CLASSES)
-    assert "accuracy/sad" not in ours
-    assert ours["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(true, predicted))
-    assert ours["macro_f1"] == pytest.approx(reference.f1_score(true, predicted, average="macro"))
+def test_a_class_without_images_has_no_accuracy():
+    ours = figures(torch.tensor([[3, 1], [0, 0]]), CLASSES[:2])
+    assert ours["accuracy/angry"] == 0.75
+    assert "accuracy/happy" not in ours
 
 
 def test_running_loss_weighs_batches_by_their_images():

@@ -36,6 +36,16 @@ def test_the_page_needs_no_other_file_and_no_network(report, tmp_path):
     assert "http" not in page
 
 
+def test_a_report_without_faces_draws_none_and_says_so(tmp_path):
+    def draw():
+        raise AssertionError("drawn")
+
+    report = Report("a", with_faces=False)
+    report.faces(draw, "samples", "a row a class")
+    assert report.write(tmp_path) == ["report.html", "report.md"]
+    assert "Left out, since it shows faces of the data: a row a class" in (tmp_path / "report.md").read_text()
+
+
 def test_the_page_says_what_the_text_says(report, tmp_path):
     report.write(tmp_path)
     page = (tmp_path / "report.html").read_text()

@@ -10,19 +10,10 @@ from torch.utils.data import DataLoader
 
 from fer.benchmarking.per_sample import PerSample, transforms
 from fer.benchmarking.timing import Watch, timed
-from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
-from fer.experiment import build_classifier
+from fer.experiment import classifier_for
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-
-
-def make_classifier(cfg: DictConfig, datamodule: FERDataModule, channels_last: bool) -> Classifier:
-    """The classifier that every column trains, in the column's memory format."""
-    cfg = cfg.copy()
-    cfg.channels_last = channels_last
-    derived = {name: getattr(datamodule, name) for name in ("classes", "class_counts", "mean", "std")}
-    return build_classifier(cfg, **derived)
 
 
 def form(precision: str, channels_last: bool) -> str:
@@ -35,7 +26,9 @@ class Loop:
     def __init__(self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, channels_last: bool):
         torch.manual_seed(cfg.seed)
         self.watch, self.device = watch, watch.device
-        self.classifier = make_classifier(cfg, datamodule, channels_last).to(self.device).train()
+        cfg = cfg.copy()
+        cfg.channels_last = channels_last
+        self.classifier = classifier_for(cfg, datamodule).to(self.device).train()
         self.model, self.loss = self.classifier.model, self.classifier.loss
         self.optimizer = instantiate(cfg.optimizer, self.classifier.parameter_groups())
 

@@ -12,9 +12,9 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
-from fer.benchmarking.loops import make_classifier
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
+from fer.experiment import classifier_for
 from fer.survival import WholeFiles
 
 APART = (Checkpoint, EarlyStopping)
@@ -65,7 +65,7 @@ def fit(
 ) -> pl.Trainer:
     """The trainer after the fit that `blocks` times, logs in `folder`; see `make_trainer`."""
     pl.seed_everything(cfg.seed, verbose=False)
-    classifier = make_classifier(cfg, datamodule, cfg.channels_last)
+    classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
         classifier.model.compile()
     trainer = make_trainer(cfg, blocks, folder, profiler)

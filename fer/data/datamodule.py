@@ -56,7 +56,7 @@ class Batches(Sampler):
     means over a rank's images need it to average to the mean over all.
     `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
     training batch that would leave a rank fewer than two images joins the one before, since BatchNorm has no variance
-    to estimate from one.
+    to estimate from one. An epoch that was stopped midway is finished from step `start`; the next is whole again.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Batches(Sampler):
     ):
         self.size, self.batch_size, self.shuffle, self.weights = size, batch_size, shuffle, weights
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.epoch = self.step = self.start = 0
+        self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -88,8 +88,7 @@ class Batches(Sampler):
         first, self.start = self.start, 0
         order, size = self.order(), self.batch_size * self.world_size
         for step in range(first, len(self)):
-            self.step = step + 1
-            everyone = order[step * size : self.size if self.step == len(self) else self.step * size]
+            everyone = order[step * size : self.size if step + 1 == len(self) else (step + 1) * size]
             rows = everyone[self.rank :: self.world_size]
             seed = derived_seed(self.seed, self.epoch, step, self.rank)
             yield rows, seed, len(rows) * self.world_size / len(everyone)
@@ -99,16 +98,6 @@ class Batches(Sampler):
             return len(range(self.rank, self.size, self.world_size * self.batch_size))
         whole, left = divmod(self.size, self.batch_size * self.world_size)
         return max(1, whole + (left >= 2 * self.world_size))
-
-
-class Resumable(DataLoader):
-    """A loader whose checkpoint says how many steps of the epoch are done; the rest of it follows after loading."""
-
-    def state_dict(self) -> dict[str, int]:
-        return {"step": self.sampler.step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.sampler.start = state["step"]
 
 
 def derived_seed(*numbers: int) -> int:
@@ -231,7 +220,7 @@ class FERDataModule(pl.LightningDataModule):
             world_size=world_size,
             **options,
         )
-        return Resumable(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
+        return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
         """Augments training batches on their device. The step's seed is set here, just before augmentation and the

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer.evaluation import calibration, confusion, intervals
+from fer import confusion
+from fer.evaluation import calibration, intervals
 from fer.evaluation.predictions import Predictions, ensemble
 from fer.evaluation.sections import FIGURES, METHODS, estimates, interval, listed, percent
 from fer.plots.evaluation import agreement_figure, coverage_figure, intervals_figure

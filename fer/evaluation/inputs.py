@@ -29,6 +29,7 @@ class Wanted:
     data: list[str] | None = None
     tta: str | None = None
     pixels: bool = True
+    faces: bool = True
 
     @property
     def classes(self) -> tuple[str, ...] | None:

@@ -60,7 +60,7 @@ def of_checkpoint(path: Path, root: Sequence[str] | None, classes: Sequence[str]
     classes: those to tell apart, all by default; views: test-time augmentation, the classifier's own by default.
     Raises UserError for what is no checkpoint of ours, and for data without its classes.
     """
-    classifier = loaded(path)
+    classifier = checkpoint.load(path)
     classes = tuple(predictions.known(classes or classifier.classes, classifier.classes))
     options = (classifier.hparams.get("experiment") or {}).get("data")
     if options is None and root is None:
@@ -71,15 +71,6 @@ def of_checkpoint(path: Path, root: Sequence[str] | None, classes: Sequence[str]
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta)
-
-
-def loaded(path: Path) -> Classifier:
-    """`checkpoint.load`, with one line also for files that look like ours and do not fit this code."""
-    try:
-        return checkpoint.load(path)
-    except (TypeError, AttributeError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"{path}: written by other code, which does not fit this one ({reason})") from error
 
 
 def data(options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None) -> FERDataModule:

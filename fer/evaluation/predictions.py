@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer import confusion
 from fer.errors import UserError
-from fer.evaluation import calibration, confusion
+from fer.evaluation import calibration
 
 KNOWN = ["split", "id", "true", "predicted"]
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer.evaluation import confusion, curves, intervals
+from fer import confusion
+from fer.evaluation import curves, intervals
 from fer.evaluation.predictions import Predictions
 from fer.plots import confusion_figure
 from fer.plots.evaluation import ranking_figure

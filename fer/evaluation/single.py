@@ -1,5 +1,6 @@
 """A report on one classifier: from its predictions alone, and from images and network where they are at hand."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ DRAWN = {
     "curves.png": ("Training", "loss, accuracy and learning rate by epoch"),
     "confusion.png": ("Confusions of the test split", "confusion matrix, rows = true class"),
 }
+SAMPLED = 32  # random predictions on a sheet
 DISTORTED = 1000  # images that are distorted in every way
 FACES = "The figures from here on show faces of the data set: keep this report where the data may be kept."
 
@@ -97,21 +99,39 @@ def seen(report: Report, given: Given, split: str) -> dict[str, Any]:
     return content
 
 
+def some(report: Report, given: Given, split: str) -> dict[str, Any]:
+    from fer.evaluation.pixels import faces
+    from fer.plots import prediction_sheet
+
+    if report.with_faces:
+        report.text(FACES)
+    shown = given.shown(split)
+    shown = shown.take(np.sort(np.random.default_rng(0).permutation(len(shown))[:SAMPLED]))
+    true, predicted = (np.array(shown.classes)[codes] for codes in (shown.labels, shown.predicted))
+    images = faces(given.pixels.datamodule, shown.ids)
+    sheet = partial(prediction_sheet, images, true, predicted)
+    report.faces(sheet, "predictions", "random faces with predicted and true label")
+    return {}
+
+
 def mistakes(report: Report, given: Given, split: str) -> dict[str, Any]:
     from fer.evaluation import neighbours
 
     pixels = given.pixels
     if given.shown(split).hits.all():
         raise UserError("there is no mistake")
-    figure = neighbours.mistakes(pixels.classifier, pixels.split("train"), pixels.split(split), given.logits)
-    report.text(f"Each beside the training images that the network finds most alike. {FACES}")
-    report.figure(figure, "mistakes", "surest mistakes beside their nearest training images")
+    report.text("Each beside the training images that the network finds most alike.")
+    parts = pixels.split("train"), pixels.split(split)
+    sheet = partial(neighbours.mistakes, pixels.classifier, *parts, given.logits)
+    report.faces(sheet, "mistakes", "surest mistakes beside their nearest training images")
     return {}
 
 
 def explanations(report: Report, given: Given, split: str) -> dict[str, Any]:
     from fer.evaluation import explain
 
+    if not report.with_faces:
+        raise UserError("it shows faces of the data")
     for name, figure in explain.sheets(given.pixels.classifier, given.pixels.split(split), given.logits).items():
         report.figure(figure, name, f"faces of each class beside what speaks for the predicted one: {name}")
     return {}
@@ -135,4 +155,9 @@ def robustness(report: Report, given: Given, split: str) -> dict[str, Any]:
     return {"flip_consistency": same, "robustness": table.to_dict("records")}
 
 
-SEEN = {"Surest mistakes": mistakes, "What the network looks at": explanations, "Robustness": robustness}
+SEEN = {
+    "Random predictions": some,
+    "Surest mistakes": mistakes,
+    "What the network looks at": explanations,
+    "Robustness": robustness,
+}

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
+from fer.confusion import averages, count
 from fer.evaluation import intervals
-from fer.evaluation.confusion import averages, count
 
 
 @pytest.mark.parametrize(("hits", "images"), [(0, 5), (5, 5), (1, 3), (300, 500), (2311, 3589)])

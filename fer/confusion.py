@@ -25,7 +25,8 @@ def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def averages(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """accuracy, balanced_accuracy and macro_f1, (…,) each, by the rules of `fer.metrics.figures`."""
+    """accuracy, balanced_accuracy and macro_f1, (…,) each, as in scikit-learn: a class without images counts neither in
+    balanced accuracy nor, unless it was predicted, in macro F1."""
     of = per_class(confusion)
     hits, images = np.trace(confusion, axis1=-2, axis2=-1), of["support"].sum(-1)
     return {
