@@ -42,6 +42,7 @@ from fer.exploration import (
     source,
 )
 from fer.report import Report
+from fer.results import typed
 
 LEAKS = 3
 """Exit code where exact copies cross the splits."""
@@ -58,15 +59,18 @@ def eda(cfg: DictConfig) -> Path:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
     report = Report("What is in the data", cfg.faces)
+    report.text(f"Made by `{typed(command('fer.eda', typed_options()))}`.")
     for section in (source, counts, samples, grey_levels, measures, mean_faces, sizes, augmented, blanks):
         section(report, data)
     figures = duplicates(report, data)
     agreement(report, data)
     say("writing the report")
-    names = [*report.write(folder), "duplicates.json", "images.csv"]
+    names = [*report.write(folder), "duplicates.json"]
     runs.write_json(folder / "duplicates.json", figures)
-    known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
-    data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
+    if cfg.faces:  # a published report holds nothing that is measured on a single face
+        names.append("images.csv")
+        known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
+        data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
     print(f"wrote {folder}/: {', '.join(names)}; next: {next_command()}", flush=True)
     return folder
 
@@ -128,9 +132,16 @@ def check(cfg: DictConfig) -> None:
 
 def next_command() -> str:
     """Training on the same data."""
-    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    same = [override for override in typed if re.match(r"[+~]*(data|labels|augment)[.=@]", override)]
-    return shlex.join(["python", "-m", "fer.train", *same])
+    same = [override for override in typed_options() if re.match(r"[+~]*(data|labels|augment)[.=@]", override)]
+    return command("fer.train", same)
+
+
+def typed_options() -> list[str]:
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def command(module: str, options: list[str]) -> str:
+    return shlex.join(["python", "-m", module, *options])
 
 
 @hydra.main(config_path=str(config.CONF), config_name="eda", version_base="1.3")

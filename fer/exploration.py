@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,11 @@ def listed(words: Sequence[str]) -> str:
 
 def source(report: Report, data: Data) -> None:
     found = data.module.description()
+    places = found["path"] if report.with_faces else [Path(place).name for place in found["path"]]
     sizes = [f"{sum(of.values()):,} in {split}" for split, of in found["counts"].items()]
     lines = [
         f"{found['origin']}: {len(data.images):,} faces of {len(data.classes)} classes, {', '.join(sizes)}.",
-        f"Layout: {found['layout']}; path: {', '.join(found['path'])}.",
+        f"Layout: {found['layout']}; path: {', '.join(places)}.",
         f"Official split: {yes(found['official_split'])}; fingerprint: {found['fingerprint']}.",
         *(f"Note: {note}." for note in found["notes"]),
     ]
