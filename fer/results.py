@@ -10,6 +10,7 @@ import pandas as pd
 
 from fer import runs as run_folders
 from fer.errors import UserError
+from fer.studies import history
 
 Run = dict[str, Any]
 """The content of a metrics.json, with the run's `name` and its `predictions` file."""
@@ -49,6 +50,7 @@ def store(runs: list[Run], place: Path) -> None:
         elif path.exists():
             continue
         record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
+        record["curves"] = history.read(run["predictions"].with_name("metrics.csv"))
         run_folders.write_json(path, without_places(record))
 
 

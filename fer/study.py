@@ -5,9 +5,12 @@
     python -m fer.study two_convs four_emotions class_weights --together baselines --with-test
 
 Copies what the runs left into experiments/<study>/ (their metrics as .json without the places of this machine, their
-predictions as .csv.gz) and writes from these files alone: README.md (commands, table, hardware, commit) and
-results.csv; with --with-test also the best configuration's confusion.png and, of synthetic faces, faces.png. So runs
-may come from several machines, and runs/ may go; a run whose two files are deleted there is forgotten.
+predictions as .csv.gz) and writes from these files alone: README.md (commands, table, hardware, commit), results.csv
+and, where options differ between the runs, what follows from them: a sentence an option, its effects with intervals,
+paired tests (pairs.csv), pictures, and which runs failed or are missing. With --with-test also the test columns, the
+best configuration's confusion.png and, of synthetic faces, faces.png. So runs may come from several machines, and runs/
+may go; a run whose two files are deleted there is forgotten. What was measured goes on top of
+conf/experiment/<study>.yaml, where there is one.
 
 --together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each: one table of all, the
 accuracy of each emotion, a confusion matrix for each row; and beside them what experiments/NAME/reported.csv (study,
@@ -27,6 +30,7 @@ import pandas as pd
 from fer import config
 from fer.errors import UserError
 from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
+from fer.studies import header
 from fer.tables import (
     Studies,
     commands,
@@ -67,8 +71,13 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
         typed_lines(runs, f"{study}{' --with-test' * with_test}"),
         meaning(runs, "; the best epoch was chosen on the validation split."),
         markdown(table.drop(columns="study")),
-        provenance(runs),
+        "" if with_test else "The test split is not shown; choose by validation, then `--with-test`.\n",
     ]
+    if finished(runs):
+        from fer.studies.conclusions import conclude  # draws: not before all names are known to be right
+
+        parts += conclude(runs, out)
+    parts.append(provenance(runs))
     if with_test and finished(runs):
         parts += pictures(finished(runs), out, found)
     (out / "README.md").write_text("\n".join(parts))
@@ -166,6 +175,10 @@ def main(arguments: list[str] | None = None) -> None:
         for study, runs in studies.items():
             write_study(study, runs, tables[study], place / study, args.with_test, args.runs / study)
             print(f"wrote {place / study}/: README.md, results.csv, metrics and predictions of {len(runs)} runs")
+    for study, runs in studies.items():
+        recipe = Path("conf") / "experiment" / f"{study}.yaml"
+        if finished(runs) and header.stamp(recipe, header.line(runs, args.with_test)):
+            print(f"wrote what was measured on top of {recipe}")
     if args.readme:
         fill(args.readme, markdown(everything))
     print(f"next: read {place / ('' if args.together else args.studies[0]) / 'README.md'}")

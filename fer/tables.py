@@ -1,5 +1,7 @@
 """Runs in, tables and sentences out: means over seeds, what others reported, where and with what it was measured."""
 
+import math
+import shlex
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -7,6 +9,7 @@ import pandas as pd
 from fer.data.emotions import EMOTIONS
 from fer.report import markdown_table
 from fer.results import Run
+from fer.studies.factors import titles
 
 FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
 TEST_FIGURES = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")
@@ -17,13 +20,15 @@ def summarise(study: str, runs: list[Run], with_test: bool) -> pd.DataFrame:
     """One row for each configuration: mean and standard deviation of its finished runs, in percent and minutes."""
     rows = []
     figures = FIGURES + (TEST_FIGURES if with_test else ())
+    title = titles(runs)
     for name, mine in by_name(runs).items():
         done = finished(mine)
-        row = {"study": study, "run": name, "data": data_title(mine[0]), "runs": len(done)}
+        row = {"study": study, "run": title[name], "data": data_title(mine[0]), "runs": len(done)}
         row["not finished"] = len(mine) - len(done)
         for figure in figures:
             row[figure] = spread([100 * run[figure] for run in done])
         row["minutes (median)"] = minutes(done)
+        row["images/s (median)"] = speed(done)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -109,6 +114,12 @@ def minutes(runs: list[Run], machines: dict[str, str] | None = None) -> str:
     return ", ".join(f"{pd.Series(some).median():.1f}{letter}" for letter, some in sorted(times.items())) or "–"
 
 
+def speed(runs: list[Run]) -> str:
+    """Training images a second of the fits, validation and all else included: median."""
+    speeds = [run["epochs"] * sum(run["data"]["counts"]["train"].values()) / run["fit_seconds"] for run in runs]
+    return f"{pd.Series(speeds).median():,.0f}" if speeds else "–"
+
+
 def machine(run: Run) -> str:
     """Its processors, threads and system in words."""
     return " ".join(str(value) for value in run["hardware"].values() if value)
@@ -153,8 +164,23 @@ def is_synthetic(run: Run) -> bool:
 
 
 def commands(runs: Iterable[Run]) -> list[str]:
-    """What was typed, each once."""
-    return list(dict.fromkeys(filter(None, (run.get("command") for run in runs))))
+    """What was typed, each once; as one sweep where the runs are all combinations of some values."""
+    typed = list(dict.fromkeys(filter(None, (run.get("command") for run in runs))))
+    return as_sweep(typed) or typed
+
+
+def as_sweep(typed: list[str]) -> list[str]:
+    """The one command line with -m that starts what the command lines `typed` start; empty where there is none."""
+    words = [shlex.split(line) for line in typed]
+    start = ["python", "-m", "fer.train"]
+    options = [dict(word.split("=", 1) for word in line[3:] if "=" in word) for line in words]
+    same = all(line[:3] == start and list(of) == list(options[0]) for line, of in zip(words, options, strict=True))
+    if len(typed) < 2 or not same or any(len(of) < len(line) - 3 for line, of in zip(words, options, strict=True)):
+        return []
+    values = {name: list(dict.fromkeys(of[name] for of in options)) for name in options[0]}
+    if math.prod(map(len, values.values())) != len(typed):
+        return []
+    return [shlex.join([*start, "-m", *(f"{name}={','.join(some)}" for name, some in values.items())])]
 
 
 def provenance(runs: list[Run]) -> str:

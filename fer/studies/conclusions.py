@@ -1,0 +1,129 @@
+"""The part of a study's report that concludes: sentences, effects, pairs, pictures, what is missing."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fer.plots.study import effects_figure, importance_figure, learning_figure, parallel_figure, two_factors_figure
+from fer.report import markdown_table
+from fer.results import Run
+from fer.studies import effects, importance
+from fer.studies.effects import Difference
+from fer.studies.factors import Factors, is_range, levels, missing, table
+from fer.tables import finished
+
+FIGURE = "val/accuracy"
+METHODS = (
+    "Two levels are compared over pairs of runs with the same seed that are alike in all else: mean difference in "
+    "validation accuracy, its 95 % interval and the paired t test, p corrected for all {count} comparisons of the "
+    "study (Holm). Seeds are the sample: all runs are judged on the same validation images."
+)
+SHOWN = 30  # comparisons in the text; pairs.csv has all
+
+
+def conclude(runs: list[Run], out: Path) -> list[str]:
+    """Markdown; draws its pictures and writes pairs.csv into `out`. Nothing where no option differs between runs."""
+    done, factors = table(finished(runs), [FIGURE])
+    if not factors:
+        return []
+    found = effects.differences(done, factors, FIGURE)
+    pictures = draw(done, finished(runs), factors, out)
+    pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
+    return [
+        "## Conclusion\n",
+        *(f"- {said}" for said in sentences(done, factors, found)),
+        f"\n{METHODS.format(count=len(found))}\n" if found else "",
+        *gaps(runs, factors),
+        "## Effects\n",
+        "Means over all runs with a level, in percent, with 95 % interval; they compare where every level met the same "
+        "other options.\n",
+        markdown_table(marginals(done, factors)) + "\n",
+        *pictures,
+        *([markdown_table(comparisons(found)) + "\n"] if found else []),
+    ]
+
+
+def sentences(done: pd.DataFrame, factors: Factors, found: list[Difference]) -> list[str]:
+    """One a factor."""
+    return [
+        effects.correlation(done, factor, FIGURE)
+        if is_range(done[factor])
+        else effects.sentence(factor, [one for one in found if one.factor == factor], len(done))
+        for factor in factors
+    ]
+
+
+def gaps(runs: list[Run], factors: Factors) -> list[str]:
+    """Which runs failed, and which cells of the grid have none."""
+    lines = [
+        f"- {run['name']} seed {run['config']['seed']}: {run['status']} ({run.get('error') or 'stopped'})"
+        for run in runs
+        if run["status"] != "finished"
+    ]
+    everything, _ = table(runs, [])
+    absent = missing(everything, factors)
+    lines += [f"- never started: {cell}" for cell in absent]
+    return ["## Not finished\n", *lines, ""] if lines else []
+
+
+def marginals(done: pd.DataFrame, factors: Factors) -> pd.DataFrame:
+    """`effects.marginal` of all listed factors, as text."""
+    rows: list[dict[str, Any]] = []
+    for factor in factors:
+        if is_range(done[factor]):
+            continue
+        for row in effects.marginal(done, factor, FIGURE).itertuples():
+            ends = f" ({100 * row.low:.1f}–{100 * row.high:.1f})" if row.runs > 1 else ""
+            rows.append({"factor": factor, "level": row.level, "runs": row.runs, FIGURE: f"{100 * row.mean:.1f}{ends}"})
+    return pd.DataFrame(rows, columns=["factor", "level", "runs", FIGURE])
+
+
+def comparisons(found: list[Difference]) -> pd.DataFrame:
+    """The pairs of levels, surest first."""
+    rows = [
+        {
+            "factor": one.factor,
+            "levels": f"{one.a} − {one.b}",
+            "pairs of runs": one.pairs,
+            "points": effects.points(one),
+            "p": f"{one.p:.4f}" if one.pairs > 1 else "–",
+            "p (Holm)": f"{one.p_holm:.4f}" if one.pairs > 1 else "–",
+        }
+        for one in sorted(found, key=lambda one: one.p_holm)[:SHOWN]
+    ]
+    return pd.DataFrame(rows)
+
+
+def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, out: Path) -> list[str]:
+    """Saves the pictures; returns the Markdown that shows them."""
+    listed = [factor for factor in factors if not is_range(done[factor])]
+    figures = {}
+    if listed:
+        tables = {factor: effects.marginal(done, factor, FIGURE) for factor in listed}
+        figures["effects"] = (effects_figure(tables, done, FIGURE), "mean of each level with its interval")
+    if len(factors) == 2 and len(listed) == 2:
+        means = done.pivot_table(index=factors[0], columns=factors[1], values=FIGURE, aggfunc="mean")
+        means = means.loc[levels(done[factors[0]]), levels(done[factors[1]])]
+        figures["two_factors"] = (two_factors_figure(means, FIGURE), "mean of each pair of levels")
+    elif len(factors) > 2:
+        places = {factor: levels(done[factor]) for factor in factors}
+        figures["parallel"] = (parallel_figure(done, places, FIGURE), "a line a run")
+    if any(run.get("curves") for run in runs):
+        figures["learning"] = (learning_figure(curves(done, runs, listed or ["name"])), "learning curves")
+    if shares := importance.of(done, factors, FIGURE):
+        figures["importance"] = (importance_figure(shares), "importance of each option")
+    for name, (figure, _) in figures.items():
+        figure.savefig(out / f"{name}.png")
+    return [f"![{alt}]({name}.png)\n" for name, (_, alt) in figures.items()]
+
+
+def curves(done: pd.DataFrame, runs: list[Run], factors: Factors) -> dict[str, dict[str, pd.DataFrame]]:
+    """factor -> level -> the epochs of its runs, one below the other."""
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for factor in factors:
+        of_level: dict[str, list[dict[str, float]]] = {level: [] for level in levels(done[factor])}
+        for run, level in zip(runs, done[factor], strict=True):
+            of_level[level] += run.get("curves", [])
+        found[factor] = {level: pd.DataFrame(rows) for level, rows in of_level.items() if rows}
+    return found

@@ -1,0 +1,116 @@
+"""What a factor does: means of its levels, differences of runs that are alike in all else, and a sentence on them."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fer.evaluation.intervals import LEVEL, holm
+from fer.studies.factors import Factors, is_range, levels
+
+SURE = 0.05
+
+
+class Difference(NamedTuple):
+    """The figure at level `a` less that at level `b`, over `pairs` pairs of runs; shares in [0, 1]."""
+
+    factor: str
+    a: str
+    b: str
+    pairs: int
+    mean: float
+    sd: float
+    low: float  # of the 95 % interval by Student's t; NaN of a single pair
+    high: float
+    p: float  # paired t test; 1 of a single pair
+    p_holm: float = 1.0
+
+
+def marginal(runs: pd.DataFrame, factor: str, figure: str) -> pd.DataFrame:
+    """level, runs, mean, sd and the ends of the mean's 95 % interval (Student's t), over all else that varies."""
+    rows = []
+    for level in levels(runs[factor]):
+        values = runs.loc[runs[factor] == level, figure].to_numpy(float)
+        low, high = t_interval(values)
+        sd = values.std(ddof=1) if len(values) > 1 else np.nan
+        rows.append({"level": level, "runs": len(values), "mean": values.mean(), "sd": sd, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def t_interval(values: np.ndarray) -> tuple[float, float]:
+    """Of the mean of independent values; NaN of fewer than two."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return np.nan, np.nan
+    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return values.mean() - half, values.mean() + half
+
+
+def paired(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> list[Difference]:
+    """Every two levels of `factor`, over the pairs of runs with the same seed and the same levels of `others`."""
+    from scipy.stats import ttest_1samp
+
+    blocks = runs.pivot_table(index=[*others, "seed"], columns=factor, values=figure, aggfunc="mean")
+    found = []
+    for a, b in combinations(levels(runs[factor]), 2):
+        values = (blocks[a] - blocks[b]).dropna().to_numpy()
+        if not len(values):
+            continue
+        p, sd = 1.0, np.nan
+        if len(values) > 1:
+            sd = values.std(ddof=1)
+            p = float(ttest_1samp(values, 0).pvalue) if sd > 0 else float(values[0] == 0)
+        found.append(Difference(factor, a, b, len(values), values.mean(), sd, *t_interval(values), p))
+    return found
+
+
+def differences(runs: pd.DataFrame, factors: Factors, figure: str) -> list[Difference]:
+    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979)."""
+    listed = [factor for factor in factors if not is_range(runs[factor])]
+    found = [
+        difference
+        for factor in listed
+        for difference in paired(runs, factor, [other for other in factors if other != factor], figure)
+    ]
+    return [one._replace(p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+
+
+def sentence(factor: str, found: Sequence[Difference], runs: int) -> str:
+    """What the runs say about a factor, in words."""
+    if not found:
+        return f"{factor}: no two runs differ in it alone, so nothing follows."
+    upright = [one if one.mean >= 0 else turned(one) for one in found]
+    sure = [one for one in upright if one.p_holm < SURE]
+    if not sure:
+        largest = max(upright, key=lambda one: one.mean)
+        return (
+            f"{factor}: no difference that these {runs} runs can show; the largest is {largest.a} over {largest.b} "
+            f"by {points(largest)}."
+        )
+    told = [f"{one.a} beats {one.b} by {points(one)}" for one in sorted(sure, key=lambda one: -one.mean)]
+    rest = len(found) - len(sure)
+    return f"{factor}: {'; '.join(told)}{f'; {rest} other pairs do not differ surely' if rest else ''}."
+
+
+def turned(one: Difference) -> Difference:
+    """The same, as b less a."""
+    return one._replace(a=one.b, b=one.a, mean=-one.mean, low=-one.high, high=-one.low)
+
+
+def points(one: Difference) -> str:
+    """`2.1 points (1.5 to 2.7)`, or of a single pair without an interval."""
+    ends = f" ({100 * one.low:+.1f} to {100 * one.high:+.1f})" if one.pairs > 1 else " (one pair of runs)"
+    return f"{100 * one.mean:.1f} points{ends}"
+
+
+def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
+    """A sentence on a factor that was drawn from a range: its rank correlation with the figure (Spearman 1904)."""
+    from scipy.stats import spearmanr
+
+    found = spearmanr(pd.to_numeric(runs[factor]), runs[figure])
+    direction = "better where it is larger" if found.statistic > 0 else "better where it is smaller"
+    verdict = direction if found.pvalue < SURE else "no trend that these runs can show"
+    return f"{factor}: {verdict} (rank correlation {found.statistic:+.2f}, p = {found.pvalue:.3f}, uncorrected)."

@@ -1,0 +1,34 @@
+"""The line on top of an experiment's YAML that says what was measured."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fer.results import Run
+from fer.studies.factors import titles
+from fer.tables import finished, machine, seeds, spread
+
+MARK = "# Measured: "
+
+
+def line(runs: list[Run], with_test: bool) -> str:
+    """Accuracy of the configuration that is best in validation, and the minutes of all."""
+    done = finished(runs)
+    best = pd.DataFrame(done).groupby("name")["val/accuracy"].mean().idxmax()
+    mine = [run for run in done if run["name"] == best]
+    count = len({run["name"] for run in done})
+    figures = [f"{split} {spread([100 * run[f'{split}/accuracy'] for run in mine])} %" for split in ("val", "test")]
+    minutes = pd.Series([run["fit_seconds"] / 60 for run in done]).median()
+    which = f"best of {count} ({titles(runs)[best]}) " if count > 1 else ""
+    where = "; ".join(sorted({machine(run) for run in done}))
+    return f"{MARK}{which}{', '.join(figures[: 1 + with_test])}; {minutes:.1f} min a run, seeds {seeds(mine)}; {where}."
+
+
+def stamp(path: Path, text: str) -> bool:
+    """Puts the line where the last one stood, else below the comments on top of the file; whether there is a file."""
+    if not path.is_file():
+        return False
+    lines = [row for row in path.read_text().splitlines() if not row.startswith(MARK)]
+    top = next((number for number, row in enumerate(lines) if not row.startswith("#")), len(lines))
+    path.write_text("\n".join([*lines[:top], text, *lines[top:]]) + "\n")
+    return True

@@ -1,0 +1,27 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer.plots.study import heights, parallel_figure, two_factors_figure
+
+
+def test_numbers_lie_by_size_and_names_in_order():
+    assert heights(pd.Series(["8", "16", "24"]), ["8", "16", "24"]).tolist() == [0, 0.5, 1]
+    assert heights(pd.Series(["b", "a"]), ["b", "a"]).tolist() == [0, 1]
+
+
+def test_decades_lie_evenly():
+    assert heights(pd.Series(["0.001", "0.01", "0.1"]), ["0.001", "0.1"]) == pytest.approx([0, 0.5, 1])
+
+
+def test_no_run_hides_another():
+    runs = pd.DataFrame({"a": ["x"] * 3, "b": ["y"] * 3, "c": ["z"] * 3, "val/accuracy": [0.1, 0.2, 0.3]})
+    figure = parallel_figure(runs, {name: list(runs[name].unique()) for name in "abc"}, "val/accuracy")
+    lines = [tuple(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 3]
+    assert len(set(lines)) == 3
+
+
+def test_cells_without_runs_are_dashes():
+    means = pd.DataFrame([[0.5, np.nan]], index=pd.Index(["sgd"], name="a"), columns=pd.Index(["x", "y"], name="b"))
+    texts = [text.get_text() for text in two_factors_figure(means, "val/accuracy").axes[0].texts]
+    assert texts == ["50.0", "–"]

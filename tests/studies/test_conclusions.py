@@ -1,0 +1,57 @@
+import itertools
+
+import pandas as pd
+import pytest
+
+from fer.studies.conclusions import conclude
+from fer.studies.factors import DEFAULT
+
+
+def run(optimizer: str, scheduler: str, seed: int, accuracy: float, **more) -> dict:
+    typed = [f"optimizer={optimizer}"] + [f"scheduler={scheduler}"] * (scheduler != DEFAULT)
+    return {
+        "name": ",".join(typed),
+        "command": " ".join(["python -m fer.train", *typed, f"seed={seed}"]),
+        "status": "finished",
+        "config": {"seed": seed},
+        "val/accuracy": accuracy,
+        "curves": [{"epoch": 1, "val/accuracy": accuracy / 2}, {"epoch": 2, "val/accuracy": accuracy}],
+        **more,
+    }
+
+
+@pytest.fixture
+def runs() -> list[dict]:
+    cells = itertools.product(("sgd", "adam"), (DEFAULT, "step"), range(3))
+    return [run(o, s, seed, 0.5 + 0.1 * (o == "adam") + 0.003 * seed + 0.002 * (s == "step")) for o, s, seed in cells]
+
+
+def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
+    text = "\n".join(conclude(runs, tmp_path))
+    assert "- optimizer: adam beats sgd by 10.0 points" in text
+    assert "- scheduler: " in text
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv", "effects.png", "two_factors.png", "learning.png"}
+    assert all(f"({path.name})" in text for path in tmp_path.glob("*.png"))
+    assert len(pd.read_csv(tmp_path / "pairs.csv")) == 2
+
+
+def test_failed_and_missing_runs_are_named(runs, tmp_path):
+    runs[0] |= {"status": "failed", "error": "Diverged: the loss is nan"}
+    text = "\n".join(conclude(runs[:-1], tmp_path))
+    assert "- optimizer=sgd seed 0: failed (Diverged: the loss is nan)" in text
+    assert "- never started: optimizer=adam scheduler=step seed=2" in text
+
+
+def test_runs_that_differ_in_their_seeds_alone_conclude_nothing(runs, tmp_path):
+    assert conclude(runs[:3], tmp_path) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_search_is_told_by_trends_and_importance(tmp_path):
+    pytest.importorskip("optuna")
+    runs = [run("adam", DEFAULT, 0, 0.5 + n / 100) for n in range(12)]
+    for n, one in enumerate(runs):
+        one["command"] += f" optimizer.lr={0.001 * (n + 1)} model.dropout={(n * 5 % 12) / 20} model={'ab'[n % 2]}"
+    text = "\n".join(conclude(runs, tmp_path))
+    assert "- optimizer.lr: better where it is larger" in text
+    assert {"importance.png", "parallel.png"} <= {path.name for path in tmp_path.iterdir()}

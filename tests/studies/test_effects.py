@@ -1,0 +1,90 @@
+import itertools
+from statistics import mean
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fer.studies import effects
+
+FIGURE = "val/accuracy"
+
+
+@pytest.fixture
+def runs() -> pd.DataFrame:
+    """adam is two points better than sgd, schedules do nothing, seeds differ by a point."""
+    random = np.random.default_rng(0)
+    seeds = random.normal(0, 0.01, 5)
+    rows = [
+        {"optimizer": o, "scheduler": s, "seed": seed}
+        | {FIGURE: 0.6 + 0.02 * (o == "adam") + seeds[seed] + random.normal(0, 0.002)}
+        for o, s, seed in itertools.product(("sgd", "adam"), ("step", "cosine", "constant"), range(5))
+    ]
+    return pd.DataFrame(rows)
+
+
+def values(runs: pd.DataFrame, **of: str) -> np.ndarray:
+    mine = runs.loc[(runs[list(of)] == list(of.values())).all(axis=1)]
+    return mine.sort_values([name for name in ("scheduler", "optimizer", "seed") if name not in of])[FIGURE].to_numpy()
+
+
+def test_pairs_are_the_paired_t_test_of_scipy(runs):
+    (found,) = effects.paired(runs, "optimizer", ["scheduler"], FIGURE)
+    theirs = stats.ttest_rel(values(runs, optimizer="sgd"), values(runs, optimizer="adam"))
+    assert (found.a, found.b, found.pairs) == ("sgd", "adam", 15)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval(0.95)))
+
+
+def test_means_and_intervals_of_levels_are_scipys(runs):
+    table = effects.marginal(runs, "scheduler", FIGURE)
+    mine = values(runs, scheduler="cosine")
+    row = table[table["level"] == "cosine"].iloc[0]
+    low, high = stats.t.interval(0.95, len(mine) - 1, loc=mine.mean(), scale=stats.sem(mine))
+    assert [row["mean"], row["low"], row["high"]] == pytest.approx([mean(mine), low, high])
+
+
+def test_a_planted_effect_is_told_and_none_invented(runs):
+    found = effects.differences(runs, ["optimizer", "scheduler"], FIGURE)
+    told = {
+        factor: effects.sentence(factor, [d for d in found if d.factor == factor], 30)
+        for factor in ("optimizer", "scheduler")
+    }
+    assert told["optimizer"].startswith("optimizer: adam beats sgd by 2.")
+    assert "no difference that these 30 runs can show" in told["scheduler"]
+
+
+def test_p_values_are_corrected_for_all_comparisons_of_the_study(runs):
+    found = effects.differences(runs, ["optimizer", "scheduler"], FIGURE)
+    assert len(found) == 1 + 3
+    least = min(found, key=lambda one: one.p)
+    assert least.p_holm == pytest.approx(4 * least.p)
+    assert all(one.p_holm >= one.p for one in found)
+
+
+def test_runs_without_a_partner_do_not_count(runs):
+    fewer = runs[~((runs["optimizer"] == "adam") & (runs["seed"] == 0))]
+    (found,) = effects.paired(fewer, "optimizer", ["scheduler"], FIGURE)
+    assert found.pairs == 12
+
+
+def test_factors_that_never_differ_alone_conclude_nothing():
+    together = pd.DataFrame({"a": ["x", "y"], "b": ["x", "y"], "seed": [0, 0], FIGURE: [0.1, 0.2]})
+    assert effects.differences(together, ["a", "b"], FIGURE) == []
+    assert "nothing follows" in effects.sentence("a", [], 2)
+
+
+def test_one_pair_shows_nothing():
+    two = pd.DataFrame({"a": ["x", "y"], "seed": [0, 0], FIGURE: [0.1, 0.9]})
+    found = effects.differences(two, ["a"], FIGURE)
+    assert found[0].p_holm == 1
+    assert effects.sentence("a", found, 2).endswith("the largest is y over x by 80.0 points (one pair of runs).")
+
+
+def test_a_range_is_told_by_its_rank_correlation():
+    random = np.random.default_rng(0)
+    drawn = random.uniform(0.001, 0.1, 20)
+    runs = pd.DataFrame({"optimizer.lr": drawn.astype(str), "seed": 0, FIGURE: -drawn})
+    assert effects.differences(runs, ["optimizer.lr"], FIGURE) == []
+    assert "better where it is smaller (rank correlation -1.00" in effects.correlation(runs, "optimizer.lr", FIGURE)

@@ -1,0 +1,18 @@
+from fer.studies import history
+
+
+def test_each_epoch_is_one_row(tmp_path):
+    (tmp_path / "metrics.csv").write_text(
+        "epoch,step,lr-SGD,train/loss,val/loss,val/accuracy\n"
+        "0,3,0.1,,,\n0,9,,,1.23456,0.5\n0,9,,2.0,,\n1,12,0.1,,,\n1,19,,,1.0,0.6\n1,19,,1.5,,\n"
+    )
+    assert history.read(tmp_path / "metrics.csv") == [
+        {"epoch": 1, "train/loss": 2.0, "val/loss": 1.2346, "val/accuracy": 0.5},
+        {"epoch": 2, "train/loss": 1.5, "val/loss": 1.0, "val/accuracy": 0.6},
+    ]
+
+
+def test_a_run_without_curves_has_none(tmp_path):
+    assert history.read(tmp_path / "metrics.csv") == []
+    (tmp_path / "metrics.csv").write_text("epoch,step,lr-SGD\n0,1,0.1\n")
+    assert history.read(tmp_path / "metrics.csv") == []
