@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
-UNNAMED = ("experiment", "study", "seed", "output_dir", "data.root", "labels.votes_file", "resume", "existing", "retry")
+PATHS = ("output_dir", "data.root", "data.held_out", "labels.votes_file", "resume")
+UNNAMED = ("experiment", "study", "seed", "existing", "retry", *PATHS)
 """Overrides that do not name a run: they are known otherwise, or are paths."""
 
 
@@ -92,6 +93,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "classifier.tta": ("none", "flip"),
     "channels_last": ("auto", True, False),
     "compile": (True, False),
+    "data.drop_train_copies": (True, False),
+    "data.drop_held_out_copies": (True, False),
     "existing": ("new", "continue"),
     "retry": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),

@@ -15,9 +15,9 @@ from fer.studies import history
 Run = dict[str, Any]
 """The content of a metrics.json, with the run's `name` and its `predictions` file."""
 
-PLACES = ("root", "path", "output_dir", "save_dir", "dirpath", "default_root_dir", "checkpoint", "resume")
+PLACES = ("root", "held_out", "path", "output_dir", "save_dir", "dirpath", "default_root_dir", "checkpoint", "resume")
 """Keys of metrics.json whose text or list of texts names places."""
-TYPED_PLACE = re.compile(r"(\+*(?:data\.root|output_dir|resume))=.*", re.DOTALL)
+TYPED_PLACE = re.compile(r"(\+*(?:data\.root|data\.held_out|output_dir|resume))=.*", re.DOTALL)
 ABSOLUTE = re.compile(r"(?<![\w.>])(?:~[\w-]*|[A-Za-z]:)?[/\\][^\s'\",;()\[\]{}]+")
 SEED = re.compile(r"seed-\d+(-\d+)?")
 CLAIM = ["study", "figure", "value", "note"]

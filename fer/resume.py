@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer import runs
 from fer.errors import UserError
 
-MACHINE = ("data.root", "labels.votes_file", "trainer.accelerator")
+MACHINE = ("data.root", "data.held_out", "labels.votes_file", "trainer.accelerator")
 """What may differ when a run goes on, perhaps on another machine."""
 
 EARLIER = "metrics.before.csv"

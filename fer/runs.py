@@ -23,7 +23,8 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    cfg.output_dir, cfg.data.root, cfg.data.votes_file, cfg.labels.votes_file = "", None, None, None
+    cfg.output_dir, cfg.labels.votes_file = "", None
+    cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
     for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)

@@ -114,6 +114,9 @@ class FERDataModule(pl.LightningDataModule):
     `Batches`.
 
     source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`.
+    held_out: path(s) whose validation and test images take the place of the source's own.
+    drop_train_copies: leaves out training images that are pixel-identical to a held-out one; drop_held_out_copies:
+    held-out images that are exact or near copies of a training image.
     votes, votes_file: FER+ labels, see `relabelled`; "soft" ones are for training, evaluation meets hard ones.
     roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
     that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
@@ -132,7 +135,9 @@ class FERDataModule(pl.LightningDataModule):
         roles: str | None = None,
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
+        held_out: str | Sequence[str] | None = None,
         drop_train_copies: bool = False,
+        drop_held_out_copies: bool = False,
         per_class: Mapping[str, int | None] | None = None,
         limit: int | None = None,
         on_bad_row: str = "error",
@@ -154,11 +159,7 @@ class FERDataModule(pl.LightningDataModule):
         if self.splits:
             return
         options = self.hparams
-        faces, self.origin = read_faces(options.source, options.root, options.on_bad_row, options.synthetic)
-        faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
-        if options.votes != "none":
-            self.origin += f" with FER+ labels ({options.votes})"
-        faces = splits.choose_classes(faces, options.classes, options.merge)
+        faces = self._faces()
         rows, self.official = self._rows(faces)
         self.warnings = [*faces.notes, *splits.check(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
@@ -170,6 +171,23 @@ class FERDataModule(pl.LightningDataModule):
         self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
+    def _faces(self) -> Faces:
+        """All faces of the chosen classes; those of `held_out` in the place of what the source itself holds out."""
+        options = self.hparams
+        faces, self.origin = read_faces(options.source, options.root, options.on_bad_row, options.synthetic)
+        faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
+        if options.votes != "none":
+            self.origin += f" with FER+ labels ({options.votes})"
+        faces = splits.choose_classes(faces, options.classes, options.merge)
+        if options.held_out is None:
+            return faces
+        if options.votes != "none":
+            raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
+        source = "auto" if options.source == "synthetic" else options.source
+        others, origin = read_faces(source, options.held_out, options.on_bad_row)
+        self.origin += f", validated and tested on {origin}"
+        return splits.with_held_out(faces, splits.choose_classes(others, options.classes, options.merge), options.roles)
+
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
         options, seed = self.hparams, self.hparams.split_seed
         rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
@@ -180,6 +198,8 @@ class FERDataModule(pl.LightningDataModule):
                 rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
         if options.limit:
             rows = {split: splits.limited(faces, mine, options.limit, split, seed) for split, mine in rows.items()}
+        if options.drop_held_out_copies:
+            rows = splits.without_seen(faces, rows)
         return rows, official
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 
 from fer.data.duplicates import copies
 from fer.data.emotions import USAGES
-from fer.data.faces import Faces
+from fer.data.faces import Faces, concatenate
 from fer.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -60,6 +60,19 @@ def assign_roles(
     where that says nothing), or None: official where every face carries a Usage. What the source does not hold out is
     cut from training: stratified, seeded, all copies of an image on one side. A single held-out part is the test split.
     """
+    role, official = role_of(faces, roles)
+    rows = {split: np.flatnonzero(role == index) for index, split in enumerate(SPLITS)}
+    complete = all(map(len, rows.values()))
+    if not len(rows["test"]):
+        rows["val"], rows["test"] = rows["test"], rows["val"]
+    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
+        if not len(rows[split]):
+            rows["train"], rows[split] = cut(faces, rows["train"], fraction, seed)
+    return rows, official and complete
+
+
+def role_of(faces: Faces, roles: str | None) -> tuple[np.ndarray, bool]:
+    """(N,) index into SPLITS, training for faces of which nothing is known; and whether it is the Usage alone."""
     unknown = int((faces.usage < 0).sum())
     if roles == "official" and unknown:
         raise UserError(
@@ -68,14 +81,23 @@ def assign_roles(
         )
     official = roles == "official" or (roles is None and not unknown)
     role = faces.usage if official else np.where(faces.folder < 0, faces.usage, faces.folder)
-    rows = {split: np.flatnonzero(np.maximum(role, 0) == index) for index, split in enumerate(SPLITS)}
-    complete = all(map(len, rows.values()))
-    if not len(rows["test"]):
-        rows["val"], rows["test"] = rows["test"], rows["val"]
-    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if not len(rows[split]):
-            rows["train"], rows[split] = cut(faces, rows["train"], fraction, seed)
-    return rows, official and complete
+    return np.maximum(role, 0), official
+
+
+def with_held_out(faces: Faces, others: Faces, roles: str | None = None) -> Faces:
+    """The training images of `faces` with the validation and test images of `others`, which have the same classes.
+
+    Raises UserError where one of the two has none, or their classes differ.
+    """
+    if faces.classes != others.classes:
+        theirs = f"{', '.join(faces.classes)} in data.root and {', '.join(others.classes)} in data.held_out"
+        raise UserError(f"{theirs}; choose the same with labels.classes=[…]")
+    train, held = role_of(faces, roles)[0] == 0, role_of(others, roles)[0] > 0
+    for option, part, there in (("root", faces, train), ("held_out", others, held)):
+        if not there.any():
+            kind = "training" if option == "root" else "validation or test"
+            raise UserError(f"data.{option}: no {kind} images in {', '.join(part.sources)}")
+    return concatenate([faces.take(train), others.take(held)]).stamped()
 
 
 def cut(faces: Faces, rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,6 +119,21 @@ def without_copies(faces: Faces, rows: Rows) -> Rows:
     group = copies(faces.images)
     held_out = np.concatenate([group[rows["val"]], group[rows["test"]]])
     return rows | {"train": rows["train"][~np.isin(group[rows["train"]], held_out)]}
+
+
+def without_seen(faces: Faces, rows: Rows) -> Rows:
+    """Validation and test without the images that are exact or near copies of a training image."""
+    from fer.data.near import near_pairs
+
+    everything = np.concatenate([rows[split] for split in SPLITS])
+    pairs = near_pairs(faces.images[everything])
+    train = np.isin(everything, rows["train"])
+    links = np.concatenate([np.stack([pairs.first, pairs.second]), np.stack([pairs.second, pairs.first])], 1)
+    near = everything[links[0][train[links[1]]]]
+    group = copies(faces.images)
+    seen = np.isin(group, group[rows["train"]])
+    seen[near] = True
+    return rows | {split: rows[split][~seen[rows[split]]] for split in ("val", "test")}
 
 
 def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, seed: int) -> np.ndarray:

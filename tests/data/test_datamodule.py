@@ -395,3 +395,15 @@ def test_evaluation_meets_every_row_once_in_order(datamodule):
     module, spy = datamodule(eval_batch_size=4), Spy()
     trainer().test(spy, datamodule=module, verbose=False)
     assert [row for _, _, _, index, _ in spy.seen["test"] for row in index.tolist()] == list(range(14))
+
+
+def test_validation_and_test_may_come_from_another_place(tmp_path, make_faces, write_csv):
+    mine = make_faces(list(range(7)) * 3, usage=np.repeat([0, 1, 2], 7))
+    theirs = make_faces(list(range(7)) * 3, usage=np.repeat([0, 1, 2], 7), seed=1)
+    roots = [str(write_csv(tmp_path / name / "fer2013.csv", one)) for name, one in (("a", mine), ("b", theirs))]
+    module = FERDataModule(root=roots[0], held_out=roots[1], classes=["angry", "happy"])
+    module.setup()
+    assert module.origin == "FER2013, validated and tested on FER2013"
+    assert list(module.sources) == roots
+    assert np.array_equal(module.splits["train"].images[:, 0].numpy(), mine.images[[0, 3]])
+    assert np.array_equal(module.splits["test"].images[:, 0].numpy(), theirs.images[[14, 17]])

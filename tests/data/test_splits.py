@@ -17,8 +17,11 @@ from fer.data.splits import (
     choose_classes,
     cut,
     limited,
+    with_held_out,
     without_copies,
+    without_seen,
 )
+from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 
 
@@ -306,3 +309,42 @@ def test_an_empty_split_is_an_error(split, role, make_faces):
 def test_complete_splits_give_no_warning(make_faces):
     faces = make_faces(np.tile(np.arange(7), 3), folder=np.repeat([0, 1, 2], 7))
     assert check(faces, rows_for(faces)) == []
+
+
+def test_held_out_images_come_from_the_other_source_alone(make_faces):
+    mine = make_faces([0, 1, 2, 3] * 3, usage=[0] * 8 + [1] * 4)
+    theirs = make_faces([0, 1, 2, 3] * 3, usage=[0] * 4 + [1] * 4 + [2] * 4, seed=1)
+    together = with_held_out(mine, theirs)
+    rows, official = assign_roles(together)
+    assert official
+    assert np.array_equal(together.images[rows["train"]], mine.images[:8])
+    assert np.array_equal(together.images[rows["val"]], theirs.images[4:8])
+    assert np.array_equal(together.images[rows["test"]], theirs.images[8:])
+    assert together.fingerprint not in ("", mine.fingerprint, theirs.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"), [(1, 2, "data.root: no training"), (0, 0, "data.held_out: no val")]
+)
+def test_both_sources_must_have_their_part(make_faces, ours, theirs, said):
+    with pytest.raises(UserError, match=said):
+        with_held_out(make_faces([0, 1], usage=ours), make_faces([0, 1], usage=theirs))
+
+
+def test_both_sources_must_have_the_same_classes(make_faces):
+    with pytest.raises(UserError, match=r"labels\.classes"):
+        with_held_out(make_faces([0], usage=0, classes=("a", "b")), make_faces([0], usage=1, classes=("a", "c")))
+
+
+def test_held_out_images_that_training_has_seen_are_left_out():
+    """Exactly, or moved and brighter; training and the other images stay."""
+    drawn = synthetic_faces(train=14, val=14, test=14, seed=0)
+    images = drawn.images.copy()
+    val, test = (np.flatnonzero(drawn.usage == role) for role in (1, 2))
+    images[val[3]] = images[0]
+    images[test[5]] = np.clip(np.roll(images[1].astype(int), 1, axis=1) + 10, 0, 255)
+    rows = {split: np.flatnonzero(drawn.usage == role) for role, split in enumerate(SPLITS)}
+    left = without_seen(replace(drawn, images=images), rows)
+    assert left["train"].tolist() == rows["train"].tolist()
+    assert left["val"].tolist() == [row for row in val if row != val[3]]
+    assert left["test"].tolist() == [row for row in test if row != test[5]]
