@@ -67,7 +67,7 @@ class Throughput(Callback):
             self.images += len(batch[1]) * trainer.world_size
             if self.steps % trainer.log_every_n_steps == 0:
                 pl_module.log("images_per_s", self.images / self.seconds, prog_bar=True)
-            if self.steps == self.estimate_after and trainer.current_epoch == 0 and trainer.max_epochs > 0:
+            if self.steps == self.estimate_after and trainer.current_epoch == 0:
                 self._estimate(trainer)
 
     def on_train_epoch_end(self, trainer, pl_module) -> None:
@@ -76,9 +76,10 @@ class Throughput(Callback):
 
     def _estimate(self, trainer: pl.Trainer) -> None:
         step = self.seconds / (self.steps - self.warmup_steps)
-        rest = step * trainer.num_training_batches * trainer.max_epochs
+        epochs = planned_epochs(trainer)
+        rest = step * trainer.num_training_batches * epochs
         rate = self.images / self.seconds
-        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {trainer.max_epochs} epochs, less if it stops")
+        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {epochs} epochs, less if it stops")
 
 
 class Pictures(Callback):
@@ -95,7 +96,7 @@ class Pictures(Callback):
 
     def on_validation_end(self, trainer, pl_module) -> None:
         epoch = trainer.current_epoch + 1
-        if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != trainer.max_epochs):
+        if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != planned_epochs(trainer)):
             return
         confusion = pl_module.confusion.cpu().numpy()
         self._draw(trainer, "val/confusion", confusion_figure(confusion, pl_module.classes, f"epoch {epoch}"))
@@ -120,6 +121,14 @@ class Pictures(Callback):
     def _draw(trainer: pl.Trainer, tag: str, figure: Any) -> None:
         for writer in writers(trainer):
             writer.add_figure(tag, figure, trainer.global_step)
+
+
+def planned_epochs(trainer: pl.Trainer) -> int:
+    """Epochs of the whole run, by max_epochs or by max_steps, whichever ends it first."""
+    ends = [trainer.max_epochs] if trainer.max_epochs and trainer.max_epochs > 0 else []
+    if trainer.max_steps > 0:
+        ends.append(math.ceil(trainer.max_steps * trainer.accumulate_grad_batches / trainer.num_training_batches))
+    return min(ends)
 
 
 def writers(trainer: pl.Trainer) -> list[Any]:
@@ -147,7 +156,8 @@ class Lines(ProgressBar):
         if epoch == self.first:
             return
         seconds = time.perf_counter() - self.started
-        left = seconds / (epoch - self.first) * max(trainer.max_epochs - epoch, 0)
+        epochs = planned_epochs(trainer)
+        left = seconds / (epoch - self.first) * max(epochs - epoch, 0)
         figures = [
             f"{split} loss {shown[f'{split}/loss']:.4f} accuracy {100 * shown[f'{split}/accuracy']:.2f} %"
             for split in ("train", "val")
@@ -155,7 +165,7 @@ class Lines(ProgressBar):
         ]
         speed = f"{shown['images_per_s']:,.0f} images/s, " if "images_per_s" in shown else ""
         self.print(
-            f"epoch {epoch}/{trainer.max_epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} gone, "
+            f"epoch {epoch}/{epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} gone, "
             f"at most {duration(left)} left",
             flush=True,
         )

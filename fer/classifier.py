@@ -22,6 +22,7 @@ class Classifier(pl.LightningModule):
     mean, std: of pixels in [0, 1]. monitor: the validation figure that a plateau schedule watches; mode: "min" or
     "max". tta: "none", or "flip" to average the logits of image and mirror image outside of training.
     decay_biases_and_norms: whether weight decay acts on tensors with fewer than two dimensions as well.
+    l1: times the sum of the absolute values of those with two and more, it is added to the training loss.
     experiment: its whole config, kept in the checkpoint for the record.
     """
 
@@ -39,6 +40,7 @@ class Classifier(pl.LightningModule):
         mode: str = "max",
         tta: str = "none",
         decay_biases_and_norms: bool = True,
+        l1: float = 0.0,
         channels_last: bool = False,
         experiment: Mapping[str, Any] | None = None,
     ):
@@ -78,6 +80,8 @@ class Classifier(pl.LightningModule):
         logits = self(images).float()
         loss = self.loss(logits, labels)
         self._update("train", loss, logits, labels)
+        if self.hparams.l1:
+            loss = loss + self.hparams.l1 * sum(p.abs().sum() for p in self.parameters() if p.ndim > 1)
         return loss * weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

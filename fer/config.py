@@ -40,10 +40,20 @@ def mode_of(monitor: str | None) -> str:
     return "min" if "loss" in str(monitor) else "max"
 
 
+def effective_lr(effective: float, momentum: float) -> float:
+    """The learning rate of SGD whose steps add up to `effective` while the gradient stays the same."""
+    return round(effective * (1 - momentum), 10)
+
+
+def scaled_lr(lr: float, batch_size: int, reference: int, exponent: float) -> float:
+    """`lr` of batches of `reference` images for other batches: exponent 1 for SGD (Goyal et al. 2017), 0.5 for Adam."""
+    return round(lr * (batch_size / reference) ** exponent, 10)
+
+
 def register_resolvers() -> None:
-    """Makes `${run_name:…}` and `${mode_of:…}` known to OmegaConf."""
-    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-    OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
+    """Makes `${run_name:…}` and so on known to OmegaConf."""
+    for resolver in (run_name, mode_of, effective_lr, scaled_lr):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 register_resolvers()
@@ -67,7 +77,7 @@ WHOLE: Rule = ("a whole number >= 0", lambda v: v >= 0 and v == int(v))
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("lr", "max_lr"), POSITIVE),
-    **dict.fromkeys(("weight_decay", "gradient_clip_val", "gamma", "label_noise", "min_lr_ratio"), NOT_NEGATIVE),
+    **dict.fromkeys(("weight_decay", "gradient_clip_val", "gamma", "label_noise", "min_lr_ratio", "l1"), NOT_NEGATIVE),
     **dict.fromkeys(("dropout", "head_dropout", "momentum", "label_smoothing", "alpha", "decay"), SHARE),
     **dict.fromkeys(("p", "pct_start", "warmup"), PROBABILITY),
     **dict.fromkeys(("val_fraction", "test_fraction"), ("a number between 0 and 1", lambda v: 0 < v < 1)),
@@ -78,7 +88,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("head_pool", "step_size", "milestones", "T_0", "T_mult", "size"), COUNT),
     **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
     **dict.fromkeys(("synthetic.train", "synthetic.val", "synthetic.test"), COUNT),
-    "max_epochs": SIGNED_COUNT,
+    **dict.fromkeys(("max_epochs", "max_steps"), SIGNED_COUNT),
     "patience": WHOLE,
     "seed": WHOLE,
     "split_seed": WHOLE,

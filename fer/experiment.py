@@ -228,7 +228,7 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
         classifier.model.compile()  # in place, so checkpoints keep their names
     state = cfg.resume if cfg.resume and Path(cfg.resume).is_file() else None
     step = resume.step_of(state)
-    announce(classifier, cfg.trainer.max_epochs, cfg.resume, step)
+    announce(classifier, cfg.trainer, cfg.resume, step)
     if cfg.resume and not rank_zero_only.rank:
         resume.keep_history(folder, step)
     try:
@@ -251,9 +251,10 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
 
 
 @rank_zero_only
-def announce(classifier: Classifier, epochs: int, resumed: str | None, step: int) -> None:
+def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, step: int) -> None:
     size = sum(p.numel() for p in classifier.model.parameters())
-    print(f"{type(classifier.model).__name__} of {size:,} parameters, {epochs} epochs", flush=True)
+    length = f"{trainer.max_epochs} epochs" if trainer.max_epochs != -1 else f"{trainer.max_steps} steps"
+    print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
     if resumed:
         print(f"resumed after step {step}" if step else "nothing was saved yet: starts from the beginning", flush=True)
 

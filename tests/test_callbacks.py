@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fer import callbacks
-from fer.callbacks import Diverged, FiniteLoss, Lines, progress_bar
+from fer.callbacks import Diverged, FiniteLoss, Lines, planned_epochs, progress_bar
 
 OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.0}], defaults={"lr": 0.5})
 
@@ -44,7 +44,7 @@ def test_the_progress_bar_is_for_terminals(monkeypatch):
 def test_lines_say_one_line_an_epoch(capsys):
     bar = Lines()
     figures = {f"{split}/{name}": torch.tensor(0.5) for split in ("train", "val") for name in ("loss", "accuracy")}
-    state = trainer(current_epoch=0, max_epochs=2, callback_metrics=figures)
+    state = trainer(current_epoch=0, max_epochs=2, max_steps=-1, callback_metrics=figures)
     bar.on_train_start(state, None)
     for epoch in range(2):
         state.current_epoch = epoch
@@ -54,3 +54,13 @@ def test_lines_say_one_line_an_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert "train loss 0.5000 accuracy 50.00 %; val loss" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "max_steps", "accumulated", "epochs"), [(5, -1, 1, 5), (-1, 21, 1, 3), (2, 21, 1, 2), (-1, 21, 2, 5)]
+)
+def test_a_run_is_as_long_as_epochs_or_steps_allow(max_epochs, max_steps, accumulated, epochs):
+    planned = SimpleNamespace(
+        max_epochs=max_epochs, max_steps=max_steps, accumulate_grad_batches=accumulated, num_training_batches=10
+    )
+    assert planned_epochs(planned) == epochs

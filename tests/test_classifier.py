@@ -80,6 +80,16 @@ def test_weight_decay_can_leave_biases_and_norms_alone():
     assert everything == sum(p.numel() for group in (matrices, rest) for p in group["params"])
 
 
+def test_l1_adds_the_absolute_weights_to_the_training_loss_alone():
+    losses = {}
+    for l1 in (0, 0.01):
+        module = classifier(l1=l1).eval()
+        losses[l1] = module.training_step((FACES, torch.zeros(6, dtype=torch.long), torch.arange(6), 1.0), 0)
+    weights = sum(p.abs().sum() for p in module.parameters() if p.ndim > 1)
+    assert (losses[0.01] - losses[0]).item() == pytest.approx(0.01 * weights.item(), rel=1e-4)
+    assert module.metrics["train_metrics"]["loss"].compute() / 6 == pytest.approx(losses[0].item())
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_every_schedule_steps_at_its_interval(name):
     node = OmegaConf.to_container(compose_config([f"scheduler={name}", "output_dir=x"]), resolve=True)["scheduler"]

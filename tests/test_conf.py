@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object, instantiate
 
 from fer.config import CONF, check, compose_config, leaves
+from fer.experiment import rehearse, resolve_auto
 
 OPTIONS = [
     f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"
@@ -23,6 +26,28 @@ def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides
     check(cfg)
     targets = [value for path, value in leaves(cfg) if path.endswith("_target_")]
     assert all(callable(get_object(target)) for target in targets)
+
+
+def grid(experiment: str) -> dict[str, list[str]]:
+    """The options that a study sweeps, and their values as typed."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides=[f"experiment={experiment}"], return_hydra_config=True)
+    parser = OverridesParser.create()
+    params = cfg.hydra.sweeper.params or {}
+    typed = [parser.parse_override(f"{name}={value}") for name, value in params.items()]
+    return {one.key_or_group: list(one.sweep_string_iterator()) for one in typed if one.is_sweep_override()}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
+    """Each value once, beside the first of the others."""
+    found = grid(experiment)
+    first = {name: values[0] for name, values in found.items()}
+    for name, value in [(name, value) for name, values in found.items() if name != "seed" for value in values]:
+        cfg = composed(f"experiment={experiment}", *(f"{key}={of}" for key, of in (first | {name: value}).items()))
+        check(cfg)
+        resolve_auto(cfg)
+        rehearse(cfg)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,7 +5,7 @@ import pytest
 from hydra.errors import HydraException
 
 from fer import config
-from fer.config import CONF, check, compose_config, explain, mode_of, run_name
+from fer.config import CONF, check, compose_config, effective_lr, explain, mode_of, run_name, scaled_lr
 from fer.errors import UserError
 
 
@@ -116,3 +116,9 @@ def test_help_loads_nothing_heavy():
 def test_configs_are_found_beside_the_package_or_inside_it():
     assert (CONF / "train.yaml").is_file()
     assert CONF.parent in (config.HERE, config.HERE.parent)
+
+
+def test_learning_rates_follow_momentum_and_batch_size():
+    assert effective_lr(0.1, 0.9) == 0.01
+    assert scaled_lr(0.001, 128, 32, 0.5) == 0.002
+    assert scaled_lr(0.1, 512, 128, 1) == 0.4
