@@ -94,6 +94,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "compile": (True, False),
     "existing": ("new", "continue"),
     "retry": (True, False),
+    "test": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
     "model.norm": ("batch", "group", "layer", "instance", "none"),
     "model.head_norm": ("batch", "group", "layer", "instance", "none"),

@@ -26,6 +26,8 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg.output_dir, cfg.data.root, cfg.data.votes_file, cfg.labels.votes_file = "", None, None, None
     for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
+    if cfg.get("test", True):
+        cfg.pop("test", None)  # runs from before there was a choice stay the same
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 

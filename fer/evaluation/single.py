@@ -17,7 +17,7 @@ from fer.report import Report, plain
 
 DRAWN = {
     "curves.png": ("Training", "loss, accuracy and learning rate by epoch"),
-    "confusion.png": ("Confusions of the test split", "confusion matrix, rows = true class"),
+    "confusion.png": ("Confusions of the held-out split", "confusion matrix, rows = true class"),
 }
 DISTORTED = 1000  # images that are distorted in every way
 FACES = "The figures from here on show faces of the data set: keep this report where the data may be kept."
