@@ -123,11 +123,7 @@ class Sweep:
 
     def environment(self, slot: int) -> dict[str, str]:
         """Of the child in a slot: its share of the cores, or its GPU."""
-        launcher = self.cfg.launcher
-        if launcher.gpus:
-            return os.environ | {"CUDA_VISIBLE_DEVICES": str(launcher.gpus[slot % len(launcher.gpus)])}
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // launcher.jobs))}
+        return share(slot, self.cfg.launcher.jobs, self.cfg.launcher.gpus)
 
     def count(self, index: int, error: str = "") -> JobReturn:
         """Counts a run that ended and says how the sweep stands."""
@@ -144,6 +140,14 @@ class Sweep:
         result = JobReturn(overrides=self.jobs[index])
         result.return_value, result.status = None, JobStatus.COMPLETED
         return result
+
+
+def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
+    """The environment of number `slot` of the `jobs` processes that share this machine: a GPU, or cores of it."""
+    if gpus:
+        return os.environ | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
 
 
 def last_line(log: Path) -> str:
