@@ -112,7 +112,7 @@ class Crew:
             line += f", {now.waiting} to take up"
         if self.plan.trials is not None:
             line += f", {max(0, self.plan.trials - now.known)} to go"
-        if now.best:
+        if now.best and not self.plan.spread:
             line += f"; best {self.plan.monitor} {shown(self.plan.monitor, now.best.value)} (trial {now.best_root})"
         return f"{'confirm' if self.plan.spread else 'search'}: {line}"
 

@@ -21,7 +21,9 @@ NAMES = {"COMPLETE": "finished", "FAIL": "failed"}
 def shown(monitor: str, value: float, deviation: float | None = None) -> str:
     """`61.23 %`, `61.23 ± 0.45 %`; losses as they are."""
     loss = config.mode_of(monitor) == "min"
-    numbers = [f"{number:.4f}" if loss else f"{100 * number:.2f}" for number in (value, deviation) if number is not None]
+    numbers = [
+        f"{number:.4f}" if loss else f"{100 * number:.2f}" for number in (value, deviation) if number is not None
+    ]
     return " ± ".join(numbers) + ("" if loss else " %")
 
 
@@ -89,4 +91,6 @@ def confirmed(study: optuna.Study, plan: Plan, found: float) -> list[str]:
     worth = shown(plan.monitor, statistics.mean(figures), deviation)
     seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + plan.trials - 1})"
     short = f", {plan.trials - len(figures)} runs failed" * (len(figures) < plan.trials)
-    return [f"confirmed over {seeds}: {plan.monitor} {worth}{short}; the search itself saw {shown(plan.monitor, found)}"]
+    return [
+        f"confirmed over {seeds}: {plan.monitor} {worth}{short}; the search itself saw {shown(plan.monitor, found)}"
+    ]

@@ -22,7 +22,7 @@ MEANING = "meaning"  # attribute of a study: what it searches
 TIMEOUT = 10  # seconds to wait for a database server
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # heartbeats, since 2021
 
 
 class KernelLock:

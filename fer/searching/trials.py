@@ -94,8 +94,10 @@ class Presence:
             self.path.touch()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type | None, *error: object) -> None:
         self.lock.release()
+        if kind is None:  # else a trial may bear its name
+            self.path.unlink(missing_ok=True)
 
 
 def sign(folder: Path, worker: str) -> Path:

@@ -8,23 +8,8 @@ import optuna
 from lightning.pytorch.callbacks import Callback
 
 from fer.errors import Interrupted
+from fer.searching.stops import Lost, Pruned
 from fer.survival import LastCheckpoint
-
-
-class Pruned(Interrupted):
-    """The pruner gave the run up; it can be resumed like any that was interrupted."""
-
-    def __init__(self, monitor: str, value: float, epoch: int):
-        super().__init__(signal.SIGTERM)
-        self.args = (f"after epoch {epoch}, {monitor} {value:.4f}",)
-
-
-class Lost(Interrupted):
-    """Another worker has taken the trial up, since this one gave no sign of life."""
-
-    def __init__(self):
-        super().__init__(signal.SIGTERM)
-        self.args = ("taken up by another worker",)
 
 
 class Watch(Callback):

@@ -88,7 +88,7 @@ class Worker:
         from optuna import TrialPruned
 
         from fer.searching import space
-        from fer.searching.watch import Lost, Pruned
+        from fer.searching.stops import Lost, Pruned
 
         self.trial, started = trial, time.time()
         trial.set_user_attr(self.trials.WORKER, self.presence.name)
