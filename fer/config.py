@@ -180,6 +180,8 @@ def fail(message: str) -> int:
 def explain(error: Exception, name: str) -> str:
     """Hydra's message as one line; for an unknown option with the names that exist there."""
     text = " ".join(str(error).split())
+    if "Could not find 'hydra/launcher/submitit" in text:
+        return "launcher=slurm needs hydra-submitit-launcher: pip install 'fer-lightning[slurm]'"
     unknown = re.search(r"Could not override '([^']+)'", text)
     if not unknown:
         return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]

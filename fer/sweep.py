@@ -27,8 +27,8 @@ class Sweep:
     """Runs the combinations of overrides that Hydra's sweeper found.
 
     `launcher.jobs` 1 runs them in this process, more runs that many at once, each in a child process with its share of
-    the cores or with a GPU of `launcher.gpus`. A run that fails is counted and the rest go on; UserError at the end
-    says how many failed. Runs that finished before are skipped and interrupted ones resumed, as `existing=continue`
+    the cores or with a GPU of `launcher.gpus`; with `launcher.submit` they are jobs of a queue. A run that fails is
+    counted and the rest go on; UserError at the end says how many failed. Runs that finished before are skipped and interrupted ones resumed, as `existing=continue`
     says; failed ones are run again with `retry=true` only if they diverged.
     """
 
@@ -48,7 +48,11 @@ class Sweep:
         self.started = time.perf_counter()
         at_once = min(self.cfg.launcher.jobs, len(configs))
         print(f"{len(configs)} runs, {'one after the other' if at_once == 1 else f'{at_once} at once'}", flush=True)
-        if at_once == 1 and not any(map(distributed, configs)):
+        if "submit" in self.cfg.launcher:
+            from fer.submission import submitted
+
+            results = submitted(self)
+        elif at_once == 1 and not any(map(distributed, configs)):
             results = [self.here(index, cfg) for index, cfg in enumerate(configs)]
         else:
             results = self.apart(at_once)
