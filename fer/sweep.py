@@ -28,8 +28,9 @@ class Sweep:
 
     `launcher.jobs` 1 runs them in this process, more runs that many at once, each in a child process with its share of
     the cores or with a GPU of `launcher.gpus`; with `launcher.submit` they are jobs of a queue. A run that fails is
-    counted and the rest go on; UserError at the end says how many failed. Runs that finished before are skipped and interrupted ones resumed, as `existing=continue`
-    says; failed ones are run again with `retry=true` only if they diverged.
+    counted and the rest go on; UserError at the end says how many failed. Runs that finished before are skipped and
+    interrupted ones resumed, as `existing=continue` says; failed ones are run again with `retry=true` only if they
+    diverged.
     """
 
     def __init__(self, context: Any, task: Any, cfg: DictConfig, jobs: Sequence[Sequence[str]]):

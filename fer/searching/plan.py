@@ -81,7 +81,7 @@ class Plan:
         """What must be the same for all that work on one study: {what it is called: content}."""
         cfg = config.compose_config([*self.base, "output_dir=x", "seed=0"])
         same = {"search space": self.space, "monitor": self.monitor, "seed": self.seed}
-        return same | {"search.seeds": self.seeds, "options beside the space": runs.identity(cfg, "")}
+        return same | {"search.seeds": self.seeds, "setting beside the space": runs.identity(cfg, "")}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -124,6 +124,8 @@ def check(cfg: DictConfig) -> None:
         raise UserError("monitor=null: trials are compared by it; name a figure of the validation split")
     if cfg.trainer.devices not in (1, "1") or cfg.trainer.num_nodes != 1:
         raise UserError("a trial trains on one device: leave trainer.devices out, and use search.workers, search.gpus")
+    if cfg.search.gpus is not None and (isinstance(cfg.search.gpus, int | str) or not cfg.search.gpus):
+        raise UserError(f"search.gpus={cfg.search.gpus}: expected a list such as [0,1]")
     if "/" in cfg.study:
         raise UserError(f"study={cfg.study}: expected a name without slashes")
 

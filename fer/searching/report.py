@@ -13,6 +13,7 @@ from fer import config
 from fer.console import duration
 from fer.searching import trials
 from fer.searching.plan import Plan
+from fer.searching.storage import hidden
 
 TABLE = "trials.csv"
 NAMES = {"COMPLETE": "finished", "FAIL": "failed"}
@@ -74,7 +75,10 @@ def closing(study: optuna.Study, plan: Plan, spent: float, typed: list[str]) -> 
 
 def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: list[str]) -> list[str]:
     """What to type next."""
-    again = shlex.join(["python", "-m", "fer.search", *(part for part in typed if "search.confirm=" not in part)])
+    shown = [part for part in typed if not part.startswith(("search.confirm=", "search.storage="))]
+    if plan.storage:
+        shown.append(f"search.storage={hidden(plan.storage)}")
+    again = shlex.join(["python", "-m", "fer.search", *shown])
     if not options.confirm:
         return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
     chosen = best.user_attrs["chosen"]

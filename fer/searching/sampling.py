@@ -3,11 +3,14 @@
 import hashlib
 from typing import Any
 
+import optuna
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from optuna.samplers import BaseSampler
 
 from fer.errors import UserError
+from fer.searching.plan import Plan
+from fer.searching.space import suggest
 
 
 class EachTrial(BaseSampler):
@@ -36,6 +39,22 @@ class EachTrial(BaseSampler):
 
     def after_trial(self, study, trial, state, values) -> None:
         self.sampler.after_trial(study, trial, state, values)
+
+
+def rehearse(plan: Plan) -> None:
+    """Draws, reports and prunes in a study of its own; raises UserError for a sampler or pruner that cannot work."""
+    sampler, pruner = EachTrial(plan.sampler, plan.seed), build(plan.pruner)
+    try:
+        study = optuna.create_study(sampler=sampler, pruner=pruner)
+        for _ in range(3):
+            trial = study.ask()
+            suggest(plan.dimensions, trial)
+            trial.report(0.0, 1)
+            trial.should_prune()
+            study.tell(trial, 0.0)
+    except Exception as error:
+        kinds = f"{plan.sampler['_target_']}, {plan.pruner['_target_']}"
+        raise UserError(f"sampler or pruner ({kinds}): {' '.join(str(error).split())}") from error
 
 
 def seeded(node: dict[str, Any], seed: int, number: int) -> dict[str, Any]:

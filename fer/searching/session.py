@@ -5,7 +5,7 @@ from typing import Any
 import optuna
 
 from fer.errors import UserError
-from fer.searching import report, storage, trials
+from fer.searching import report, sampling, storage, trials
 from fer.searching.crew import Crew
 from fer.searching.plan import Plan
 from fer.searching.worker import check_room
@@ -16,9 +16,9 @@ def search(plan: Plan, options: Any, typed: list[str]) -> list[str]:
 
     Raises UserError for a storage that cannot be used, and where no trial finished.
     """
-    storage.journal(plan.folder)
-    check_room(plan.folder)
+    sampling.rehearse(plan)
     study = storage.prepared(storage.open_study(plan), plan)
+    check_room(plan.folder)
     if plan.retry:
         trials.retry_failed(study)
     with storage.lost():

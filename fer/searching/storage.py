@@ -1,6 +1,7 @@
 """Where a search is kept: a journal in its folder for one machine, a database for many."""
 
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,22 +65,23 @@ class Journal(JournalFileBackend):
 
 def open_storage(plan: Plan) -> BaseStorage:
     """Raises UserError for a storage that cannot be reached or used."""
+    writable(plan.folder)
     if plan.storage is None:
-        return JournalStorage(Journal(journal(plan.folder)))
+        return JournalStorage(Journal(plan.folder / JOURNAL))
     try:
         return database(plan)
     except Exception as error:  # of SQLAlchemy, of the driver, of Optuna
         raise UserError(f"search.storage={hidden(plan.storage)}: {reason(error)}") from error
 
 
-def journal(folder: Path) -> Path:
-    """The journal's path in a folder that can be written. Raises UserError where none can be."""
+def writable(folder: Path) -> None:
+    """Makes the folder. Raises UserError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / JOURNAL).open("ab").close()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); start where runs/ can be") from error
-    return folder / JOURNAL
 
 
 def database(plan: Plan) -> RDBStorage:
@@ -142,7 +144,8 @@ def open_study(plan: Plan) -> optuna.Study:
     for what, content in meaning.items():
         if there.get(what) != content:
             place = hidden(plan.storage) if plan.storage else plan.folder / JOURNAL
-            raise UserError(f"{place} holds a search '{plan.name}' with another {what}; name this one: study=NAME")
+            holds = f"{place} holds another search '{plan.name}' (its {what} differs)"
+            raise UserError(f"{holds}; name this one: study=NAME")
     return study
 
 

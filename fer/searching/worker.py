@@ -96,9 +96,9 @@ class Worker:
         if self.plan.trials is not None and place >= self.plan.trials:
             trial.set_user_attr(self.trials.OVER, True)
             raise RuntimeError("others filled the budget meanwhile")
-        chosen = self.plan.chosen(space.suggest(self.plan.dimensions, trial))
-        trial.set_user_attr("chosen", chosen)
         try:
+            chosen = self.plan.chosen(space.suggest(self.plan.dimensions, trial))
+            trial.set_user_attr("chosen", chosen)
             figures = [self.train(chosen, seed, trial) for seed in self.plan.seeds_of(place)]
         except Pruned as error:
             raise TrialPruned(str(error)) from error
