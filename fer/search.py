@@ -35,10 +35,10 @@ def search(cfg: DictConfig, typed: list[str]) -> list[str]:
 @hydra.main(config_path=str(config.CONF), config_name="search", version_base="1.3")
 def main(cfg: DictConfig) -> None:
     with config.one_line_errors():
-        typed = HydraConfig.get()
-        if typed.mode.name == "MULTIRUN":
+        hydra_cfg = HydraConfig.get()
+        if hydra_cfg.mode.name == "MULTIRUN":
             raise UserError("fer.search takes no -m: a search is many runs already")
-        print("\n".join(search(cfg, list(typed.overrides.task))), flush=True)
+        print("\n".join(search(cfg, list(hydra_cfg.overrides.task))), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The workers of a search on this machine: started, watched, started anew where they die, stopped."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,7 +56,7 @@ class Crew:
         return True
 
     def log(self, slot: int) -> Path:
-        return self.plan.folder / "logs" / f"worker-{slot}.log"
+        return self.plan.folder / "logs" / f"{socket.gethostname()}-{os.getpid()}-worker-{slot}.log"
 
     def start(self, slot: int) -> None:
         """A worker in a session of its own, so that Ctrl-C reaches it through us and once only."""

@@ -38,11 +38,12 @@ def write_table(study: optuna.Study, plan: Plan) -> Path:
     names = [dimension.name for dimension in plan.dimensions]
     columns = ["trial", "status", plan.monitor, *names, "epochs seen", "seconds", "error", "run"]
     path = plan.folder / TABLE
-    with path.with_name(f".{TABLE}").open("w", newline="") as file:
+    partial = path.with_name(f".{TABLE}.{os.getpid()}")  # several machines may share the folder
+    with partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(row(trial, plan) for trial in trials.counted(study))
-    os.replace(path.with_name(f".{TABLE}"), path)
+    os.replace(partial, path)
     return path
 
 
@@ -60,8 +61,8 @@ def row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
     }
 
 
-def closing(study: optuna.Study, plan: Plan, spent: float, typed: list[str]) -> list[str]:
-    """Which trial is best, how to train it, what was written; `typed` are the options of this command."""
+def closing(study: optuna.Study, plan: Plan, spent: float) -> list[str]:
+    """Which trial is best, how to train it, what was written."""
     now = trials.standing(study)
     best, seeds = now.best, f", mean of {plan.seeds} seeds" * (plan.seeds > 1)
     counts = f"{now.done} trials done, {now.pruned} pruned, {now.failed} failed"
@@ -74,7 +75,7 @@ def closing(study: optuna.Study, plan: Plan, spent: float, typed: list[str]) -> 
 
 
 def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: list[str]) -> list[str]:
-    """What to type next."""
+    """What to type next; `typed` are the options of this command."""
     shown = [part for part in typed if not part.startswith(("search.confirm=", "search.storage="))]
     if plan.storage:
         shown.append(f"search.storage={hidden(plan.storage)}")

@@ -28,7 +28,7 @@ def search(plan: Plan, options: Any, typed: list[str]) -> list[str]:
         finally:
             report.write_table(study, plan)
         best = best_of(study)
-        lines = report.closing(study, plan, crew.clock.seconds(), typed)
+        lines = report.closing(study, plan, crew.clock.seconds())
         if options.confirm:
             lines += confirm(plan, best, options)
     return lines + report.following(plan, best, options, typed)

@@ -117,7 +117,8 @@ def take_up(study: optuna.Study, folder: Path, grace: float, alone: bool) -> Non
             dead = (datetime.now() - trial.datetime_start).total_seconds() > grace
         else:
             path = sign(folder, worker)
-            dead = gone(path) if path.exists() else alone
+            ours = alone or worker.rpartition("-")[0] == socket.gethostname()  # locks of others may not be seen here
+            dead = ours and (gone(path) if path.exists() else alone)
         if dead:
             give_back(study, trial.number, died=True)
 
