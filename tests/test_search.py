@@ -138,10 +138,8 @@ def test_diverging_trials_fail_and_pruned_ones_can_be_resumed(tmp_path):
     space = [
         "search=learning_rate",
         "search.space.scheduler=null",
-        "search.space.lr={option: optimizer.lr, choices: [0.01, 1e-9, 1e30]}",
-        "search.space.lr.low=null",
-        "search.space.lr.high=null",
-        "search.space.lr.log=null",
+        "search.space.lr=null",
+        "+search.space.rate={option: optimizer.lr, choices: [0.01, 1e-9, 1e30]}",
         "sampler=random",
         "pruner=median",
         "pruner.n_startup_trials=1",
@@ -149,7 +147,7 @@ def test_diverging_trials_fail_and_pruned_ones_can_be_resumed(tmp_path):
         "search.trials=10",
     ]
     output = finish(start(tmp_path, *TINY, *space))
-    statuses = {row["lr"]: row["status"] for row in table(tmp_path)}
+    statuses = {row["rate"]: row["status"] for row in table(tmp_path)}
     assert statuses["1e+30"] == "failed"
     assert "failed: Diverged: the " in output
     assert {record["status"] for record in records(tmp_path)} <= {"finished", "failed", "interrupted"}
