@@ -43,6 +43,6 @@ def sentence(folder: Path) -> str:
 def _finished(metrics: Path) -> bool:
     try:
         record = json.loads(metrics.read_text())
-        return record.get("status") == "finished" and "test/loss" in record
+        return record.get("status") == "finished" and record.get("config", {}).get("test", True)
     except (OSError, ValueError, AttributeError):
         return False

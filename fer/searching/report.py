@@ -84,9 +84,10 @@ def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: l
         return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
     chosen = best.user_attrs["chosen"]
     folder = plan.folder / config.run_name(chosen) / f"seed-{plan.seed + plan.seeds}"
+    weights = shlex.quote(f"{folder}/checkpoints/best.ckpt")
     return [
         f"next: python -m fer.study {plan.study}    (a table over all its runs)",
-        f"      python -m fer.evaluate {shlex.quote(f'{folder}/checkpoints/best.ckpt')} --split test    (once, at the end)",
+        f"      python -m fer.evaluate {weights} --split test    (once, at the end)",
     ]
 
 
