@@ -88,6 +88,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("head_pool", "step_size", "milestones", "T_0", "T_mult", "size"), COUNT),
     **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
     **dict.fromkeys(("synthetic.train", "synthetic.val", "synthetic.test"), COUNT),
+    **dict.fromkeys(("search.trials", "search.seeds", "search.workers", "search.heartbeat"), COUNT),
+    "search.hours": POSITIVE,
+    "search.confirm": WHOLE,
     **dict.fromkeys(("max_epochs", "max_steps"), SIGNED_COUNT),
     "patience": WHOLE,
     "seed": WHOLE,
@@ -107,6 +110,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.drop_held_out_copies": (True, False),
     "existing": ("new", "continue"),
     "retry": (True, False),
+    "test": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
     "model.norm": ("batch", "group", "layer", "instance", "none"),
     "model.head_norm": ("batch", "group", "layer", "instance", "none"),
@@ -189,6 +193,8 @@ def fail(message: str) -> int:
 def explain(error: Exception, name: str) -> str:
     """Hydra's message as one line; for an unknown option with the names that exist there."""
     text = " ".join(str(error).split())
+    if "Could not find 'hydra/launcher/submitit" in text:
+        return "launcher=slurm needs hydra-submitit-launcher: pip install 'fer-lightning[slurm]'"
     unknown = re.search(r"Could not override '([^']+)'", text)
     if not unknown:
         return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]

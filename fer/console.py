@@ -26,7 +26,7 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
     """Figures, files, and what to type next; `record` is the content of metrics.json."""
     lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
-    for split in record["data"]["counts"]:
+    for split in (name for name in record["data"]["counts"] if f"{name}/loss" in record):
         shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
         lines.append(f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {record[f'{split}/loss']:>8.4f}")
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "events.out")))

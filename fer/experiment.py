@@ -5,6 +5,7 @@ import shlex
 import signal
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -45,10 +46,11 @@ DERIVED = ("classes", "class_counts", "mean", "std")
 """What a classifier takes from its data."""
 
 
-def run(cfg: DictConfig) -> dict[str, Any]:
+def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`.
 
-    In a distributed run only rank 0 records, scores and returns; the others return nothing.
+    In a distributed run only rank 0 records, scores and returns; the others return nothing. watchers: callbacks that
+    look on and may stop the run, but do not make it another one, such as a search's.
     """
     quieten()
     typed, cfg = cfg, cfg.copy()
@@ -56,21 +58,23 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     rehearse(cfg)
     datamodule: FERDataModule = instantiate(cfg.data)
     datamodule.setup()
+    if not cfg.get("test", True):
+        datamodule.scored = SPLITS[:2]
     identity = runs.identity(typed, datamodule.fingerprint)
     if cfg.existing == "continue" and not cfg.resume and (before := runs.earlier(Path(cfg.output_dir), identity)):
         folder, record = before
         if not again(folder, record, cfg.retry):
             return record
         if not diverged(record):
-            return run(resume.saved(folder, folder / runs.LAST))
+            return run(resume.saved(folder, folder / runs.LAST), watchers)
     if rank_zero_only.rank:
         with suppress(Interrupted), interruptible():
-            fit(cfg, datamodule, Path(cfg.output_dir))
+            fit(cfg, datamodule, Path(cfg.output_dir), watchers)
         return {}
     with interruptible():
         folder, lock = (runs.reopen if cfg.resume else runs.claim)(Path(cfg.output_dir))
         try:
-            return recorded(cfg, datamodule, folder, identity, resolved)
+            return recorded(cfg, datamodule, folder, identity, resolved, watchers)
         finally:
             lock.release()
 
@@ -100,7 +104,14 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def recorded(cfg: DictConfig, datamodule: FERDataModule, folder: Path, identity: str, resolved: dict) -> dict[str, Any]:
+def recorded(
+    cfg: DictConfig,
+    datamodule: FERDataModule,
+    folder: Path,
+    identity: str,
+    resolved: dict[str, Any],
+    watchers: Sequence[Callback],
+) -> dict[str, Any]:
     """Runs the experiment in its folder and keeps metrics.json true to what became of it."""
     print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
@@ -118,7 +129,7 @@ def recorded(cfg: DictConfig, datamodule: FERDataModule, folder: Path, identity:
     started = time.perf_counter()
     record["status"] = "failed"
     try:
-        record |= fit_and_score(cfg, datamodule, folder)
+        record |= fit_and_score(cfg, datamodule, folder, watchers)
         record["status"] = "finished"
     except BaseException as error:
         record["error"] = f"{type(error).__name__}: {error}"
@@ -201,9 +212,11 @@ def classifier_for(cfg: DictConfig, datamodule: FERDataModule) -> Classifier:
     return build_classifier(cfg, **{name: getattr(datamodule, name) for name in DERIVED})
 
 
-def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> dict[str, Any]:
+def fit_and_score(
+    cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback]
+) -> dict[str, Any]:
     """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
-    trainer = fit(cfg, datamodule, folder)
+    trainer = fit(cfg, datamodule, folder, watchers)
     best = best_checkpoint(trainer) or str(folder / runs.LAST)
     results = {
         "epochs": trainer.current_epoch,
@@ -220,7 +233,7 @@ def fit_and_score(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> d
     return results
 
 
-def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
+def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback] = ()) -> pl.Trainer:
     """The trainer after training, from the state in `cfg.resume` where that is."""
     pl.seed_everything(cfg.seed, verbose=False)
     classifier = classifier_for(cfg, datamodule)
@@ -234,7 +247,7 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path) -> pl.Trainer:
     try:
         loggers = [instantiate(node, **purge(node, step)) for node in cfg.logger.values() if node]
         callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-        options = {"logger": loggers, "callbacks": callbacks, "plugins": [WholeFiles()]}
+        options = {"logger": loggers, "callbacks": [*callbacks, *watchers], "plugins": [WholeFiles()]}
         trainer = instantiate(cfg.trainer, default_root_dir=str(folder), **options)
     except InstantiationException as error:
         raise as_user_error(error) from error

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from fer import checkpoint, confusion, runs
 from fer.data.datamodule import FERDataModule
-from fer.data.splits import SPLITS
 from fer.evaluation.single import short_report
 from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
@@ -22,7 +21,7 @@ SHOWN = 32  # faces on the sheet
 
 
 def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
-    """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
+    """Loss, accuracy and so on of the checkpoint on the data module's scored splits, each read once by a fresh trainer.
 
     Also writes predictions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
@@ -41,18 +40,18 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     batches = tester.predict(classifier, datamodule=datamodule)
     classifier.cpu()
     results, tables = {}, {}
-    for split, outputs in zip(SPLITS, batches, strict=True):
+    for split, outputs in zip(datamodule.scored, batches, strict=True):
         rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
         counts = confusion.count(labels.numpy(), logits.argmax(1).numpy(), len(classifier.classes))
         loss = {"loss": classifier.loss(logits, labels).item()}
         results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
-    held_out = pd.concat([tables["val"], tables["test"]])
+    held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
     held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
-    title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
+    title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
     confusion_figure(counts, classifier.classes, title).savefig(folder / "confusion.png")
-    sheet(tables["test"], datamodule.splits["test"].images).savefig(folder / "faces.png")
+    sheet(tables[split], datamodule.splits[split].images).savefig(folder / "faces.png")
     if (folder / "metrics.csv").is_file():
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
     short_report(folder)

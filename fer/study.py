@@ -78,8 +78,9 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
 
         parts += conclude(runs, out)
     parts.append(provenance(runs))
-    if with_test and finished(runs):
-        parts += pictures(finished(runs), out, found)
+    tested = [run for run in finished(runs) if "test/accuracy" in run]
+    if with_test and tested:
+        parts += pictures(tested, out, found)
     (out / "README.md").write_text("\n".join(parts))
     per_run(runs, with_test).to_csv(out / "results.csv", index=False)
 

@@ -27,9 +27,10 @@ class Sweep:
     """Runs the combinations of overrides that Hydra's sweeper found.
 
     `launcher.jobs` 1 runs them in this process, more runs that many at once, each in a child process with its share of
-    the cores or with a GPU of `launcher.gpus`. A run that fails is counted and the rest go on; UserError at the end
-    says how many failed. Runs that finished before are skipped and interrupted ones resumed, as `existing=continue`
-    says; failed ones are run again with `retry=true` only if they diverged.
+    the cores or with a GPU of `launcher.gpus`; with `launcher.submit` they are jobs of a queue. A run that fails is
+    counted and the rest go on; UserError at the end says how many failed. Runs that finished before are skipped and
+    interrupted ones resumed, as `existing=continue` says; failed ones are run again with `retry=true` only if they
+    diverged.
     """
 
     def __init__(self, context: Any, task: Any, cfg: DictConfig, jobs: Sequence[Sequence[str]]):
@@ -48,7 +49,11 @@ class Sweep:
         self.started = time.perf_counter()
         at_once = min(self.cfg.launcher.jobs, len(configs))
         print(f"{len(configs)} runs, {'one after the other' if at_once == 1 else f'{at_once} at once'}", flush=True)
-        if at_once == 1 and not any(map(distributed, configs)):
+        if "submit" in self.cfg.launcher:
+            from fer.submission import submitted
+
+            results = submitted(self)
+        elif at_once == 1 and not any(map(distributed, configs)):
             results = [self.here(index, cfg) for index, cfg in enumerate(configs)]
         else:
             results = self.apart(at_once)
@@ -123,11 +128,7 @@ class Sweep:
 
     def environment(self, slot: int) -> dict[str, str]:
         """Of the child in a slot: its share of the cores, or its GPU."""
-        launcher = self.cfg.launcher
-        if launcher.gpus:
-            return os.environ | {"CUDA_VISIBLE_DEVICES": str(launcher.gpus[slot % len(launcher.gpus)])}
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // launcher.jobs))}
+        return share(slot, self.cfg.launcher.jobs, self.cfg.launcher.gpus)
 
     def count(self, index: int, error: str = "") -> JobReturn:
         """Counts a run that ended and says how the sweep stands."""
@@ -144,6 +145,14 @@ class Sweep:
         result = JobReturn(overrides=self.jobs[index])
         result.return_value, result.status = None, JobStatus.COMPLETED
         return result
+
+
+def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
+    """The environment of number `slot` of the `jobs` processes that share this machine: a GPU, or cores of it."""
+    if gpus:
+        return os.environ | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
 
 
 def last_line(log: Path) -> str:

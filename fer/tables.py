@@ -26,7 +26,7 @@ def summarise(study: str, runs: list[Run], with_test: bool) -> pd.DataFrame:
         row = {"study": study, "run": title[name], "data": data_title(mine[0]), "runs": len(done)}
         row["not finished"] = len(mine) - len(done)
         for figure in figures:
-            row[figure] = spread([100 * run[figure] for run in done])
+            row[figure] = spread([100 * run[figure] for run in done if figure in run])  # a search's runs have no test
         row["minutes (median)"] = minutes(done)
         row["images/s (median)"] = speed(done)
         rows.append(row)
@@ -42,7 +42,7 @@ def compare(studies: Studies, claims: pd.DataFrame, with_test: bool) -> pd.DataF
         row = {"study": study, "run": name, "data": "; ".join(dict.fromkeys(map(comparability, runs)))}
         row["seeds"] = seeds(runs)
         for figure in figures:
-            row[figure] = spread([100 * run[figure] for run in runs])
+            row[figure] = spread([100 * run[figure] for run in runs if figure in run])
         row["reported"] = "; ".join(filter(None, (claim(claims, study, figure) for figure in figures))) or "–"
         row["minutes (median)"] = minutes(runs, machines)
         epochs = sorted(run["epochs"] for run in runs)

@@ -8,10 +8,12 @@ from hydra.utils import get_object, instantiate
 
 from fer.config import CONF, check, compose_config, leaves
 from fer.experiment import rehearse, resolve_auto
+from fer.searching import plan
 
 OPTIONS = [
     f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"
 ]
+SEARCHED = ("search", "sampler", "pruner")  # groups that fer.train does not know
 EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
 MODELS = [path.stem for path in sorted((CONF / "model").glob("*.yaml"))]
 
@@ -22,7 +24,8 @@ def composed(*overrides: str):
 
 @pytest.mark.parametrize("overrides", [[option] for option in OPTIONS] + [[f"experiment={e}"] for e in EXPERIMENTS])
 def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides):
-    cfg = composed(*overrides)
+    name = "search" if overrides[0].split("=")[0] in SEARCHED else "train"
+    cfg = compose_config([*overrides, "output_dir=/nowhere"], name)
     check(cfg)
     targets = [value for path, value in leaves(cfg) if path.endswith("_target_")]
     assert all(callable(get_object(target)) for target in targets)
@@ -48,6 +51,12 @@ def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
         check(cfg)
         resolve_auto(cfg)
         rehearse(cfg)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "search").glob("*.yaml")))
+def test_every_space_names_options_that_exist(name):
+    options = [f"search={name}", "output_dir=/nowhere"]
+    assert plan.read(compose_config(options, "search"), options[:1]).space
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -153,6 +153,7 @@ class FERDataModule(pl.LightningDataModule):
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.splits: dict[str, Split] = {}
+        self.scored = SPLITS
 
     def setup(self, stage: str | None = None) -> None:
         """Reads and splits once; later calls return at once."""
@@ -220,8 +221,8 @@ class FERDataModule(pl.LightningDataModule):
         return self.loader("test")
 
     def predict_dataloader(self) -> list[DataLoader]:
-        """Train, val and test in order, none augmented: what the final figures are computed from."""
-        return [self.loader(split) for split in SPLITS]
+        """The splits in `scored`, all unless told otherwise, none augmented: what final figures are computed from."""
+        return [self.loader(split) for split in self.scored]
 
     def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
         """Batches of a split, in order unless told otherwise. The whole split moves to the trainer's device once."""

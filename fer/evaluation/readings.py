@@ -42,6 +42,7 @@ def sentence(folder: Path) -> str:
 
 def _finished(metrics: Path) -> bool:
     try:
-        return json.loads(metrics.read_text()).get("status") == "finished"
+        record = json.loads(metrics.read_text())
+        return record.get("status") == "finished" and record.get("config", {}).get("test", True)
     except (OSError, ValueError, AttributeError):
         return False

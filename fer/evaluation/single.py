@@ -18,7 +18,7 @@ from fer.report import Report, plain
 
 DRAWN = {
     "curves.png": ("Training", "loss, accuracy and learning rate by epoch"),
-    "confusion.png": ("Confusions of the test split", "confusion matrix, rows = true class"),
+    "confusion.png": ("Confusions of the held-out split", "confusion matrix, rows = true class"),
 }
 SAMPLED = 32  # random predictions on a sheet
 DISTORTED = 1000  # images that are distorted in every way

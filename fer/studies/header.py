@@ -17,11 +17,12 @@ def line(runs: list[Run], with_test: bool) -> str:
     best = pd.DataFrame(done).groupby("name")["val/accuracy"].mean().idxmax()
     mine = [run for run in done if run["name"] == best]
     count = len({run["name"] for run in done})
-    figures = [f"{split} {spread([100 * run[f'{split}/accuracy'] for run in mine])} %" for split in ("val", "test")]
+    splits = ["val"] + ["test"] * (with_test and all("test/accuracy" in run for run in mine))
+    figures = [f"{split} {spread([100 * run[f'{split}/accuracy'] for run in mine])} %" for split in splits]
     minutes = pd.Series([run["fit_seconds"] / 60 for run in done]).median()
     which = f"best of {count} ({titles(runs)[best]}) " if count > 1 else ""
     where = "; ".join(sorted({machine(run) for run in done}))
-    return f"{MARK}{which}{', '.join(figures[: 1 + with_test])}; {minutes:.1f} min a run, seeds {seeds(mine)}; {where}."
+    return f"{MARK}{which}{', '.join(figures)}; {minutes:.1f} min a run, seeds {seeds(mine)}; {where}."
 
 
 def stamp(path: Path, text: str) -> bool:

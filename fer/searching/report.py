@@ -1,0 +1,105 @@
+"""What a search leaves on the screen and in trials.csv."""
+
+import csv
+import os
+import shlex
+import statistics
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from fer import config
+from fer.console import duration
+from fer.searching import trials
+from fer.searching.plan import Plan
+from fer.searching.storage import hidden
+
+TABLE = "trials.csv"
+NAMES = {"COMPLETE": "finished", "FAIL": "failed"}
+
+
+def shown(monitor: str, value: float, deviation: float | None = None) -> str:
+    """`61.23 %`, `61.23 ± 0.45 %`; losses as they are."""
+    loss = config.mode_of(monitor) == "min"
+    numbers = [
+        f"{number:.4f}" if loss else f"{100 * number:.2f}" for number in (value, deviation) if number is not None
+    ]
+    return " ± ".join(numbers) + ("" if loss else " %")
+
+
+def train_line(chosen: list[str], seed: int | str) -> str:
+    """The command that trains what a trial trained."""
+    return shlex.join(["python", "-m", "fer.train", *chosen, f"seed={seed}"])
+
+
+def write_table(study: optuna.Study, plan: Plan) -> Path:
+    """trials.csv in the search's folder: a row for each trial that counts."""
+    names = [dimension.name for dimension in plan.dimensions]
+    columns = ["trial", "status", plan.monitor, *names, "epochs seen", "seconds", "error", "run"]
+    path = plan.folder / TABLE
+    partial = path.with_name(f".{TABLE}.{os.getpid()}")  # several machines may share the folder
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(row(trial, plan) for trial in trials.counted(study))
+    os.replace(partial, path)
+    return path
+
+
+def row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
+    chosen = trial.user_attrs.get("chosen")
+    return {
+        "trial": trials.root(trial),
+        "status": NAMES.get(trial.state.name, trial.state.name.lower()),
+        plan.monitor: trial.value,
+        **trial.params,
+        "epochs seen": max(trial.intermediate_values, default=None),
+        "seconds": trial.user_attrs.get("seconds"),
+        "error": trial.user_attrs.get("error"),
+        "run": str(plan.folder / config.run_name(chosen)) if chosen else None,
+    }
+
+
+def closing(study: optuna.Study, plan: Plan, spent: float) -> list[str]:
+    """Which trial is best, how to train it, what was written."""
+    now = trials.standing(study)
+    best, seeds = now.best, f", mean of {plan.seeds} seeds" * (plan.seeds > 1)
+    counts = f"{now.done} trials done, {now.pruned} pruned, {now.failed} failed"
+    return [
+        f"{counts}, in {duration(spent)}; the test split was not read",
+        f"best in validation: trial {now.best_root}, {plan.monitor} {shown(plan.monitor, best.value)}{seeds}",
+        f"  {train_line(best.user_attrs['chosen'], plan.seed)}",
+        f"wrote {plan.folder}/: {TABLE}, logs/{', journal.log' * (plan.storage is None)}, a folder for each run",
+    ]
+
+
+def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: list[str]) -> list[str]:
+    """What to type next; `typed` are the options of this command."""
+    shown = [part for part in typed if not part.startswith(("search.confirm=", "search.storage="))]
+    if plan.storage:
+        shown.append(f"search.storage={hidden(plan.storage)}")
+    again = shlex.join(["python", "-m", "fer.search", *shown])
+    if not options.confirm:
+        return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
+    chosen = best.user_attrs["chosen"]
+    folder = plan.folder / config.run_name(chosen) / f"seed-{plan.seed + plan.seeds}"
+    weights = shlex.quote(f"{folder}/checkpoints/best.ckpt")
+    return [
+        f"next: python -m fer.study {plan.study}    (a table over all its runs)",
+        f"      python -m fer.evaluate {weights} --split test    (once, at the end)",
+    ]
+
+
+def confirmed(study: optuna.Study, plan: Plan, found: float) -> list[str]:
+    """What the best trial is worth over seeds that no trial has seen; `found` is what the search thought."""
+    figures = [trial.value for trial in trials.counted(study) if trial.value is not None]
+    if not figures:
+        return ["none of the confirming runs finished"]
+    deviation = statistics.stdev(figures) if len(figures) > 1 else None
+    worth = shown(plan.monitor, statistics.mean(figures), deviation)
+    seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + plan.trials - 1})"
+    short = f", {plan.trials - len(figures)} runs failed" * (len(figures) < plan.trials)
+    return [
+        f"confirmed over {seeds}: {plan.monitor} {worth}{short}; the search itself saw {shown(plan.monitor, found)}"
+    ]
