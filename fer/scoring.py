@@ -14,6 +14,7 @@ from torch import Tensor
 from fer import checkpoint, runs
 from fer.data.datamodule import FERDataModule
 from fer.data.splits import SPLITS
+from fer.evaluation import calibration
 from fer.evaluation.single import short_report
 from fer.metrics import confusion_matrix, figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
@@ -24,7 +25,8 @@ SHOWN = 32  # faces on the sheet
 def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
     """Loss, accuracy and so on of the checkpoint on train, val and test, each read once by a fresh trainer.
 
-    Also writes predictions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
+    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv,
+    confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     classifier = checkpoint.load(path)
     tester = pl.Trainer(
@@ -48,6 +50,7 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
+    results["temperature"] = fitted_temperature(tables["val"], classifier.classes)
     held_out = pd.concat([tables["val"], tables["test"]])
     held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
     title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
@@ -57,6 +60,12 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
     short_report(folder)
     return results
+
+
+def fitted_temperature(table: pd.DataFrame, classes: Sequence[str]) -> float:
+    """What the logits are to be divided by for calibrated probabilities, by validation's predictions."""
+    labels = pd.Index(classes).get_indexer(table["true"])
+    return round(calibration.temperature(table[list(classes)].to_numpy(float), labels), 4)
 
 
 def sheet(table: pd.DataFrame, images: Tensor) -> Any:
