@@ -13,7 +13,7 @@ def annotated(picture: Image.Image, faces: Sequence[Face], note: str = "") -> Im
     """A copy of an RGB picture with a box and a label at each face; `note` stands in the upper left corner."""
     picture = picture.copy()
     draw = ImageDraw.Draw(picture)
-    line = max(1, round(min(picture.size) / 250))
+    line = max(2, round(min(picture.size) / 250))
     for face in faces:
         color = DOUBT if face.label == UNSURE else BOX
         left, top, width, height = face.box
