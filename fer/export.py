@@ -68,7 +68,9 @@ def write_onnx(network: "TorchNetwork", path: Path, precision: str, data: list[s
         plain.write_bytes(model.SerializeToString())
         off, resized = difference(module, plain), difference(module, plain, size=(100, 80))
         if off > TOLERANCE or resized > 10 * TOLERANCE:
-            raise UserError(f"probabilities of the file differ from the checkpoint's by {max(off, resized):.4f}: not written")
+            raise UserError(
+                f"probabilities of the file differ from the checkpoint's by {max(off, resized):.4f}: not written"
+            )
         if precision == "fp16":
             model = onnx_file.halved(model)
         elif precision == "int8":

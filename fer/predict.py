@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
-    from fer.prediction.outputs import Annotated, Output
+    from fer.prediction.outputs import Output
     from fer.prediction.predictor import Predictor
     from fer.prediction.stream import Result
     from fer.prediction.summary import Summary
@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         prog="fer.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+    )
     parser.add_argument("--no-detect", action="store_true", help="every picture is a face, cropped already")
     parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
     parser.add_argument("--margin", type=positive, help="side of the crop in sides of the box found (default 1)")

@@ -10,21 +10,16 @@ FILTER = Image.Resampling.BILINEAR
 """Pillow widens the filter when it shrinks a picture, so this is antialiased."""
 
 
-Region = tuple[float, float, float, float]
-"""left, top, right, bottom in pixels, fractions allowed."""
-
-
-def to_face(picture: Image.Image, region: Region | None = None) -> np.ndarray:
-    """Any picture, or a region of it, as a (48, 48) uint8 grey image.
+def to_face(picture: Image.Image) -> np.ndarray:
+    """Any picture as a (48, 48) uint8 grey image.
 
     The camera's orientation tag is obeyed, transparency is laid on black, 16-bit pictures and float pictures in
     [0, 1] are scaled to 0–255, colour becomes ITU-R 601 luma. The whole picture is resized to 48×48 without keeping
-    its aspect ratio; a grey picture of that size passes unchanged. A region lies inside the upright picture. Raises
-    whatever Pillow raises on damaged files.
+    its aspect ratio; a grey picture of that size passes unchanged. Raises whatever Pillow raises on damaged files.
     """
     picture = to_grey(upright(picture))
-    if region or picture.size != (SIZE, SIZE):
-        picture = picture.resize((SIZE, SIZE), FILTER, box=region)
+    if picture.size != (SIZE, SIZE):
+        picture = picture.resize((SIZE, SIZE), FILTER)
     return np.asarray(picture, dtype=np.uint8)
 
 

@@ -89,7 +89,9 @@ def open_window():
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--camera", default="0", help="its number, or a video file in its place (default 0)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+    )
     parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
     parser.add_argument("--threshold", type=float, default=0.0, help='"unsure" where no probability reaches it')
     parser.add_argument("--csv", metavar="FILE", help="timeline: a line a face and frame")

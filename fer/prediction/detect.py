@@ -8,10 +8,12 @@ import numpy as np
 
 from fer.errors import UserError
 from fer.prediction.opencv import opencv
-from fer.preprocess import Region
 
 Box = tuple[int, int, int, int]
 """left, top, width, height in pixels of the upright picture."""
+
+Region = tuple[int, int, int, int]
+"""left, top, right, bottom in the same pixels, as Pillow crops."""
 
 Detector = Callable[[np.ndarray], list[Box]]
 """(H, W) uint8 grey picture -> faces, the leftmost first. May be called from several threads."""
@@ -111,7 +113,7 @@ def square(box: Box, margin: float, width: int, height: int) -> Region:
     """The square around the middle of a box, `margin` times its longer side, moved and if need be shrunk until it
     lies inside the picture."""
     left, top, w, h = box
-    side = min(max(w, h) * margin, width, height)
-    x, y = left + w / 2 - side / 2, top + h / 2 - side / 2
-    x, y = min(max(x, 0.0), width - side), min(max(y, 0.0), height - side)
+    side = max(1, round(min(max(w, h) * margin, width, height)))
+    x, y = round(left + (w - side) / 2), round(top + (h - side) / 2)
+    x, y = min(max(x, 0), width - side), min(max(y, 0), height - side)
     return x, y, x + side, y + side

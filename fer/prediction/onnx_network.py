@@ -20,7 +20,7 @@ class OnnxNetwork:
         try:
             import onnxruntime
         except ModuleNotFoundError:
-            raise UserError(f"{path} needs onnxruntime: pip install 'fer-lightning[onnx]'") from None
+            raise UserError(f"{path} needs onnxruntime: pip install 'fer-lightning[export]'") from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised as well
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to the decoders

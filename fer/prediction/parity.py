@@ -11,6 +11,7 @@ from fer.prediction.onnx_file import Whole
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.preprocess import SIZE
 
+
 def difference(module: Whole, path: Path, size: tuple[int, int] = (SIZE, SIZE)) -> float:
     """The largest between probabilities in torch and in the ONNX file, over batches of 1 and 7 random pictures.
 
@@ -34,7 +35,9 @@ def costs(ours: Network, plain: Path, made: Path, pixels: Pixels, precision: str
     lines = [f"validation, {len(labels):,} faces of {pixels.datamodule.origin}:"]
     for name, said in guesses.items():
         same = (said == guesses["checkpoint"]).mean()
-        lines.append(f"  {name:<13} accuracy {100 * (said == labels).mean():.2f} %, {100 * same:.2f} % as the checkpoint")
+        lines.append(
+            f"  {name:<13} accuracy {100 * (said == labels).mean():.2f} %, {100 * same:.2f} % as the checkpoint"
+        )
     return lines
 
 

@@ -14,9 +14,9 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from fer.prediction.detect import MARGIN, TINY, Box, Detector, square
+from fer.prediction.detect import MARGIN, TINY, Box, Detector, Region, square
 from fer.prediction.network import Network
-from fer.preprocess import SIZE, Region, to_face, to_grey, upright
+from fer.preprocess import SIZE, to_face, to_grey, upright
 
 UNSURE = "unsure"
 BATCH = 256
@@ -69,10 +69,10 @@ class Predictor:
         """Finds and crops; needs no network and may run in several threads at once."""
         grey = to_grey(upright(picture))
         if self.detector is None or max(grey.size) <= TINY:
-            return Seen(*grey.size, [(0, 0, *grey.size)], [(0.0, 0.0, *grey.size)], to_face(grey)[None])
+            return Seen(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
         boxes = self.detector(np.asarray(grey))
         regions = [square(box, self.margin, *grey.size) for box in boxes]
-        faces = [to_face(grey, region) for region in regions]
+        faces = [to_face(grey.crop(region)) for region in regions]
         return Seen(*grey.size, boxes, regions, np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8))
 
     def recognise(self, seen: Sequence[Seen]) -> list[list[Face]]:

@@ -72,9 +72,7 @@ def training_faces(predictor: Predictor, data: list[str] | None) -> tuple["Pixel
     return (None, f"training faces are not at hand: {other}") if other else (found, "")
 
 
-def answered(
-    picture: np.ndarray, face: Face, predictor: Predictor, training: "Pixels | None", why: str
-) -> Answer:
+def answered(picture: np.ndarray, face: Face, predictor: Predictor, training: "Pixels | None", why: str) -> Answer:
     """Everything about one face; what cannot be had is among the remarks."""
     remarks = [why] if why else []
     heat, alike = None, []

@@ -13,6 +13,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def measure(predictor: Predictor, faces: np.ndarray, labels: np.ndarray) -> "tup
             box = boxes[hits.index(True)]
             kept.append({"row": len(rows) - 1, "frame": side / box[2]})
             for margin, cut in crops.items():
-                cut.append(to_face(picture, square(box, margin, WIDTH, HEIGHT)))
+                cut.append(to_face(picture.crop(square(box, margin, WIDTH, HEIGHT))))
     table, kept = pd.DataFrame(rows), pd.DataFrame(kept)
     if kept.empty:
         raise UserError("not one of the faces was found; is the detector the right one?")
@@ -94,7 +95,7 @@ def by_side(table: "pd.DataFrame") -> "pd.DataFrame":
     """Recall and accuracy in percent for groups of face sizes, and for all."""
     import pandas as pd
 
-    groups = [(f"{low}–{high - 1}", table[table["side"].between(low, high - 1)]) for low, high in zip(SIDES, SIDES[1:])]
+    groups = [(f"{low}–{high - 1}", table[table["side"].between(low, high - 1)]) for low, high in pairwise(SIDES)]
     lines = []
     for name, part in [*groups, ("all", table)]:
         hits = part[part["found"]]
@@ -156,8 +157,8 @@ found again by OpenCV's cascade, recognised by {type(network.classifier.model)._
 {markdown_table(sides)}
 
 The side of a face's frame in the data set is {table["frame"].median():.2f} times the side of the box that is found \
-(median; half of them {table["frame"].quantile(0.25):.2f} to {table["frame"].quantile(0.75):.2f}). Accuracy on the faces \
-that were found, by the side of the crop in sides of the box (`--margin` of fer.predict, {MARGIN:g} by default):
+(median; half of them {table["frame"].quantile(0.25):.2f} to {table["frame"].quantile(0.75):.2f}). Accuracy on the \
+faces that were found, by the side of the crop in sides of the box (`--margin` of fer.predict, {MARGIN:g} by default):
 
 {markdown_table(margins)}
 """

@@ -16,6 +16,7 @@ class Window:
     def __init__(self, title: str):
         try:
             import tkinter
+
             from PIL import ImageTk
         except ImportError:
             raise UserError(
