@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2", "weights": ".pt"}
 TOLERANCE = 1e-4  # between probabilities in torch and in the file, in float32
+ROUNDED = 1e-2  # the same for resized pictures, of which a rare pixel rounds to the next grey level
 CALIBRATION = 512  # training faces that int8 takes its ranges from
 
 
@@ -67,7 +68,7 @@ def write_onnx(network: "TorchNetwork", path: Path, precision: str, data: list[s
         plain = Path(folder) / "fp32.onnx"
         plain.write_bytes(model.SerializeToString())
         off, resized = difference(module, plain), difference(module, plain, size=(100, 80))
-        if off > TOLERANCE or resized > 10 * TOLERANCE:
+        if off > TOLERANCE or resized > ROUNDED:
             raise UserError(
                 f"probabilities of the file differ from the checkpoint's by {max(off, resized):.4f}: not written"
             )

@@ -50,7 +50,7 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         results |= {f"{split}/{k}": v for k, v in (loss | figures(confusion, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
-    results["temperature"] = fitted_temperature(tables["val"], classifier.classes)
+    results["temperature"] = temperature(tables["val"], classifier.classes)
     held_out = pd.concat([tables["val"], tables["test"]])
     held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
     title = f"test: accuracy {100 * results['test/accuracy']:.2f} %"
@@ -62,10 +62,9 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     return results
 
 
-def fitted_temperature(table: pd.DataFrame, classes: Sequence[str]) -> float:
-    """What the logits are to be divided by for calibrated probabilities, by validation's predictions."""
-    labels = pd.Index(classes).get_indexer(table["true"])
-    return round(calibration.temperature(table[list(classes)].to_numpy(float), labels), 4)
+def temperature(table: pd.DataFrame, classes: Sequence[str]) -> float | None:
+    """What the logits are to be divided by for calibrated probabilities, by predictions on validation."""
+    return calibration.fitted(table[list(classes)].to_numpy(float), pd.Index(classes).get_indexer(table["true"]))
 
 
 def sheet(table: pd.DataFrame, images: Tensor) -> Any:

@@ -24,14 +24,14 @@ def temperature_of(path: Path, content: Mapping[str, Any]) -> float | None:
     scored = checkpoint_of(run, record) if record else None
     if scored is None or not scored.samefile(path):  # what the run says is about its best checkpoint
         return None
-    if record.get(KEY):
-        return float(record[KEY])
+    if KEY in record:
+        return record[KEY]
     return fitted(run / runs.PREDICTIONS)
 
 
 def fitted(table: Path) -> float | None:
-    """On the validation part of a predictions.csv; None without one."""
+    """On the validation part of a predictions.csv; None without one, or with too few faces."""
     splits = predictions.read(table) if table.is_file() else {}
     if "val" not in splits:
         return None
-    return calibration.temperature(splits["val"].probabilities, splits["val"].labels)
+    return calibration.fitted(splits["val"].probabilities, splits["val"].labels)

@@ -120,10 +120,7 @@ class Annotated:
         place = Path(source.place)
         if place.suffix.lower() not in WRITTEN and not isinstance(source.content, bytes):
             place = place.with_suffix(".png")
-        path, number = self.folder / place, 2
-        while path in self.taken:
-            path, number = self.folder / place.with_stem(f"{place.stem}-{number}"), number + 1
-        self.taken.add(path)
+        path = self.folder / free(place, self.taken)
         if isinstance(source.content, Path) and path.resolve() == source.content.resolve():
             raise UserError(f"{path} would replace the original; choose another folder with --out FOLDER")
         made(path.parent)
@@ -135,24 +132,32 @@ class Annotated:
 
 
 class NetworkView:
-    """Each face as the network saw it: 48×48 grey PNGs, which --no-detect takes for what they are."""
+    """Each face as the network saw it: 48×48 grey PNGs, which --no-detect takes for what they are. Folders stay, so
+    that of photographs in a folder per class comes a data set of faces."""
 
     def __init__(self, folder: Path):
         self.folder, self.count, self.taken = made(folder), 0, set()
 
     def add(self, result: Result) -> None:
+        place = Path(result.source.place)
+        frame = "" if result.frame is None else f"-frame{result.frame}"
         for number, face in enumerate(result.faces, 1):
-            frame = "" if result.frame is None else f"-frame{result.frame}"
-            stem = f"{result.source.place.replace('/', '-').replace('.', '-')}{frame}-face{face.track or number}"
-            name, other = stem, 2
-            while name in self.taken:
-                name, other = f"{stem}-{other}", other + 1
-            self.taken.add(name)
-            save(Image.fromarray(face.pixels), self.folder / f"{name}.png")
+            name = free(place.with_name(f"{place.stem}{frame}-face{face.track or number}.png"), self.taken)
+            made((self.folder / name).parent)
+            save(Image.fromarray(face.pixels), self.folder / name)
             self.count += 1
 
     def close(self) -> str | None:
         return f"{self.folder}/: {self.count} faces as the network saw them"
+
+
+def free(place: Path, taken: set[Path]) -> Path:
+    """`place`, or if that is taken a-2, a-3 …; taken from now on."""
+    found, number = place, 2
+    while found in taken:
+        found, number = place.with_stem(f"{place.stem}-{number}"), number + 1
+    taken.add(found)
+    return found
 
 
 def save(picture: Image.Image, path: Path) -> None:

@@ -40,6 +40,12 @@ def test_what_the_run_recorded_is_taken(run):
     assert temperature_of(run / "checkpoints" / "best.ckpt", {}) == 1.5
 
 
+def test_too_few_faces_fit_none(run):
+    table = pd.read_csv(run / "predictions.csv")
+    table.head(50).to_csv(run / "predictions.csv", index=False)
+    assert temperature_of(run / "checkpoints" / "best.ckpt", {}) is None
+
+
 def test_it_is_that_of_the_scored_checkpoint_only(run):
     assert temperature_of(run / "checkpoints" / "last.ckpt", {}) is None
 

@@ -12,6 +12,7 @@ from PIL import Image
 from fer import checkpoint
 from fer.errors import UserError
 from fer.prediction import network, onnx_file
+from fer.prediction.parity import difference
 from fer.preprocess import to_face
 
 
@@ -41,6 +42,12 @@ def test_it_resizes_as_the_folder_reader_does(model, size, faces):
     resized = np.stack([to_face(picture) for picture in large])
     found = probabilities(model, np.stack([np.asarray(picture) for picture in large])[:, None])
     assert np.abs(found - probabilities(model, resized[:, None])).max() < 0.01
+
+
+def test_it_resizes_noise_as_torch_does(exported, checkpoint_file):
+    """Noise shows what is done at the borders."""
+    module = onnx_file.whole(checkpoint.load(checkpoint_file), None)
+    assert difference(module, exported, size=(200, 150)) < 0.005
 
 
 def test_its_metadata_say_what_its_user_has_to_know(model, checkpoint_file):

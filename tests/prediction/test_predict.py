@@ -170,6 +170,15 @@ def test_what_the_network_saw_gives_the_same_answer_again(folder):
         assert one["faces"][0]["probabilities"] == other["faces"][0]["probabilities"]
 
 
+def test_photographs_in_class_folders_become_faces_in_class_folders():
+    for name in ("in/happy/a.png", "in/happy/a.jpg", "in/sad/b.png"):
+        picture(name)
+    predict.main(["in", "--show-input=faces"])
+    found = {str(path.relative_to("faces")) for path in Path("faces").rglob("*.png")}
+    assert found == {"happy/a-face1.png", "happy/a-face1-2.png", "sad/b-face1.png"}
+    assert Image.open("faces/sad/b-face1.png").size == (48, 48)
+
+
 def test_annotated_copies_keep_their_names_apart_and_the_originals_alone():
     originals = [picture("x/a.png"), picture("y/a.png"), picture("y/b.gif")]
     before = [path.read_bytes() for path in originals]
