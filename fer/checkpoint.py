@@ -25,14 +25,25 @@ def load(path: str | Path) -> Classifier:
     Raises UserError for a file that is none of ours. Only tensors and plain containers are unpickled, and every
     `_target_` is checked by `guard` before anything is built, since a checkpoint names what to build.
     """
+    return build(read(path), path)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint file, tensors on the CPU; nothing is built. UserError for a file that is none."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        parameters, weights = content["hyper_parameters"], content["state_dict"]
+        content["hyper_parameters"], content["state_dict"]
     except FileNotFoundError:
         raise UserError(f"no such checkpoint: {path}; a run keeps its own in checkpoints/best.ckpt") from None
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
+    return content
+
+
+def build(content: dict[str, Any], path: str | Path) -> Classifier:
+    """The classifier of a checkpoint's content, in evaluation mode; `path` is for what UserError says."""
+    parameters, weights = content["hyper_parameters"], content["state_dict"]
     for part in PARTS:
         guard(parameters.get(part), f"{path}: {part}")
     try:

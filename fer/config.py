@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer.errors import Interrupted, UserError, interruptible
+from fer.errors import UserError, fail, one_line_errors
 
 HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
@@ -155,18 +154,6 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path.rstrip("."), node
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code."""
-    try:
-        with interruptible():
-            yield
-    except UserError as error:
-        sys.exit(fail(str(error)))
-    except Interrupted as error:
-        sys.exit(128 + error.number)
-
-
 def run_command(command: Callable[[], Any], name: str) -> None:
     """Runs a Hydra command with one-line messages for options that do not exist or do not compose.
 
@@ -183,11 +170,6 @@ def run_command(command: Callable[[], Any], name: str) -> None:
         sys.exit(fail(explain(error, name)))
     finally:
         os.environ.pop("HYDRA_FULL_ERROR", None)
-
-
-def fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
 
 
 def explain(error: Exception, name: str) -> str:

@@ -1,6 +1,7 @@
 """The exceptions that commands answer with a line instead of a traceback."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,3 +39,20 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code."""
+    try:
+        with interruptible():
+            yield
+    except UserError as error:
+        sys.exit(fail(str(error)))
+    except Interrupted as error:
+        sys.exit(128 + error.number)
+
+
+def fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

@@ -17,19 +17,22 @@ def to_face(picture: Image.Image) -> np.ndarray:
     [0, 1] are scaled to 0–255, colour becomes ITU-R 601 luma. The whole picture is resized to 48×48 without keeping
     its aspect ratio; a grey picture of that size passes unchanged. Raises whatever Pillow raises on damaged files.
     """
-    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # transposing copies, so only where needed
-        picture = ImageOps.exif_transpose(picture)
-    picture = to_grey(picture)
+    picture = to_grey(upright(picture))
     if picture.size != (SIZE, SIZE):
         picture = picture.resize((SIZE, SIZE), FILTER)
     return np.asarray(picture, dtype=np.uint8)
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """As the camera's orientation tag says it is to be looked at."""
+    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # transposing copies, so only where needed
+        return ImageOps.exif_transpose(picture)
+    return picture
+
+
 def to_grey(picture: Image.Image) -> Image.Image:
     """Any Pillow mode as mode L."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+    picture = opaque(picture)
     if picture.mode == "L":
         return picture
     if picture.mode.startswith("I"):
@@ -37,3 +40,11 @@ def to_grey(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         return Image.fromarray((np.asarray(picture).clip(0, 1) * 255).round().astype(np.uint8))
     return picture.convert("RGB").convert("L")
+
+
+def opaque(picture: Image.Image) -> Image.Image:
+    """With transparency laid on black."""
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+    return picture

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fer import checkpoint, confusion, runs
 from fer.data.datamodule import FERDataModule
+from fer.evaluation import calibration
 from fer.evaluation.single import short_report
 from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
@@ -23,7 +24,8 @@ SHOWN = 32  # faces on the sheet
 def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
     """Loss, accuracy and so on of the checkpoint on the data module's scored splits, each read once by a fresh trainer.
 
-    Also writes predictions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
+    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv,
+    confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     classifier = checkpoint.load(path)
     tester = pl.Trainer(
@@ -47,6 +49,7 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
+    results["temperature"] = temperature(tables["val"], classifier.classes)
     held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
     held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
@@ -56,6 +59,11 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
     short_report(folder)
     return results
+
+
+def temperature(table: pd.DataFrame, classes: Sequence[str]) -> float | None:
+    """What the logits are to be divided by for calibrated probabilities, by predictions on validation."""
+    return calibration.fitted(table[list(classes)].to_numpy(float), pd.Index(classes).get_indexer(table["true"]))
 
 
 def sheet(table: pd.DataFrame, images: Tensor) -> Any:

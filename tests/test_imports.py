@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 FER = Path(__file__).parents[1] / "fer"
-COMMANDS = {"eda", "train", "study", "benchmark", "evaluate", "search"}
+COMMANDS = {"eda", "train", "study", "benchmark", "evaluate", "search", "predict", "webcam", "export"}
 ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "confusion", "plots", "errors", "preprocess"}
 
 
@@ -58,4 +58,15 @@ def test_commands_import_nothing_heavy_at_their_top(command):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module])
     }
-    assert not top & {"torch", "torchvision", "torchmetrics", "lightning", "matplotlib", "optuna", "submitit"}
+    heavy = {
+        "torch",
+        "torchvision",
+        "torchmetrics",
+        "lightning",
+        "matplotlib",
+        "optuna",
+        "submitit",
+        "cv2",
+        "onnxruntime",
+    }
+    assert not top & heavy

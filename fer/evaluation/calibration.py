@@ -7,6 +7,8 @@ BINS = 15
 SMALLEST = 1e-6
 """A probability below it counts as it: files round to five digits, and no logarithm of 0 is wanted."""
 RANGE = (0.05, 20.0)
+FEWEST = 100
+"""Images from which on a temperature that is kept is worth fitting."""
 SEED = 0
 
 
@@ -62,6 +64,11 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, labels]).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
+
+
+def fitted(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
+    """`temperature`, to keep beside a network; None where fewer than FEWEST images would decide it."""
+    return round(temperature(probabilities, labels), 4) if len(labels) >= FEWEST else None
 
 
 def cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:

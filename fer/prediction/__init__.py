@@ -1,0 +1,1 @@
+"""A trained network at work on photographs and videos: faces found, cropped, recognised, followed, shown."""

@@ -1,0 +1,28 @@
+"""A checkpoint as a `Network`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fer import checkpoint
+from fer.evaluation.tta import evaluating
+from fer.prediction.calibrated import temperature_of
+
+
+class TorchNetwork:
+    """The classifier of a checkpoint, on the machine's accelerator, with the temperature fitted on its validation."""
+
+    def __init__(self, path: Path):
+        content = checkpoint.read(path)
+        self.name = str(path)
+        self.classifier = checkpoint.build(content, path)
+        self.classes = self.classifier.classes
+        self.temperature = temperature_of(path, content)
+        device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+        self.classifier.to(device)
+
+    def probabilities(self, faces: np.ndarray) -> np.ndarray:
+        with evaluating(self.classifier), torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(faces))[:, None].to(self.classifier.device)
+            return (self.classifier.logits(images) / (self.temperature or 1.0)).softmax(1).cpu().numpy()

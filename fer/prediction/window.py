@@ -1,0 +1,49 @@
+"""A window that shows one picture after another: Tk's, with Pillow's pixels."""
+
+from PIL import Image
+
+from fer.errors import UserError
+
+QUIT = ("<q>", "<Escape>")
+
+
+class Window:
+    """`open` turns false when the user closes it or presses q or Esc.
+
+    Raises UserError where Python has no Tk or the machine no display.
+    """
+
+    def __init__(self, title: str):
+        try:
+            import tkinter
+
+            from PIL import ImageTk
+        except ImportError:
+            raise UserError(
+                "the window needs tkinter (Debian, Ubuntu: apt install python3-tk); --no-window does without, with "
+                "--csv=FILE or --out FOLDER"
+            ) from None
+        try:
+            self.root = tkinter.Tk()
+        except tkinter.TclError as error:
+            raise UserError(
+                f"no window can be opened here ({error}); --no-window does without, with --csv=FILE or --out FOLDER"
+            ) from None
+        self.photo, self.image_tk, self.open = None, ImageTk, True
+        self.root.title(title)
+        self.label = tkinter.Label(self.root, borderwidth=0)
+        self.label.pack()
+        self.root.protocol("WM_DELETE_WINDOW", self.leave)
+        for key in QUIT:
+            self.root.bind(key, self.leave)
+
+    def leave(self, _=None) -> None:
+        self.open = False
+
+    def show(self, picture: Image.Image) -> None:
+        self.photo = self.image_tk.PhotoImage(picture, master=self.root)  # kept, or Tk would show an empty window
+        self.label.configure(image=self.photo)
+        self.root.update()
+
+    def close(self) -> None:
+        self.root.destroy()

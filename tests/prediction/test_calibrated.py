@@ -1,0 +1,62 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fer import checkpoint
+from fer.data.emotions import EMOTIONS
+from fer.evaluation import calibration
+from fer.prediction.calibrated import temperature_of
+from fer.prediction.torch_network import TorchNetwork
+
+
+@pytest.fixture
+def run(checkpoint_file, tmp_path):
+    """A run whose predictions on validation are much too sure."""
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("best.ckpt", "last.ckpt"):
+        shutil.copy(checkpoint_file, folder / "checkpoints" / name)
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 7, 400), rng.normal(0, 1, (400, 7))
+    logits[np.arange(400), labels] += 1
+    table = pd.DataFrame(calibration.softmax(4 * logits), columns=list(EMOTIONS)).round(5)
+    names = np.array(EMOTIONS)
+    known = {"split": "val", "id": np.arange(400), "true": names[labels], "predicted": names[logits.argmax(1)]}
+    pd.concat([pd.DataFrame(known), table], axis=1).to_csv(folder / "predictions.csv", index=False)
+    (folder / "metrics.json").write_text(json.dumps({"checkpoint": "checkpoints/best.ckpt"}))
+    return folder
+
+
+def test_it_is_fitted_on_validation_where_only_predictions_tell(run):
+    assert temperature_of(run / "checkpoints" / "best.ckpt", {}) == pytest.approx(4, rel=0.2)
+
+
+def test_what_the_run_recorded_is_taken(run):
+    (run / "metrics.json").write_text(json.dumps({"checkpoint": "checkpoints/best.ckpt", "temperature": 1.5}))
+    assert temperature_of(run / "checkpoints" / "best.ckpt", {}) == 1.5
+
+
+def test_too_few_faces_fit_none(run):
+    table = pd.read_csv(run / "predictions.csv")
+    table.head(50).to_csv(run / "predictions.csv", index=False)
+    assert temperature_of(run / "checkpoints" / "best.ckpt", {}) is None
+
+
+def test_it_is_that_of_the_scored_checkpoint_only(run):
+    assert temperature_of(run / "checkpoints" / "last.ckpt", {}) is None
+
+
+def test_a_file_that_holds_its_own_needs_no_run(tmp_path):
+    assert temperature_of(tmp_path / "net.pt", {"temperature": 2.0}) == 2.0
+    assert temperature_of(tmp_path / "net.pt", {}) is None
+
+
+def test_probabilities_are_the_softmax_of_logits_by_temperature(run, faces):
+    network = TorchNetwork(run / "checkpoints" / "best.ckpt")
+    logits = checkpoint.load(run / "checkpoints" / "best.ckpt").logits(torch.from_numpy(faces)[:, None])
+    expected = (logits / network.temperature).softmax(1).detach().numpy()
+    assert np.allclose(network.probabilities(faces), expected, atol=1e-6)

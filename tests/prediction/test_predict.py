@@ -1,0 +1,254 @@
+"""The command: what it reads, what it writes, what it says, and its exit code."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer import predict
+from fer.errors import UserError
+from fer.prediction import detect, network
+from fer.prediction.pictures import read
+
+OK, BROKEN, NO_FACE = 0, 1, 3
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """The current folder, a network that tells dark from bright, a detector of squares."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _stand_ins(request, monkeypatch, brightness, find_square):
+    if "real" in request.keywords or "exported" in request.fixturenames:
+        return
+
+    monkeypatch.setattr(network, "load", lambda path: brightness)
+    monkeypatch.setattr(detect, "Haar", lambda: find_square)
+
+
+def picture(path: str, value: int | None = 230, size: int = 120) -> Path:
+    """Grey with a square of `value` in it, or without."""
+    pixels = np.full((size, size), 128, np.uint8)
+    if value is not None:
+        pixels[30:90, 20:80] = value
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(target)
+    return target
+
+
+def lines(capsys) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
+    picture("a.png")
+    assert predict.main(["a.png"]) == OK
+    said = lines(capsys)
+    assert said[0] == "brightness: dark, bright; probabilities as the network gives them, not calibrated"
+    assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
+    assert said[2] == "1 pictures, 1 faces; bright 1"
+    assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"
+    assert said[-1].startswith("next: python -m fer.predict PICTURE --probe")
+
+
+def test_json_is_a_list_of_pictures_with_their_faces(capsys):
+    picture("a.png")
+    assert predict.main(["--json", "a.png"]) == OK  # the picture is not taken for the file to write
+    streams = capsys.readouterr()
+    [found] = json.loads(streams.out)
+    assert (found["picture"], found["width"], found["height"]) == ("a.png", 120, 120)
+    [face] = found["faces"]
+    assert face["box"] == [20, 30, 60, 60]
+    assert face["label"] == "bright"
+    assert face["probabilities"] == {"dark": pytest.approx(0.098, abs=0.01), "bright": pytest.approx(0.902, abs=0.01)}
+    assert "next:" in streams.err
+
+
+def test_csv_has_a_line_a_face_and_one_for_a_picture_without(capsys):
+    picture("a.png")
+    picture("b.png", None)
+    assert predict.main(["a.png", "b.png", "--csv"]) == NO_FACE
+    first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (first["picture"], first["face"], first["left"], first["label"]) == ("a.png", "1", "20", "bright")
+    assert float(first["dark"]) + float(first["bright"]) == pytest.approx(1)
+    assert (second["picture"], second["face"], second["label"], second["error"]) == ("b.png", "", "", "")
+
+
+def test_both_on_standard_output_is_refused():
+    picture("a.png")
+    with pytest.raises(UserError, match="cannot both go to standard output"):
+        predict.main(["a.png", "--json", "--csv"])
+
+
+def test_a_broken_file_in_the_middle_stops_nothing(capsys):
+    picture("a.png")
+    Path("b.jpg").write_bytes(b"broken")
+    picture("c.png", 20)
+    assert predict.main(["a.png", "b.jpg", "no.png", "c.png", "--json=out.json"]) == BROKEN
+    found = json.loads(Path("out.json").read_text())
+    assert [len(one["faces"]) for one in found] == [1, 0, 0, 1]
+    assert found[1]["error"] == "b.jpg: not a picture of a known kind"
+    assert found[2]["error"] == "no.png: no such file"
+    said = lines(capsys)
+    assert "4 pictures, 2 faces; bright 1, dark 1; 2 unreadable" in said
+    assert "wrote out.json" in said
+
+
+def test_a_picture_without_a_face_is_told_apart_by_the_exit_code(capsys):
+    picture("a.png", None)
+    assert predict.main(["a.png"]) == NO_FACE
+    assert "no face found" in capsys.readouterr().out
+    assert predict.main(["a.png", "--no-detect"]) == OK
+
+
+def test_folders_and_patterns_are_read_with_all_below(capsys):
+    for name in ("in/a.png", "in/deep/b.png", "in/.hidden.png", "other.png"):
+        picture(name)
+    Path("in/text.txt").touch()
+    predict.main(["in", "--json=1.json"])
+    predict.main(["in/**/*.png", "--json=2.json"])
+    for file in ("1.json", "2.json"):
+        assert {one["picture"] for one in json.loads(Path(file).read_text())} == {"in/a.png", "in/deep/b.png"}
+
+
+def test_a_name_with_brackets_is_a_file_first(capsys):
+    picture("a[1].png")
+    assert predict.main(["a[1].png"]) == OK
+
+
+@pytest.mark.parametrize(("inputs", "words"), [("no*.png", "nothing matches"), (".", "no picture")])
+def test_an_input_that_names_nothing_is_one_line(inputs, words):
+    with pytest.raises(UserError, match=words):
+        predict.main([inputs])
+
+
+def test_a_picture_may_come_by_standard_input(monkeypatch, capsys):
+    content = picture("a.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert predict.main(["-", "--json"]) == OK
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["picture"] == "standard input"
+    assert len(found["faces"]) == 1
+
+
+def test_below_the_threshold_the_label_is_unsure(capsys):
+    picture("a.png", 60)
+    predict.main(["a.png", "--threshold", "0.8", "--json"])
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["faces"][0]["label"] == "unsure"
+
+
+@pytest.mark.parametrize("option", ["--threshold=1.5", "--margin=0", "--workers=0", "--every=x"])
+def test_impossible_options_end_before_anything_is_read(option, capsys):
+    with pytest.raises(SystemExit) as end:
+        predict.main(["a.png", option])
+    assert end.value.code == 2
+    assert option.split("=")[0] in capsys.readouterr().err
+
+
+def test_what_the_network_saw_gives_the_same_answer_again(folder):
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png"):
+        pixels = np.full((200, 150), 128, np.uint8)
+        pixels[50:120, 30:100] = rng.integers(190, 256, (70, 70))
+        Image.fromarray(pixels).save(name)
+    predict.main(["a.png", "b.png", "--show-input=seen", "--json=1.json"])
+    predict.main(["seen", "--no-detect", "--json=2.json"])
+    first, second = (json.loads(Path(file).read_text()) for file in ("1.json", "2.json"))
+    assert len(second) == 2
+    for one, other in zip(first, second, strict=True):
+        assert one["faces"][0]["probabilities"] == other["faces"][0]["probabilities"]
+
+
+def test_photographs_in_class_folders_become_faces_in_class_folders():
+    for name in ("in/happy/a.png", "in/happy/a.jpg", "in/sad/b.png"):
+        picture(name)
+    predict.main(["in", "--show-input=faces"])
+    found = {str(path.relative_to("faces")) for path in Path("faces").rglob("*.png")}
+    assert found == {"happy/a-face1.png", "happy/a-face1-2.png", "sad/b-face1.png"}
+    assert Image.open("faces/sad/b-face1.png").size == (48, 48)
+
+
+def test_annotated_copies_keep_their_names_apart_and_the_originals_alone():
+    originals = [picture("x/a.png"), picture("y/a.png"), picture("y/b.gif")]
+    before = [path.read_bytes() for path in originals]
+    assert predict.main([*map(str, originals), "--out", "out"]) == OK
+    assert {path.name for path in Path("out").iterdir()} == {"a.png", "a-2.png", "b.png"}
+    assert [path.read_bytes() for path in originals] == before
+    assert np.asarray(read(Path("out/a.png"), "a")).std(axis=2).max() > 20  # a coloured box on grey
+
+
+def test_the_original_is_never_replaced():
+    original = picture("a.png")
+    before = original.read_bytes()
+    with pytest.raises(UserError, match="would replace the original"):
+        predict.main(["a.png", "--out", "."])
+    assert original.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_one_line():
+    picture("a.png")
+    Path("taken").touch()
+    for option in ("--out=taken", "--json=taken/x.json", "--csv=taken/x.csv"):
+        with pytest.raises(UserError, match="cannot be written"):
+            predict.main(["a.png", option])
+
+
+def test_a_video_becomes_a_timeline_and_an_annotated_video(film, capsys):
+    assert predict.main([str(film), "--csv=time.csv", "--out", "out"]) == OK
+    rows = list(csv.DictReader(Path("time.csv").read_text().splitlines()))
+    assert [int(row["frame"]) for row in rows] == list(range(30))
+    assert [float(row["seconds"]) for row in rows[:3]] == [0, 0.1, 0.2]
+    assert {row["face"] for row in rows} == {"1"}
+    assert Path("out/film.mp4").stat().st_size > 1000
+    said = lines(capsys)
+    assert any("0.0–2.9 s" in line and "of its frames" in line for line in said)
+    assert any("frames/s" in line for line in said)
+
+
+def test_a_broken_video_among_pictures_stops_nothing(capsys):
+    picture("a.png")
+    Path("b.mp4").write_bytes(b"no film")
+    picture("c.png")
+    assert predict.main(["a.png", "b.mp4", "c.png"]) == BROKEN
+    assert "not a video that OpenCV can read" in capsys.readouterr().out
+
+
+def test_many_pictures_are_answered_in_order_whatever_the_workers():
+    for number in range(40):
+        Image.new("L", (70, 70), number * 6).save(f"{number:02}.png")
+    for workers in ("1", "3"):
+        predict.main([".", "--no-detect", "--workers", workers, f"--json={workers}.json"])
+    one, three = (json.loads(Path(f"{workers}.json").read_text()) for workers in (1, 3))
+    assert one == three
+    assert [found["faces"][0]["probabilities"]["bright"] for found in one] == pytest.approx(
+        [number * 6 / 255 for number in range(40)], abs=1e-4
+    )
+
+
+def test_an_onnx_file_is_run_without_torch(exported, folder):
+    """By the command as it is typed, on a photograph."""
+    data = pytest.importorskip("skimage.data")
+    Image.fromarray(data.astronaut()).save("a.png")
+    code = f"""
+import sys
+from fer import predict
+code = predict.main(["a.png", "--checkpoint", {str(exported)!r}, "--json=out.json"])
+heavy = {{"torch", "lightning", "hydra", "pandas", "matplotlib", "scipy", "sklearn"}} & set(sys.modules)
+assert not heavy, heavy
+sys.exit(code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == OK, done.stderr
+    [found] = json.loads(Path("out.json").read_text())
+    assert len(found["faces"]) == 1

@@ -1,0 +1,43 @@
+import hashlib
+
+import pytest
+
+from fer.errors import UserError
+from fer.prediction import shipped
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Two files and their sums."""
+    lines = []
+    for name in ("small.onnx", "small.pt"):
+        (tmp_path / name).write_bytes(name.encode())
+        lines.append(f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n")
+    (tmp_path / "SHA256SUMS").write_text("".join(lines))
+    return tmp_path
+
+
+def test_the_onnx_file_is_taken_where_it_can_be_run(weights):
+    assert shipped.network(weights).name == "small.onnx"
+
+
+def test_without_onnxruntime_the_checkpoint_is(weights, monkeypatch):
+    monkeypatch.setattr(shipped, "find_spec", lambda name: None)
+    assert shipped.network(weights).name == "small.pt"
+
+
+def test_a_changed_file_is_refused(weights):
+    (weights / "small.onnx").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"small\.onnx is not the file that was shipped"):
+        shipped.network(weights)
+
+
+def test_a_missing_file_is_one_line(weights):
+    (weights / "small.onnx").unlink()
+    with pytest.raises(UserError, match=r"small\.onnx is missing"):
+        shipped.network(weights)
+
+
+def test_without_any_the_line_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="no network ships with this version; name one with --checkpoint"):
+        shipped.network(tmp_path)
