@@ -68,7 +68,7 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
     """README.md, results.csv and, with the test split, pictures into `out`; `found` is the study's folder in runs/."""
     parts = [
         f"# {study}\n",
-        typed_lines(runs, f"{study}{' --with-test' * with_test}"),
+        typed_lines(commands(runs), f"{study}{' --with-test' * with_test}"),
         meaning(runs, "; the best epoch was chosen on the validation split."),
         markdown(table.drop(columns="study")),
         "" if with_test else "The test split is not shown; choose by validation, then `--with-test`.\n",
@@ -90,6 +90,7 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
     with_test = "test/accuracy" in table
     split = "test" if with_test else "val"
     runs = [run for mine in studies.values() for run in mine]
+    typed = [line for mine in studies.values() for line in commands(mine)]
     monitors = sorted({(run["config"]["callbacks"].get("checkpoint") or run["config"])["monitor"] for run in runs})
     explained = (
         f", of the epoch that was best in {' or '.join(monitors)}; train without augmentation. Images: train / val / "
@@ -97,7 +98,7 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
     )
     parts = [
         f"# {name}\n",
-        typed_lines(runs, f"{' '.join(studies)} --together {name}{' --with-test' * with_test}"),
+        typed_lines(typed, f"{' '.join(studies)} --together {name}{' --with-test' * with_test}"),
         meaning(runs, explained),
         markdown(table),
         f"## Accuracy of each emotion on {split}\n",
@@ -115,9 +116,9 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
     pd.concat(tables).set_index("study").to_csv(out / "results.csv")
 
 
-def typed_lines(runs: list[Run], arguments: str) -> str:
-    """The commands of the runs and of the report as a block."""
-    return "\n".join(["```", *commands(runs), f"python -m fer.study {arguments}", "```", ""])
+def typed_lines(trained: list[str], arguments: str) -> str:
+    """The commands of training and of the report as a block."""
+    return "\n".join(["```", *trained, f"python -m fer.study {arguments}", "```", ""])
 
 
 def meaning(runs: list[Run], explained: str) -> str:
