@@ -91,8 +91,10 @@ def keep_history(folder: Path, step: int) -> None:
 def join_history(folder: Path) -> None:
     """metrics.csv with the rows that were put aside before those of the resumed run."""
     if (folder / EARLIER).is_file():
-        read_history(folder).to_csv(folder / ".metrics.csv", index=False)
-        os.replace(folder / ".metrics.csv", folder / "metrics.csv")
+        history = read_history(folder)
+        if history is not None:
+            history.to_csv(folder / ".metrics.csv", index=False)
+            os.replace(folder / ".metrics.csv", folder / "metrics.csv")
         (folder / EARLIER).unlink()
 
 

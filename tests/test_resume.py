@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fer import runs
+from fer import resume, runs
 from fer.callbacks import Throughput
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
@@ -186,6 +186,13 @@ def test_history_before_a_kill_in_its_midst_is_kept(stopped, whole):
         file.write("0.5,3")  # a line that was being written
     go_on(stopped)
     assert_same_run(stopped, whole)
+
+
+def test_a_run_stopped_again_before_its_first_row_has_no_history(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,step,train/loss\n0,3,1.9\n")
+    resume.keep_history(tmp_path, step=0)
+    resume.join_history(tmp_path)
+    assert not any(tmp_path.iterdir())
 
 
 def test_tensorboard_forgets_what_is_repeated(stopped, whole):
