@@ -64,7 +64,7 @@ class Guard:
         return urlsplit(origin).netloc == host.lower() or origin in self.settings.origins
 
     def marked(self, scope: Scope, send: Send, started: float) -> Send:
-        """`send` that adds the headers every answer has, and counts it when it is complete."""
+        """`send` that adds the headers every answer has, and counts it when its last part goes."""
         status = 0
 
         async def sent(message: Message) -> None:
@@ -76,9 +76,9 @@ class Guard:
                     headers.setdefault(name, value)
                 if self.settings.origins:
                     headers["cross-origin-resource-policy"] = "cross-origin"
-            await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            elif not message.get("more_body"):
                 self.meters.answered(known_path(scope), status, time.perf_counter() - started)
+            await send(message)
 
         return sent
 
