@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,15 @@ class Source:
     place: str
 
 
-def read(content: Path | bytes, name: str, limit: int = MAX_PIXELS) -> Image.Image:
-    """The decoded picture, the first one of an animation. Raises Unreadable with `name` in its line."""
+def read(
+    content: Path | bytes, name: str, limit: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> Image.Image:
+    """The decoded picture, the first one of an animation. Raises Unreadable with `name` in its line.
+
+    formats: Pillow's names of those that are tried, such as "PNG"; None tries all.
+    """
     try:
-        picture = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+        picture = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content, formats=formats)
         if picture.width * picture.height > limit:
             millions = picture.width * picture.height / 1e6
             raise Unreadable(f"{name}: {millions:,.0f} million pixels, more than the {limit / 1e6:,.0f} that are read")

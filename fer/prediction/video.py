@@ -1,7 +1,7 @@
 """Videos and cameras: frames in, faces followed from frame to frame, annotated frames out."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -76,9 +76,14 @@ def followed(source: Source, frames: Iterator[Frame], predictor: Predictor, work
 def tracked(tracker: Tracker, predictor: Predictor, seen: Seen, seconds: float) -> list[Face]:
     """The faces of a frame under the numbers of their tracks, probabilities and labels smoothed."""
     [faces] = predictor.recognise([seen])
-    rows = np.array([list(face.probabilities.values()) for face in faces]).reshape(len(faces), -1)
+    return smoothed(tracker, predictor, faces, seconds)
+
+
+def smoothed(tracker: Tracker, predictor: Predictor, faces: Sequence[Face], seconds: float) -> list[Face]:
+    """Those of the next frame, with what the tracker knows of them."""
+    rows = np.array([list(face.probabilities.values()) for face in faces])  # no face, no row: (0,)
     smooth = []
-    for face, track in zip(faces, tracker(seen.boxes, rows, seconds), strict=True):
+    for face, track in zip(faces, tracker([face.box for face in faces], rows, seconds), strict=True):
         named = dict(zip(face.probabilities, track.probabilities.tolist(), strict=True))
         label = predictor.label(track.probabilities)
         smooth.append(replace(face, probabilities=named, label=label, track=track.number))

@@ -1,0 +1,86 @@
+"""What was asked and answered, for Prometheus and for the last line."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from fer.prediction.stream import Result
+from fer.serving.refusal import Refused
+
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+FACES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Meters:
+    """Counters of one server. Nothing of a picture is in them."""
+
+    def __init__(self):
+        self.registry, self.started = CollectorRegistry(), time.monotonic()
+        self.now = self.cameras = 0
+        own = {"registry": self.registry}
+        self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **own)
+        self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **own)
+        self.pictures = Counter("fer_pictures", "Pictures by what became of them", ["outcome"], **own)
+        self.faces = Counter("fer_faces", "Faces by what they show", ["label"], **own)
+        self.batches = Histogram("fer_batch_faces", "Faces in a forward pass", buckets=FACES, **own)
+        self.active = Gauge("fer_predictions_active", "Predictions at work or waiting", **own)
+        self.streams = Gauge("fer_streams_active", "Cameras connected", **own)
+        self.watched = Counter("fer_streams", "Cameras that were connected", **own)
+        self.frames = Counter("fer_frames", "Frames of cameras by what became of them", ["outcome"], **own)
+
+    def answered(self, path: str, status: int, seconds: float) -> None:
+        self.requests.labels(path, str(status)).inc()
+        self.seconds.labels(path).observe(seconds)
+
+    def found(self, results: Iterable[Result]) -> None:
+        for result in results:
+            self.pictures.labels("unreadable" if result.error else "read").inc()
+            self.expressions(result)
+
+    def expressions(self, result: Result) -> None:
+        for face in result.faces:
+            self.faces.labels(face.label).inc()
+
+    @contextmanager
+    def predicting(self, most: int) -> Iterator[None]:
+        """Raises Refused where so many are at it already."""
+        if self.now >= most:
+            raise Refused(503, f"{most} predictions are at work already; try again")
+        self.now += 1
+        self.active.set(self.now)
+        try:
+            yield
+        finally:
+            self.now -= 1
+            self.active.set(self.now)
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        self.cameras += 1
+        self.streams.set(self.cameras)
+        self.watched.inc()
+        try:
+            yield
+        finally:
+            self.cameras -= 1
+            self.streams.set(self.cameras)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+    def total(self, name: str, wanted: Callable[[dict[str, str]], bool] = lambda labels: True) -> int:
+        """The sum of a counter over the labels that are `wanted`."""
+        samples = (sample for metric in self.registry.collect() for sample in metric.samples)
+        return int(sum(s.value for s in samples if s.name == f"{name}_total" and wanted(s.labels)))
+
+    def served(self) -> str:
+        """All in one line."""
+        read = self.total("fer_pictures", lambda labels: labels["outcome"] == "read")
+        parts = [f"{self.total('fer_requests'):,} requests", f"{read:,} pictures"]
+        if frames := self.total("fer_frames", lambda labels: labels["outcome"] == "answered"):
+            parts.append(f"{frames:,} frames of {self.total('fer_streams'):,} cameras")
+        parts.append(f"{self.total('fer_faces'):,} faces")
+        refused = self.total("fer_requests", lambda labels: int(labels["status"]) >= 400)
+        return f"served {', '.join(parts)} in {time.monotonic() - self.started:,.0f} s; {refused:,} requests refused"

@@ -1,0 +1,92 @@
+// The camera: one frame on its way at a time, and when its answer is here, the newest one.
+
+const SIDE = 640; // longer side of what is sent, in pixels
+const QUALITY = 0.8;
+const SPAN = 20; // frames over which the rate is taken
+
+const DENIED = {
+  NotAllowedError: "The browser was not allowed to use the camera.",
+  NotFoundError: "No camera was found.",
+  NotReadableError: "The camera is in use by another program.",
+};
+
+export class Camera {
+  // hears: answer(result, image, timing), error(text), end(text)
+  constructor(video, hears) {
+    this.video = video;
+    this.hears = hears;
+    this.frame = document.createElement("canvas");
+    this.times = [];
+  }
+
+  async start(token, limits) {
+    if (!navigator.mediaDevices) {
+      throw new Error("Browsers give the camera to pages on https or localhost only.");
+    }
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: SIDE }, facingMode: "user" }, audio: false });
+    } catch (error) {
+      throw new Error(DENIED[error.name] || `The camera cannot be used (${error.message}).`);
+    }
+    this.stream = stream;
+    if (this.stopped) return this.stop();
+    this.limits = limits;
+    stream.getVideoTracks()[0].addEventListener("ended", () => this.end("The camera was disconnected."));
+    this.video.srcObject = stream;
+    await this.video.play();
+    if (!this.stopped) this.connect(token);
+  }
+
+  connect(token) {
+    const place = location.href.replace(/^http/, "ws").replace(/[#?].*$/, "");
+    this.socket = new WebSocket(new URL("/v1/stream", place));
+    this.socket.addEventListener("open", () => {
+      if (token) this.socket.send(JSON.stringify({ token }));
+      this.send();
+    });
+    this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+    this.socket.addEventListener("close", (event) => this.end(event.reason || "The server ended the connection."));
+  }
+
+  async send() {
+    if (this.stopped) return;
+    const { videoWidth, videoHeight } = this.video;
+    const scale = Math.min(1, SIDE / Math.max(videoWidth, videoHeight));
+    this.frame.width = Math.round(videoWidth * scale);
+    this.frame.height = Math.round(videoHeight * scale);
+    this.frame.getContext("2d").drawImage(this.video, 0, 0, this.frame.width, this.frame.height);
+    const blob = await new Promise((done) => this.frame.toBlob(done, "image/jpeg", QUALITY));
+    if (this.stopped || this.socket.readyState !== WebSocket.OPEN) return;
+    this.sent = performance.now();
+    this.socket.send(blob);
+  }
+
+  receive(result) {
+    if (this.stopped) return;
+    if (result.error) {
+      this.hears.error(result.error);
+    } else {
+      this.hears.answer(result, this.frame, { all: performance.now() - this.sent, rate: this.rate() });
+    }
+    // a page in the background gets no animation frames: nothing is sent until it is looked at again
+    requestAnimationFrame(() => this.send());
+  }
+
+  rate() {
+    this.times = [...this.times, performance.now()].slice(-SPAN);
+    const span = this.times.at(-1) - this.times[0];
+    return span ? (1000 * (this.times.length - 1)) / span : 0;
+  }
+
+  end(text) {
+    if (!this.stopped) this.hears.end(text);
+  }
+
+  stop() {
+    this.stopped = true;
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.video.srcObject = null;
+    this.socket?.close();
+  }
+}

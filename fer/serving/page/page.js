@@ -1,0 +1,184 @@
+// The page: a photo or the camera in, boxes and bars out. Talks to its own server only.
+
+import { Camera } from "/camera.js";
+import { drawn, listed, summary } from "/faces.js";
+
+const part = (id) => document.getElementById(id);
+const WAIT = 2000; // milliseconds between two spoken summaries of a camera
+let token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
+let limits = null;
+let camera = null;
+let request = 0; // the number of the last photo: answers to earlier ones are too late
+let afterToken = null; // what was wanted when the server asked for the token
+let spoken = { text: "", time: 0 };
+
+const headers = () => (token ? { authorization: `Bearer ${token}` } : {});
+
+async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: headers() });
+  } catch {
+    throw new Error("The server does not answer. Is it still running?");
+  }
+  const content = await response.json().catch(() => ({}));
+  if (response.status === 401) throw new Unknown(token ? "This is not the token." : "");
+  if (!response.ok) throw new Error(sentence(content.error || `The server answered ${response.status}.`));
+  return content;
+}
+
+class Unknown extends Error {}
+
+// "no frame for 30 s" is a sentence then; a file's name in front stays as it is
+const sentence = (text) => `${/^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+async function describe() {
+  const model = await ask("/v1/model");
+  limits = model.limits;
+  const sure = model.temperature === null ? "not calibrated" : "calibrated";
+  part("model").textContent = `${model.name}: ${model.classes.join(", ")}; probabilities ${sure}`;
+}
+
+async function photo(file) {
+  await stop();
+  const mine = ++request;
+  clear();
+  if (limits && file.size > limits.body) {
+    return fail(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the ${limits.body / 2 ** 20} that are taken.`);
+  }
+  part("status").textContent = `Looking at ${file.name} …`;
+  const form = new FormData();
+  form.append("file", file);
+  const started = performance.now();
+  const [answer, bitmap] = await Promise.all([
+    ask("/v1/predict?crops=true", { method: "POST", body: form }).catch((error) => error),
+    createImageBitmap(file).catch(() => null),
+  ]);
+  if (mine !== request) return;
+  if (answer instanceof Error) return failed(answer, () => photo(file));
+  const all = performance.now() - started;
+  const picture = answer.pictures[0];
+  show(picture, bitmap);
+  speak(summary(picture.faces), true);
+  part("latency").textContent = `${answer.milliseconds.toFixed(0)} ms on the server, ${all.toFixed(0)} ms in all`;
+}
+
+function show(result, image) {
+  part("stage").className = "";
+  part("hint").hidden = true;
+  const canvas = part("picture");
+  canvas.hidden = false;
+  drawn(canvas, result, image);
+  canvas.setAttribute("aria-label", summary(result.faces));
+  listed(part("faces"), part("face"), result.faces);
+}
+
+function speak(text, now = false) {
+  const time = performance.now();
+  if (!now && (text === spoken.text || time - spoken.time < WAIT)) return;
+  spoken = { text, time };
+  part("status").textContent = text;
+}
+
+function clear() {
+  for (const id of ["error", "picture"]) part(id).hidden = true;
+  part("faces").replaceChildren();
+  part("latency").textContent = "";
+  part("stage").className = "empty";
+  part("hint").hidden = false;
+}
+
+function fail(text) {
+  part("status").textContent = "No result.";
+  part("error").textContent = text;
+  part("error").hidden = false;
+}
+
+function failed(error, again) {
+  if (!(error instanceof Unknown)) return fail(error.message);
+  afterToken = again;
+  part("access").hidden = false;
+  part("status").textContent = "Waiting for the token.";
+  if (error.message) fail(error.message);
+  part("token").focus();
+}
+
+async function start() {
+  request++;
+  clear();
+  camera = new Camera(part("video"), {
+    answer: (result, image, timing) => {
+      part("error").hidden = true;
+      show(result, image);
+      speak(summary(result.faces));
+      part("latency").textContent =
+        `${result.milliseconds.toFixed(0)} ms on the server, ${timing.all.toFixed(0)} ms in all, ${timing.rate.toFixed(1)} frames/s`;
+    },
+    error: (text) => fail(sentence(text)),
+    end: (text) => stop().then(() => text && (clear(), fail(sentence(text)))),
+  });
+  button(true);
+  part("status").textContent = "Starting the camera …";
+  const mine = camera;
+  try {
+    await mine.start(token, limits);
+  } catch (error) {
+    if (camera !== mine) return; // stopped meanwhile
+    await stop();
+    fail(error.message);
+  }
+}
+
+async function stop() {
+  const last = camera;
+  camera = null;
+  button(false);
+  last?.stop();
+}
+
+function button(on) {
+  part("camera").textContent = on ? "Stop camera" : "Start camera";
+}
+
+part("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  event.target.value = ""; // the same file can be chosen again
+  if (file) photo(file);
+});
+part("camera").addEventListener("click", async () => {
+  if (camera) {
+    await stop();
+    part("status").textContent = "The camera is off.";
+  } else if (limits) {
+    await start();
+  } else {
+    describe().then(start, (error) => failed(error, start));
+  }
+});
+part("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = part("token").value.trim();
+  part("access").hidden = part("error").hidden = true;
+  part("status").textContent = "No picture yet.";
+  const again = afterToken;
+  afterToken = null;
+  describe().then(() => again?.(), (error) => failed(error, again));
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  part("stage").classList.add("over");
+});
+document.addEventListener("dragleave", () => part("stage").classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  part("stage").classList.remove("over");
+  const [file] = event.dataTransfer.files;
+  if (file) photo(file);
+});
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  if (file) photo(file);
+});
+window.addEventListener("pagehide", stop);
+
+describe().catch((error) => failed(error, null));

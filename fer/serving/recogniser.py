@@ -1,0 +1,61 @@
+"""Bytes that anybody may have sent -> results: threads read them, one forward pass serves all who ask at once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from fer.prediction.pictures import Source, Unreadable, read
+from fer.prediction.predictor import Predictor, Seen
+from fer.prediction.stream import Result
+from fer.serving.batching import Batcher
+from fer.serving.settings import Settings
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+"""What Pillow may take bytes for. Its other readers are little used, and one of them starts Ghostscript."""
+
+
+class Recogniser:
+    """Start `batcher.run` beside it."""
+
+    def __init__(self, predictor: Predictor, settings: Settings, observe: Callable[[int], None] = lambda faces: None):
+        self.predictor, self.limits = predictor, settings.limits
+        self.threads = ThreadPoolExecutor(settings.workers, "look")
+        self.batcher = Batcher(predictor.recognise, observe)
+
+    async def __call__(self, sources: Sequence[Source]) -> list[Result]:
+        """Of each, its faces or why it cannot be read. Who stops waiting takes what has not begun out of the queue."""
+        looked = await asyncio.gather(*(self.look(source) for source in sources))
+        faces = iter(await self.batcher([one for one in looked if isinstance(one, Seen)]))
+        return [
+            Result(source, one.width, one.height, next(faces)) if isinstance(one, Seen) else Result(source, error=one)
+            for source, one in zip(sources, looked, strict=True)
+        ]
+
+    async def look(self, source: Source) -> Seen | str:
+        """What is to be seen in a picture, or why it cannot be read, without its name."""
+        return await self.threaded(self._look, source)
+
+    async def threaded(self, call: Callable, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, call, *arguments)
+
+    def _look(self, source: Source) -> Seen | str:
+        try:
+            picture = read(source.content, source.name, self.limits.pixels, FORMATS)
+            return largest(self.predictor.look(picture), self.limits.faces)
+        except Unreadable as error:
+            return str(error).removeprefix(f"{source.name}: ")
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def largest(seen: Seen, count: int) -> Seen:
+    """The same with its `count` largest faces, in the order they had."""
+    if len(seen.boxes) <= count:
+        return seen
+    by_size = sorted(range(len(seen.boxes)), key=lambda index: -seen.boxes[index][2] * seen.boxes[index][3])
+    kept = sorted(by_size[:count])
+    boxes, regions = [seen.boxes[index] for index in kept], [seen.regions[index] for index in kept]
+    return replace(seen, boxes=boxes, regions=regions, faces=seen.faces[kept])

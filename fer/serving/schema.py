@@ -1,0 +1,66 @@
+"""The answers in OpenAPI's words. Only described with these: what is sent is made by answers.py."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from fer.serving.settings import Limits
+
+
+class Face(BaseModel):
+    box: list[int] = Field(description="left, top, width, height in pixels of the upright picture")
+    label: str = Field(description='the most probable class, or "unsure"')
+    probabilities: dict[str, float] = Field(description="one for each class; they sum to 1")
+    input: str | None = Field(
+        None, description="with crops=true: the 48×48 pixels the network saw, a data: URL of a PNG"
+    )
+
+
+class Picture(BaseModel):
+    picture: str = Field(description="name of the file")
+    width: int | None = None
+    height: int | None = None
+    faces: list[Face] = Field(description="the leftmost first; empty where none was found")
+    error: str | None = Field(None, description="why this picture cannot be read, where others can")
+
+
+class Answer(BaseModel):
+    pictures: list[Picture] = Field(description="in the order they were sent")
+    milliseconds: float = Field(description="from the complete upload to the answer, on the server")
+
+
+class Model(BaseModel):
+    name: str
+    classes: list[str]
+    temperature: float | None = Field(description="of the calibration on validation; null where there was none")
+    threshold: float = Field(description='below it the label is "unsure"')
+    detects: bool = Field(description="false where every picture is taken whole, as a face")
+    limits: dict[str, float] = Field(description="what is taken, and what is refused beyond")
+
+
+class Refusal(BaseModel):
+    error: str
+
+
+def predict_body(limits: Limits) -> dict[str, Any]:
+    """What may be sent to /v1/predict."""
+    file, text = {"type": "string", "format": "binary"}, {"type": "string", "format": "byte"}
+    form = {"type": "object", "properties": {"file": {"type": "array", "items": file, "maxItems": limits.pictures}}}
+    images = {"type": "array", "items": text, "maxItems": limits.pictures}
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": {"type": "object", "properties": {"image": text, "images": images}}},
+        "image/*": {"schema": file},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "not a request that can be read"},
+    401: {"model": Refusal, "description": "the token is missing or wrong"},
+    408: {"model": Refusal, "description": "the upload took too long"},
+    413: {"model": Refusal, "description": "too large, or too many pictures"},
+    415: {"model": Refusal, "description": "neither form, nor JSON, nor picture"},
+    422: {"model": Refusal, "description": "no picture among them that can be read"},
+    503: {"model": Refusal, "description": "busy; try again"},
+}

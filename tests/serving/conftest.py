@@ -1,0 +1,142 @@
+"""A server on a free port of this machine, in a thread, whose network tells dark from bright and finds squares."""
+
+import io
+import json
+import os
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer.prediction.predictor import Predictor
+from fer.serving import listen
+from fer.serving.app import application
+from fer.serving.meters import Meters
+from fer.serving.settings import Settings
+
+
+class Brightness:
+    """The probability of "bright" is the mean brightness. `batches` holds how many faces came at a time."""
+
+    name = "somewhere/brightness.onnx"
+    classes = ("dark", "bright")
+    temperature = None
+
+    def __init__(self):
+        self.batches: list[int] = []
+
+    def probabilities(self, faces: np.ndarray) -> np.ndarray:
+        self.batches.append(len(faces))
+        bright = faces.mean((1, 2)) / 255
+        return np.stack([1 - bright, bright], 1).astype(np.float32)
+
+
+def squares(grey: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """What is not grey, in the left and in the right half of a picture."""
+    found, half = [], grey.shape[1] // 2
+    for start in (0, half):
+        rows, columns = np.nonzero(np.abs(grey[:, start : start + half].astype(int) - 128) > 60)
+        if len(rows) > 16:
+            left, top = int(columns.min()), int(rows.min())
+            found.append((start + left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1))
+    return found
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Served(NamedTuple):
+    address: str
+    network: Brightness
+    meters: Meters
+
+    def __call__(self, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """GET, or POST with a body; header names with _ for -."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.address + path, body, named)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
+
+    def post(self, *files: tuple[str, bytes], path: str = "/v1/predict", **headers: str) -> Answer:
+        """A form with these files."""
+        mark = uuid.uuid4().hex
+        head = "--{}\r\nContent-Disposition: form-data; name=file; filename={}\r\n\r\n"
+        parts = [head.format(mark, json.dumps(name)).encode() + content + b"\r\n" for name, content in files]
+        kind = f"multipart/form-data; boundary={mark}"
+        return self(path, b"".join([*parts, f"--{mark}--\r\n".encode()]), Content_Type=kind, **headers)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """`serve(token=…, limits=…)`: a server with these settings, until the test ends."""
+    with ExitStack() as stack:
+        yield lambda **settings: started(stack, **settings)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Served]:
+    """One with the usual settings, for all tests that only ask."""
+    with ExitStack() as stack:
+        yield started(stack)
+
+
+def started(stack: ExitStack, network=None, detector=squares, **settings) -> Served:
+    network, meters = network or Brightness(), Meters()
+    known = replace(Settings(names=listen.LOCAL, workers=2), **settings)
+    listener = stack.enter_context(listen.bound("127.0.0.1", 0))
+    app = application(Predictor(network, detector), known, meters)
+    return Served(stack.enter_context(listen.in_background(app, listener, known.limits)), network, meters)
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., bytes]:
+    """`picture(230)`: 160×120, grey, with a square of 60 pixels of that value; two values, two squares."""
+    return drawn
+
+
+def drawn(*values: int, kind: str = "PNG", size: tuple[int, int] = (160, 120)) -> bytes:
+    pixels = np.full(size[::-1], 128, np.uint8)
+    for place, value in enumerate(values):
+        left = 10 + place * size[0] // 2
+        pixels[30:90, left : left + 60] = value
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def lacking(what: str, reason: str) -> None:
+    """Skips, or fails where FER_REQUIRE names `what`."""
+    if what in os.environ.get("FER_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path."""
+    from fer.serving import screenshots
+
+    if find_spec("playwright") is None:
+        lacking("chromium", "playwright is not installed (pip install 'fer-lightning[test]')")
+    if (path := screenshots.program()) is None:
+        lacking("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
+    return path

@@ -1,0 +1,46 @@
+import re
+
+import pytest
+
+from fer.errors import UserError
+from fer.serving import load
+from fer.serving.load import Asked
+from fer.serving.settings import Limits
+
+
+def test_clients_ask_again_and_again_at_the_same_time(server, picture):
+    found = load.load(server.address, picture(230), clients=4, seconds=0.5)
+    assert len(found) > 4
+    assert {one.status for one in found} == {200}
+    assert sum(one.begun < 0.1 for one in found) >= 4
+
+
+def test_figures_are_those_of_good_answers():
+    found = [Asked(0, seconds / 100, 200) for seconds in range(1, 101)] + [Asked(1, 1, 503), Asked(1, 1, 0)]
+    table = load.figures(found, 3)
+    assert (table["requests"], table["failed"]) == ("102", "1 × 503, 1 × no answer")
+    assert (table["p50 ms"], table["longest ms"], table["requests/s"]) == ("505", "1,000", "50.0")
+
+
+def test_failures_end_in_an_exit_code(serve, picture, tmp_path, capsys):
+    server = serve(limits=Limits(body=10))
+    assert load.main([server.address, "--clients", "1", "--seconds", "0.1"]) == 1
+    assert "× 413" in capsys.readouterr().out
+
+
+def test_the_figures_are_kept_with_their_command(server, picture, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(230))
+    arguments = [server.address, "--clients=2", "--seconds=0.2", f"--picture={path}", "--out", str(tmp_path / "out")]
+    assert load.main(arguments) == 0
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert re.search(r"\| 2 \| 0 \| \d+ \| 0 \|", text)
+    assert "a.png" in text
+    lines = (tmp_path / "out" / "load.csv").read_text().splitlines()
+    assert lines[0] == "begun,seconds,status"
+    assert all(line.endswith(",200") for line in lines[1:])
+
+
+def test_an_address_that_is_none_is_said():
+    with pytest.raises(UserError, match="expected http://"):
+        load.main(["localhost:8000"])

@@ -1,0 +1,189 @@
+"""The command: its first lines, its last one, and what it says to bad input."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+
+from fer import serve
+from fer.errors import UserError
+from fer.prediction import network
+from fer.serving import listen
+
+STAND_INS = """
+import sys
+import numpy as np
+from fer import serve
+from fer.errors import one_line_errors
+from fer.prediction import detect, network
+
+class Flat:
+    name, classes, temperature = "flat", ("dark", "bright"), None
+    def probabilities(self, faces):
+        return np.full((len(faces), 2), 0.5, np.float32)
+
+network.load, detect.Haar = (lambda path: Flat()), (lambda: lambda grey: [(0, 0, 48, 48)])
+with one_line_errors():
+    sys.exit(serve.main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_token(monkeypatch):
+    monkeypatch.delenv(serve.TOKEN, raising=False)
+
+
+@pytest.fixture
+def command():
+    """`command("--port", "0")`: the running command, with a network and a detector that stand in."""
+    started = []
+
+    def start(*arguments: str, **environment: str) -> subprocess.Popen:
+        line = [sys.executable, "-c", STAND_INS, *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(line, env=os.environ | environment, **pipes)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ask(address: str, picture: bytes, **headers: str):
+    request = urllib.request.Request(f"{address}/v1/predict", picture, {"Content-Type": "image/png", **headers})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_listens_and_at_the_end_what_it_served(command, picture, number):
+    process = command("--port", "0")
+    assert process.stdout.readline().startswith("flat: dark, bright; ")
+    line = process.stdout.readline()
+    address = re.fullmatch(r"listening on (http://127.0.0.1:\d+) \(this machine only\)\n", line)[1]
+    assert process.stdout.readline().startswith(f"next: open {address} in a browser, or curl -F file=@photo.jpg")
+    assert b'"dark"' in ask(address, picture(230))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert re.fullmatch(r"served 1 requests, 1 pictures, 1 faces in \d+ s; 0 requests refused\n", out)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_request_at_work_is_answered_before_the_end(serve, picture, monkeypatch):
+    """In a thread: the server is told to end while it looks at a picture."""
+    begun, go, running, make = threading.Event(), threading.Event(), [], listen.server
+    monkeypatch.setattr(listen, "server", lambda *given: running.append(make(*given)) or running[-1])
+
+    def slow(grey):
+        begun.set()
+        go.wait(10)
+        return [(0, 0, 48, 48)]
+
+    server = serve(detector=slow)
+    found = []
+    asking = threading.Thread(target=lambda: found.append(server.post(("a.png", picture(230)))))
+    asking.start()
+    begun.wait(10)
+    running[0].should_exit = True
+    time.sleep(0.3)  # it closes its doors meanwhile
+    go.set()
+    asking.join()
+    assert found[0].status == 200
+
+
+def test_the_token_may_come_from_the_environment(command, picture):
+    token = "0123456789abcdef"
+    process = command("--port", "0", FER_TOKEN=token)
+    process.stdout.readline()
+    line = process.stdout.readline()
+    assert "with the token" in line
+    assert token not in line + process.stdout.readline()
+    address = line.split()[2]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(address, picture(230))
+    assert ask(address, picture(230), Authorization=f"Bearer {token}")
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_loaded(monkeypatch):
+    monkeypatch.setattr(network, "load", lambda path: pytest.fail("loaded"))
+    with listen.bound("127.0.0.1", 0) as taken, pytest.raises(UserError, match="is taken"):
+        serve.main(["--port", str(taken.getsockname()[1])])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--checkpoint", "no/such.onnx"], "no such file: no/such.onnx"),
+        (["--token", "short"], "--token: expected 16"),
+        (["--threshold", "2"], "--threshold 2"),
+        (["--workers", "0"], "--workers 0"),
+        (["--limit", "size=1"], "no limit 'size'"),
+        (["--cors", "*"], "expected scheme and host"),
+        (["--yunet", "no/such.onnx"], "no such file: no/such.onnx"),
+    ],
+)
+def test_bad_input_is_said_in_a_line(arguments, reason):
+    with pytest.raises(UserError, match=re.escape(reason)):
+        serve.main(["--port", "0", *arguments])
+
+
+def test_packages_that_are_missing_are_named(monkeypatch):
+    from importlib import util
+
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "uvicorn" else name)
+    with pytest.raises(UserError, match=r"needs uvicorn: pip install 'fer-lightning\[serve\]'"):
+        serve.main([])
+
+
+def test_limits_are_listed(capsys):
+    assert serve.main(["--limit", "help"]) == 0
+    assert "pictures in a request" in capsys.readouterr().out
+
+
+def test_names_guard_this_machine_and_are_free_on_a_network():
+    plain = serve.settings_of(serve.parser().parse_args([]))
+    named = serve.settings_of(serve.parser().parse_args(["--name", "A.example"]))
+    with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("0.0.0.0", 0)) as everywhere:
+        assert serve.named(plain, here).names == listen.LOCAL
+        assert serve.named(plain, everywhere).names == ()
+        assert serve.named(named, everywhere).names == ("a.example", *listen.LOCAL)
+
+
+@pytest.mark.slow
+def test_the_astronaut_gets_the_same_answer_as_from_fer_predict(tmp_path, capsys):
+    """The whole way with real parts: a trained-for-a-moment network, its export, the cascade, HTTP."""
+    pytest.importorskip("onnxruntime")
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    import json
+
+    from PIL import Image
+
+    from fer import export, predict, train
+    from fer.config import compose_config
+
+    photo = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(photo)
+    options = ["data=synthetic", "data.synthetic.train=140", "model=cnn2", "trainer.max_epochs=1"]
+    train.train(compose_config([*options, f"output_dir={tmp_path / 'run'}"]))
+    export.main([str(tmp_path / "run"), "--out", str(tmp_path / "net.onnx")])
+    capsys.readouterr()
+    predict.main([str(photo), "--json", "--checkpoint", str(tmp_path / "net.onnx")])
+    [expected] = json.loads(capsys.readouterr().out)
+    line = [sys.executable, "-m", "fer.serve", "--port", "0", "--checkpoint", str(tmp_path / "net.onnx")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        answer = json.loads(ask(process.stdout.readline().split()[2], photo.read_bytes()))
+        process.terminate()
+        assert process.stdout.read().splitlines()[-1].startswith("served 1 requests, 1 pictures, 1 faces")
+    [found] = answer["pictures"]
+    assert found["faces"] == expected["faces"]
+    assert len(found["faces"]) == 1
