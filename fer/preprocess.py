@@ -1,13 +1,29 @@
 """Picture -> face: the one way from any picture to the 48×48 grey pixels that networks see."""
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 SIZE = 48
 """Height and width of a face in pixels, everywhere."""
 
 FILTER = Image.Resampling.BILINEAR
 """Pillow widens the filter when it shrinks a picture, so this is antialiased."""
+
+TURNS = dict(
+    enumerate(
+        (
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.ROTATE_180,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.TRANSPOSE,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.TRANSVERSE,
+            Image.Transpose.ROTATE_90,
+        ),
+        start=2,
+    )
+)
+"""Exif orientation -> what makes the picture upright."""
 
 
 def to_face(picture: Image.Image) -> np.ndarray:
@@ -25,9 +41,16 @@ def to_face(picture: Image.Image) -> np.ndarray:
 
 def upright(picture: Image.Image) -> Image.Image:
     """As the camera's orientation tag says it is to be looked at."""
-    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # transposing copies, so only where needed
-        return ImageOps.exif_transpose(picture)
-    return picture
+    turn = TURNS.get(orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def orientation(picture: Image.Image) -> int:
+    """The camera's tag, 1 to 8; 1 (upright) where there is none that can be read."""
+    try:
+        return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged Exif data, on which Pillow raises almost anything, beside a picture that is whole
+        return 1
 
 
 def to_grey(picture: Image.Image) -> Image.Image:

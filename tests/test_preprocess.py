@@ -107,6 +107,16 @@ def test_the_cameras_orientation_is_obeyed(orientation, undo, noise):
     assert np.array_equal(to_face(stored(Image.fromarray(noise), exif=exif)), undo(noise))
 
 
+def test_damaged_exif_data_hide_no_picture(noise):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", exif=exif)
+    damaged = file.getvalue().replace(b"MM\x00*", b'MM\x00"')
+    assert damaged != file.getvalue()
+    assert np.array_equal(to_face(Image.open(io.BytesIO(damaged))), to_face(stored(Image.fromarray(noise), "JPEG")))
+
+
 def test_the_callers_picture_stays_as_it_is(noise):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6

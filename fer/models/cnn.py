@@ -10,6 +10,7 @@ ACTIVATIONS = {
 }
 POOLS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 NORMS = ("batch", "group", "layer", "instance", "none")
+STARTS = {"he": nn.init.kaiming_normal_, "glorot": nn.init.xavier_uniform_, "default": None}
 
 
 class CNN(nn.Module):
@@ -24,8 +25,10 @@ class CNN(nn.Module):
     and is kernel_size // 2 otherwise. pool: "max", "avg" or "none"; pool_stride null = pool_size; pool_padding.
     norm: "batch", "group" (8 groups or fewer), "layer", "instance" or "none". activation: the name of any activation
     of torch.nn, case and underscores aside. dropout in [0, 1), of elements, or of whole channels with
-    `channel_dropout`. Input (B, 1 or in_channels, H, W) float, output (B, num_classes) logits; a grey image is
-    repeated over `in_channels`. Raises ValueError for unknown names.
+    `channel_dropout`. init: weights at the start, "he" (He et al. 2015) or "glorot" (Glorot and Bengio 2010) with
+    biases of zero, or "default", torch's own, which fades out in deep stacks without norm. Input (B, 1 or in_channels,
+    H, W) float, output (B, num_classes) logits; a grey image is repeated over `in_channels`. Raises ValueError for
+    unknown names.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class CNN(nn.Module):
         head_norm: str = "batch",
         head_dropout: float = 0.5,
         head_pool: int | None = None,
+        init: str = "default",
         in_channels: int = 1,
         image_size: int = 48,
     ):
@@ -85,6 +89,7 @@ class CNN(nn.Module):
             features = out
         self.head = nn.Sequential(nn.Flatten(), *dense)
         self.output = nn.Linear(features, num_classes)
+        start(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.output(self.features(images))
@@ -124,6 +129,15 @@ def drop(rate: float, channels: bool = False) -> list[nn.Module]:
     if not 0 <= rate < 1:
         raise ValueError(f"model.dropout={rate}: expected a share in [0, 1)")
     return [(nn.Dropout2d if channels else nn.Dropout)(rate)] if rate else []
+
+
+def start(network: nn.Module, init: str) -> None:
+    """Draws the weights of convolutions and dense layers anew, unless `init` is "default"."""
+    draw = STARTS[known("model.init", init, STARTS)]
+    for layer in network.modules():
+        if draw and isinstance(layer, nn.Conv2d | nn.Linear):
+            draw(layer.weight)
+            nn.init.zeros_(layer.bias)
 
 
 def known(option: str, name: str, names) -> str:

@@ -32,7 +32,7 @@ QUIET = (
 )
 """Chromium refuses to run as root with its sandbox, and looks for its maker's hosts unless told not to."""
 WIDE, PHONE = {"width": 1100, "height": 760}, {"width": 360, "height": 740}
-FACES = (10, 11)
+FACES = (16, 17)
 
 
 def program() -> str | None:

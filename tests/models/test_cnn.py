@@ -85,6 +85,17 @@ def test_norm_comes_before_or_after_the_activation():
     assert not order(norm_last=True)
 
 
+@pytest.mark.parametrize("init", ["he", "glorot"])
+def test_signals_pass_deep_stacks_without_norm_where_the_start_says_so(init):
+    images = torch.randn(64, 1, 48, 48)
+    spread = {}
+    for start in ("default", init):
+        torch.manual_seed(0)
+        net = CNN(7, blocks=[[32, 32], [64, 64], [128, 128]], norm="none", head_norm="none", init=start).eval()
+        spread[start] = net(images).std(dim=0).mean()
+    assert spread[init] > 5 * spread["default"]
+
+
 def test_dropout_of_channels_drops_whole_maps():
     model = CNN(7, blocks=[[32]], dropout=0.5, channel_dropout=True, norm="none", activation="sigmoid", head=[])
     maps = model.blocks(FACES)  # sigmoid is never zero, dropout alone makes zeros
@@ -115,6 +126,7 @@ def test_features_are_what_the_output_layer_sees():
         ({"norm": "bach"}, "model.norm: no 'bach'; there are batch"),
         ({"activation": "rellu"}, "model.activation: no 'rellu'; there are relu"),
         ({"pool": "mean"}, "model.pool: no 'mean'; there are max"),
+        ({"init": "zero"}, "model.init: no 'zero'; there are he"),
         ({"dropout": 1.0}, "model.dropout=1.0"),
         ({"blocks": [[4]] * 7}, "block 6 leaves no pixels"),
     ],
