@@ -42,7 +42,11 @@ def to_face(picture: Image.Image) -> np.ndarray:
 def upright(picture: Image.Image) -> Image.Image:
     """As the camera's orientation tag says it is to be looked at."""
     turn = TURNS.get(orientation(picture))
-    return picture if turn is None else picture.transpose(turn)
+    if turn is None:
+        return picture
+    turned = picture.transpose(turn)
+    turned.info = {key: value for key, value in picture.info.items() if key == "transparency"}  # the tag held before
+    return turned
 
 
 def orientation(picture: Image.Image) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from fer.preprocess import to_face
+from fer.preprocess import to_face, upright
 
 
 @pytest.fixture
@@ -105,6 +105,13 @@ def test_the_cameras_orientation_is_obeyed(orientation, undo, noise):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     assert np.array_equal(to_face(stored(Image.fromarray(noise), exif=exif)), undo(noise))
+
+
+def test_a_picture_is_turned_once(noise):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    turned = upright(stored(Image.fromarray(noise), exif=exif))
+    assert np.array_equal(to_face(turned), np.asarray(turned))
 
 
 def test_damaged_exif_data_hide_no_picture(noise):
