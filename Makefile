@@ -3,6 +3,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 false; 
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 ARGS ?= model=cnn3 optimizer=sgd
 BIN := .venv/bin
+SHARED := -n auto --maxprocesses 8 --dist loadscope
 READY := .venv/.ready
 
 .PHONY: help setup train test lint tensorboard clean
@@ -16,7 +17,7 @@ train: $(READY)  ## train; make train ARGS="model=cnn2 optimizer=adam" for anoth
 	$(BIN)/python -m fer.train $(ARGS)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check

@@ -52,14 +52,15 @@ def test_workers_share_the_budget_exactly(plan, start_worker):
 def test_a_killed_workers_trial_is_taken_up_and_counts_once(plan, start_worker):
     study = storage.open_study(plan)
     workers = [start_worker(plan) for _ in range(3)]
-    wait_for(lambda: len({trial.user_attrs[trials.WORKER] for trial in running(study)}) == 3)
+    wait_for(lambda: len({trial.user_attrs[trials.WORKER] for trial in running(study) if trial.params}) == 3)
     os.kill(workers[0].pid, signal.SIGKILL)
     assert [worker.wait(60) for worker in workers[1:]] == [0, 0]
     assert_each_once(study, 12)
     taken = [trial for trial in trials.counted(study) if trials.DEATHS in trial.user_attrs]
     assert [trial.user_attrs[trials.DEATHS] for trial in taken] == [1]
     first = study.get_trials()[trials.root(taken[0])]
-    assert (first.state, first.params) == (TrialState.FAIL, taken[0].params)
+    assert first.state == TrialState.FAIL
+    assert first.params in (taken[0].params, {})  # it may have died before it drew any
 
 
 def test_a_trial_whose_machine_died_is_taken_up_by_its_heartbeat(make_plan, server, start_worker):
