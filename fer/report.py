@@ -59,6 +59,10 @@ class Report:
         else:
             self.text(f"*Left out, since it shows faces of the data: {plain(alt)}.*")
 
+    @property
+    def markdown(self) -> str:
+        return "\n\n".join(self.blocks) + "\n"
+
     def write(self, folder: Path) -> list[str]:
         """report.html, report.md, the PNGs and CSVs; returns their names."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,9 +70,8 @@ class Report:
             table.to_csv(folder / f"{name}.csv", index=False)
         for name, figure in self.figures.items():
             figure.savefig(folder / f"{name}.png")
-        text = "\n\n".join(self.blocks) + "\n"
-        (folder / "report.md").write_text(text)
-        (folder / "report.html").write_text(page(self.title, text, folder))
+        (folder / "report.md").write_text(self.markdown)
+        (folder / "report.html").write_text(page(self.title, self.markdown, folder))
         files = [f"{name}.csv" for name in self.tables] + [f"{name}.png" for name in self.figures]
         return ["report.html", "report.md", *files]
 

@@ -1,0 +1,158 @@
+"""Puts a trained network into fer/weights: what every command takes that is given no other.
+
+    python -m fer.prediction.ship runs/pocket/data-fer2013/seed-0 --name pocket
+
+Writes <name>.pt and <name>.onnx with weights in float16, <name>.md, the model card, and SHA256SUMS; what was shipped
+before is replaced. The figures of the card come from the run's own predictions of the test split, and the reading of
+it is noted as by fer.evaluate. Refuses a network of more than half a million parameters, a file of more than a
+megabyte, and a run on anything but FER2013's official split.
+"""
+
+import argparse
+import hashlib
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer.errors import UserError, one_line_errors
+from fer.prediction.shipped import SUMS, WEIGHTS
+
+if TYPE_CHECKING:
+    from fer.evaluation.predictions import Predictions
+    from fer.report import Report
+
+PARAMETERS, BYTES = 500_000, 1_000_000
+FORMATS = {"weights": ".pt", "onnx": ".onnx"}
+USE = """## Use
+
+Made for trying out, for teaching and for research on facial expressions. It tells which of seven expressions a face
+*shows*, as the people who labelled FER2013 would have named it; it knows nothing of what a person feels, wants or is.
+It must not decide anything about people: not in hiring, teaching, policing, medicine or insurance, and not to watch
+anybody who has not agreed to it.
+
+Faces are cropped squares of 48×48 grey pixels. Profiles, covered faces, children and faces unlike those that an image
+search of 2013 found for English words are recognised worse; FER2013 says nothing about age, gender or origin, so how
+much worse for whom is not measured. Its labels are disputed: other people who looked at the same faces often saw
+something else."""
+LICENCE = """## Licence
+
+The weights come with the licence of this project. They were trained on FER2013 (Goodfellow et al. 2013), whose images
+were collected from the web for research; whoever uses the weights for anything else has to judge that for themselves.
+No image is part of these files."""
+
+
+def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Path]:
+    """Writes the files; returns their paths. Raises UserError for a run that cannot be shipped."""
+    from fer.evaluation.records import record_of
+    from fer.export import export
+
+    record = record_of(run)
+    check(run, record)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    made = [export(run, kind, "fp16", None, folder / f"{name}{suffix}") for kind, suffix in FORMATS.items()]
+    for path in made:
+        if path.stat().st_size > BYTES:
+            raise UserError(f"{path} has {path.stat().st_size:,} bytes, more than {BYTES:,}; train a smaller network")
+    text = card(run, record, name, command, made)
+    (folder / f"{name}.md").write_text(text)
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]
+    (folder / SUMS).write_text("".join(sums))
+    return [*made, folder / f"{name}.md", folder / SUMS]
+
+
+def check(run: Path, record: dict[str, Any]) -> None:
+    if record.get("status") != "finished":
+        raise UserError(f"{run}: not a finished run; name the folder that fer.train wrote to")
+    data = record["data"]
+    if not data["official_split"] or data["origin"] != "FER2013":
+        raise UserError(f"{run}: trained on {data['origin']}; what ships is trained on FER2013's official split")
+    if record["parameters"] > PARAMETERS:
+        raise UserError(f"{run}: {record['parameters']:,} parameters, more than the {PARAMETERS:,} that ship")
+
+
+def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[Path]) -> str:
+    """The model card, as Markdown."""
+    from fer import results
+    from fer.evaluate import note_test_read
+    from fer.evaluation import inputs, sections
+    from fer.evaluation.single import subsets
+    from fer.report import Report
+
+    given = inputs.read(run, name, inputs.Wanted(split="test"))
+    test = given.shown("test")
+    report = Report(f"{name}: seven expressions of faces")
+    report.text(protocol(record, command))
+    report.text(f"Files: {', '.join(f'`{path.name}` ({path.stat().st_size / 1e6:.2f} MB)' for path in made)}.")
+    parts, remarks = subsets(given, test)
+    shown = {f"{part}, PrivateTest": of for part, of in parts.items()}
+    sections.accuracy(report, {"all images, PublicTest": given.shown("val")} | shown)
+    for remark in [*remarks, *note_test_read([given], run, command)]:
+        report.text(results.ABSOLUTE.sub("PATH", remark))
+    sections.by_class(report, {"test": test})
+    mixed(report, test)
+    report.text(calibration(given.splits))
+    report.text(USE)
+    report.text(LICENCE)
+    return report.markdown
+
+
+def protocol(record: dict[str, Any], command: str) -> str:
+    """What it is, what it was trained on, and how its figures came about."""
+    from fer.results import typed
+
+    machine = record["hardware"]
+    where = machine["gpu"] or f"{machine['threads']} threads of {machine['cpu']}"
+    trained = typed(record["command"]) if record["command"] else "(trained from Python)"
+    views = record["config"]["classifier"]["tta"]
+    return (
+        f"A convolutional network of {record['parameters']:,} parameters, trained on the training part of FER2013 for "
+        f"{record['epochs']} epochs with seed {record['config']['seed']}, in {record['seconds'] / 60:.0f} minutes on "
+        f"{where}. The epoch was chosen on PublicTest; PrivateTest was predicted once, at the end. Test-time "
+        f"augmentation: {views}.\n\n```\n{trained}\n{typed(command)}\n```\n\n"
+        f"Commit {record['commit']}."
+    )
+
+
+def calibration(splits: "Mapping[str, Predictions]") -> str:
+    """What the probabilities are worth, in a sentence."""
+    from fer.evaluation import confidence
+    from fer.evaluation.sections import percent
+    from fer.report import Report
+
+    found = confidence.calibrated(Report(""), splits, ["test"])["test"]
+    before, after = (percent(found[state]["ece"]) for state in (confidence.PLAIN, confidence.SCALED))
+    return (
+        f"## Calibration\n\nLogits are divided by the temperature {found['temperature'][0]:.2f}, fitted on "
+        f"PublicTest: on PrivateTest their expected calibration error (Guo et al. 2017, 15 bins) is {after}, and "
+        f"{before} without."
+    )
+
+
+def mixed(report: "Report", test: "Predictions") -> None:
+    """The confusion matrix as a table."""
+    import pandas as pd
+
+    report.heading("Confusions")
+    table = pd.DataFrame(test.confusion, columns=list(test.classes))
+    table.insert(0, "true", test.classes)
+    report.table(table)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument("--name", required=True, help="what the files are called")
+    args = parser.parse_args(arguments)
+    typed = shlex.join(["python", "-m", "fer.prediction.ship", *(sys.argv[1:] if arguments is None else arguments)])
+    paths = ship(args.run, args.name, typed)
+    print("\n".join(f"wrote {path}" for path in paths))
+    print("next: python -m fer.predict PICTURE")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        sys.exit(main())
