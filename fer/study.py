@@ -151,7 +151,8 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
     classes = list(table.columns[4:])
     table = table[table["split"] == split]
     counts = pd.crosstab(table["true"], table["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
-    title = f"{split}, {len(runs)} run{'s' * (len(runs) > 1)}, accuracy {100 * (table['true'] == table['predicted']).mean():.1f} %"
+    share, several = (table["true"] == table["predicted"]).mean(), "s" if len(runs) > 1 else ""
+    title = f"{split}, {len(runs)} run{several}, accuracy {100 * share:.1f} %"
     confusion_figure(counts.to_numpy(), classes, title).savefig(path, dpi=dpi)
 
 
