@@ -1,11 +1,12 @@
-"""Parsed data, kept in the user's cache folder so that the second run starts at once."""
+"""Parsed data, and what takes long to find in them, kept so that the second run starts at once."""
 
 import hashlib
 import json
 import os
 import tempfile
+import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,17 @@ def cached(place: Sequence, content: object, build: Callable[[], Faces]) -> Face
     return faces
 
 
+def kept(kind: str, source: np.ndarray, build: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """`build()`, or what an earlier call with the same `kind`, `source` and code of this package returned."""
+    path = cache_folder() / f"{digest([code(), kind, source.shape, hashlib.sha256(source).hexdigest()])}.npz"
+    with suppress(OSError, ValueError, EOFError, zipfile.BadZipFile), np.load(path) as file:
+        return dict(file)
+    arrays = dict(build())
+    with suppress(OSError):
+        write(path, lambda file: np.savez(file, **arrays))
+    return arrays
+
+
 def cache_folder() -> Path:
     home = os.path.expanduser("~")  # stays "~" for users without one, as in some containers
     default = Path(tempfile.gettempdir() if home == "~" else home) / ".cache"
@@ -55,13 +67,22 @@ def code() -> str:
 
 def save(faces: Faces, path: Path, key: str) -> None:
     meta = {"key": key} | {name: getattr(faces, name) for name in META_FIELDS}
+
+    def fill(file: BinaryIO) -> None:
+        for array in (json.dumps(meta), *(getattr(faces, name) for name in ROW_FIELDS)):
+            np.save(file, array)
+        file.write(checksum(file, file.tell()))
+
+    write(path, fill)
+
+
+def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """The file that `fill` fills, moved to its place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "w+b") as file:
-            for array in (json.dumps(meta), *(getattr(faces, name) for name in ROW_FIELDS)):
-                np.save(file, array)
-            file.write(checksum(file, file.tell()))
+            fill(file)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -43,6 +43,20 @@ def copies(images: np.ndarray) -> np.ndarray:
     return np.fromiter((seen.setdefault(digest, len(seen)) for digest in digests), dtype=np.int64, count=len(images))
 
 
+def seen(train: np.ndarray, others: np.ndarray, near: bool) -> np.ndarray:
+    """(M,) bool: which of (M, 48, 48) uint8 images are pixel-identical to one of `train`, or near copies if `near`."""
+    images, count = np.concatenate([train, others]), len(train)
+    number = copies(images)
+    found = np.isin(number, number[:count])
+    if near:
+        from fer.data.near import known_pairs
+
+        pairs = known_pairs(images)
+        for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
+            found[one[other < count]] = True
+    return found[count:]
+
+
 def audit(images: np.ndarray, labels: np.ndarray, splits: np.ndarray, ids: np.ndarray, near: bool = True) -> Audit:
     """Looks for copies in (N, 48, 48) uint8 images with (N,) int64 labels (-1: none), splits and unique ids.
 
@@ -60,10 +74,10 @@ def audit(images: np.ndarray, labels: np.ndarray, splits: np.ndarray, ids: np.nd
     family, changes = number, {}
     if near:
         from fer.data.families import families
-        from fer.data.near import near_pairs
+        from fer.data.near import known_pairs
 
         _, rows = np.unique(number, return_index=True)
-        pairs = near_pairs(images[rows])
+        pairs = known_pairs(images[rows])
         first, changes = families(pairs, len(rows))
         family = first[number]
         figures |= {"near_pairs": len(pairs.first), **near_figures(family, number, labels, splits)}

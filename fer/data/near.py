@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from fer.data.alignment import agreement, align, fine, halved, tones
+from fer.data.cache import kept
 from fer.preprocess import SIZE
 
 FREQUENCIES = 8
@@ -48,6 +49,11 @@ class Pairs(NamedTuple):
     move: np.ndarray  # (P, 2) float32
     brighter: np.ndarray  # (P,) float32: grey levels by which the mean of `second` is higher
     contrast: np.ndarray  # (P,) float32: standard deviation of `second`, in those of `first`
+
+
+def known_pairs(images: np.ndarray) -> Pairs:
+    """As `near_pairs`, at once where the same images were searched before."""
+    return Pairs(**kept("near pairs", np.ascontiguousarray(images), lambda: near_pairs(images)._asdict()))
 
 
 def near_pairs(images: np.ndarray) -> Pairs:

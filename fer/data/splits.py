@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer.data.duplicates import copies
+from fer.data.duplicates import copies, seen
 from fer.data.emotions import USAGES
 from fer.data.faces import Faces, concatenate
 from fer.errors import UserError
@@ -123,17 +123,9 @@ def without_copies(faces: Faces, rows: Rows) -> Rows:
 
 def without_seen(faces: Faces, rows: Rows) -> Rows:
     """Validation and test without the images that are exact or near copies of a training image."""
-    from fer.data.near import near_pairs
-
-    everything = np.concatenate([rows[split] for split in SPLITS])
-    pairs = near_pairs(faces.images[everything])
-    train = np.isin(everything, rows["train"])
-    links = np.concatenate([np.stack([pairs.first, pairs.second]), np.stack([pairs.second, pairs.first])], 1)
-    near = everything[links[0][train[links[1]]]]
-    group = copies(faces.images)
-    seen = np.isin(group, group[rows["train"]])
-    seen[near] = True
-    return rows | {split: rows[split][~seen[rows[split]]] for split in ("val", "test")}
+    held_out = np.concatenate([rows["val"], rows["test"]])
+    known = held_out[seen(faces.images[rows["train"]], faces.images[held_out], near=True)]
+    return rows | {split: rows[split][~np.isin(rows[split], known)] for split in ("val", "test")}
 
 
 def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, seed: int) -> np.ndarray:

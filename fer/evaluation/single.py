@@ -66,14 +66,16 @@ def subsets(given: Given, shown: Predictions) -> tuple[dict[str, Predictions], l
         return parts, [f"{lack}: {given.lacking}."]
     from fer.evaluation.subsets import agreed, unseen  # imports torch
 
-    remarks = []
-    fresh = unseen(given.pixels.datamodule, shown.ids)
+    remarks, faces = [], given.pixels.datamodule
+    fresh, fresher = unseen(faces, shown.ids), unseen(faces, shown.ids, near=True)
     if fresh.all():
         remarks.append("No image also occurs in training.")
     else:
         parts["without copies of training images"] = shown.take(fresh)
+    if fresher.sum() < fresh.sum():
+        parts["without near copies either"] = shown.take(fresher)
     try:
-        same = agreed(given.pixels.datamodule, shown.ids, np.array(shown.classes)[shown.labels])
+        same = agreed(faces, shown.ids, np.array(shown.classes)[shown.labels])
         parts["where the majority of FER+ agrees"] = shown.take(same)
     except UserError as error:
         remarks.append(f"Where FER+ agrees is not shown: {error}.")

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer.data.datamodule import FERDataModule
-from fer.data.duplicates import copies
+from fer.data.duplicates import seen
 from fer.data.ferplus import CLASSES, find_votes, majority, read_votes, without_outliers
 from fer.errors import UserError
 from fer.evaluation.pixels import faces
 
 
-def unseen(datamodule: FERDataModule, ids: np.ndarray) -> np.ndarray:
-    """(N,) bool: which images are pixel-identical to none of training."""
-    train = datamodule.splits["train"].images[:, 0].numpy()
-    group = copies(np.concatenate([train, faces(datamodule, ids)]))
-    return ~np.isin(group[len(train) :], group[: len(train)])
+def unseen(datamodule: FERDataModule, ids: np.ndarray, near: bool = False) -> np.ndarray:
+    """(N,) bool: which images are pixel-identical to none of training, and with `near` no near copies either."""
+    return ~seen(datamodule.splits["train"].images[:, 0].numpy(), faces(datamodule, ids), near)
 
 
 def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy.fft import dctn
 from fer.data import near
 from fer.data.families import Change
 from fer.data.fer2013 import read_fer2013
-from fer.data.near import candidates, cosines, descriptors, near_pairs
+from fer.data.near import candidates, cosines, descriptors, known_pairs, near_pairs
 
 KNOWN = {  # near copies that were found by eye: pairs of file names
     ("Training_15730361", "PrivateTest_8886048"),
@@ -198,3 +198,14 @@ def changed_at_random(face, random):
     for change in random.permutation(4)[: random.integers(1, 5)]:
         face = changes[change](face)
     return face
+
+
+def test_pairs_are_searched_once(photos, monkeypatch):
+    images = np.stack([*middle(photos), resized(photos[7], 5)])
+    first = known_pairs(images)
+    assert len(first.first) == 1
+    monkeypatch.setattr("fer.data.near.near_pairs", None)
+    again = known_pairs(images)
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    with pytest.raises(TypeError):
+        known_pairs(images[::-1])  # other content, searched anew

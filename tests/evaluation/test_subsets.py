@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fer.data.emotions import EMOTIONS, USAGES
+from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 from fer.evaluation import pixels, subsets
 
@@ -31,6 +34,17 @@ def test_images_of_training_are_seen_by_their_pixels(datamodule):
     ids = datamodule.splits["val"].ids
     assert subsets.unseen(datamodule, ids).tolist() == [row != "PublicTest_14" for row in ids]
     assert subsets.unseen(datamodule, datamodule.splits["test"].ids).all()
+
+
+def test_near_copies_of_training_images_are_seen_too(make_faces, write_csv, tmp_path):
+    drawn = synthetic_faces(train=14, val=14, test=14, seed=0)
+    images = drawn.images.copy()
+    images[15] = np.clip(np.roll(images[1].astype(int), 1, axis=1) + 10, 0, 255)
+    write_csv(tmp_path / "fer2013.csv", replace(drawn, images=images))
+    moved = pixels.data({"source": "fer2013"}, [str(tmp_path)], None)
+    ids = moved.splits["val"].ids
+    assert subsets.unseen(moved, ids).all()
+    assert np.flatnonzero(~subsets.unseen(moved, ids, near=True)).tolist() == [1]
 
 
 def test_other_images_than_those_predicted_are_refused(datamodule):
