@@ -48,7 +48,7 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
     from fer.evaluation.single import full_report
     from fer.report import Report, plain
 
-    reads = note_test_read(given, folder, command) if wanted.split == "test" else []
+    reads = readings.note(given, folder, command) if wanted.split == "test" else []
     title = names[0] if len(names) == 1 else f"{len(names)} classifiers"
     report = Report(f"{title}, {wanted.split} split", wanted.faces)
     for line in [*introduction(given, shown, dropped), *reads]:
@@ -82,18 +82,6 @@ def writable(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another with --out FOLDER") from error
     return folder
-
-
-def note_test_read(given: Sequence[Given], folder: Path, command: str) -> list[str]:
-    """Leaves a line for each study whose test split is about to be shown; returns how often that has happened."""
-    from fer.hardware import commit  # imports torch
-
-    places: dict[Path, list[str]] = {}
-    for one in given:
-        places.setdefault(one.study or folder, []).append(str(one.path))
-    for place, mine in places.items():
-        readings.add(place, command, mine, commit())
-    return [readings.sentence(place) for place in places]
 
 
 def introduction(given: Sequence[Given], shown: Mapping[str, Predictions], dropped: Sequence[str]) -> list[str]:

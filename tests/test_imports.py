@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 FER = Path(__file__).parents[1] / "fer"
-COMMANDS = {"eda", "train", "study", "benchmark", "evaluate", "search", "predict", "webcam", "export"}
+COMMANDS = {"eda", "train", "study", "benchmark", "evaluate", "search", "predict", "webcam", "serve", "export"}
 ALONE = {"data.emotions", "augment", "losses", "optimizers", "schedulers", "confusion", "plots", "errors", "preprocess"}
 
 

@@ -1,13 +1,30 @@
 """How often the test split of a study was looked at: by each run once at its end, and by every evaluation since."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer import runs
 from fer.errors import UserError
 
+if TYPE_CHECKING:
+    from fer.evaluation.inputs import Given
+
 NAME = "test_reads.jsonl"
+
+
+def note(given: "Sequence[Given]", folder: Path, command: str) -> list[str]:
+    """Leaves a line for each study whose test split is about to be shown; returns how often that has happened."""
+    from fer.hardware import commit  # imports torch
+
+    places: dict[Path, list[str]] = {}
+    for one in given:
+        places.setdefault(one.study or folder, []).append(str(one.path))
+    for place, mine in places.items():
+        add(place, command, mine, commit())
+    return [sentence(place) for place in places]
 
 
 def add(folder: Path, command: str, given: list[str], commit: str | None) -> None:

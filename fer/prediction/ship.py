@@ -46,7 +46,7 @@ No image is part of these files."""
 def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Path]:
     """Writes the files; returns their paths. Raises UserError for a run that cannot be shipped."""
     from fer.evaluation.records import record_of
-    from fer.export import export
+    from fer.prediction.exporting import export
 
     record = record_of(run)
     check(run, record)
@@ -77,8 +77,7 @@ def check(run: Path, record: dict[str, Any]) -> None:
 def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[Path]) -> str:
     """The model card, as Markdown."""
     from fer import results
-    from fer.evaluate import note_test_read
-    from fer.evaluation import inputs, sections
+    from fer.evaluation import inputs, readings, sections
     from fer.evaluation.single import subsets
     from fer.report import Report
 
@@ -90,7 +89,7 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[
     parts, remarks = subsets(given, test)
     shown = {f"{part}, PrivateTest": of for part, of in parts.items()}
     sections.accuracy(report, {"all images, PublicTest": given.shown("val")} | shown)
-    for remark in [*remarks, *note_test_read([given], run, command)]:
+    for remark in [*remarks, *readings.note([given], run, command)]:
         report.text(results.ABSOLUTE.sub("PATH", remark))
     sections.by_class(report, {"test": test})
     mixed(report, test)
