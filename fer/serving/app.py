@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from fer.prediction.predictor import Predictor
 from fer.prediction.stream import Result
-from fer.serving import files, refusal, schema
+from fer.serving import files, memory, refusal, schema
 from fer.serving.answers import answer
 from fer.serving.body import pictures
 from fer.serving.guard import Guard
@@ -31,6 +31,7 @@ ABOUT = "Faces in pictures and the expressions they show. Nothing that is sent h
 
 def application(predictor: Predictor, settings: Settings, meters: Meters | None = None) -> FastAPI:
     """Everything the server answers."""
+    memory.give_back()
     meters = meters or Meters()
     recogniser = Recogniser(predictor, settings, meters.batches.observe)
 
