@@ -17,6 +17,7 @@ h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; }
+td.number { white-space: nowrap; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; }
 """
@@ -79,6 +80,7 @@ class Report:
 def page(title: str, text: str, folder: Path) -> str:
     """Markdown as a whole HTML page, the pictures of `folder` inside it."""
     body = markdown(text, extensions=["tables", "sane_lists"])
+    body = re.sub(r"<td>(?=[-+−]?\d)(?=[^<]{1,32}<)", '<td class="number">', body)
     body = re.sub(r'src="([^":/]+\.png)"', lambda found: f'src="{embedded(folder / found[1])}"', body)
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
