@@ -26,6 +26,7 @@ from fer.classifier import Classifier
 from fer.console import closing, opening
 from fer.data.datamodule import FERDataModule
 from fer.data.faces import SIZE
+from fer.data.resizing import Resizing
 from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
 from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, uses_cuda, versions
@@ -174,8 +175,8 @@ def rehearse(cfg: DictConfig) -> None:
             classifier = build_classifier(cfg, classes=classes, class_counts=[1] * len(classes))
             instantiate(cfg.optimizer, list(classifier.parameters()))
             classifier.model(torch.zeros(2, 1, SIZE, SIZE))
-            if images.shape[-1] != SIZE:
-                rehearse_other_size(classifier.model, images.shape[-1])
+            for side in {images.shape[-1], *Resizing(cfg.data.progressive_resizing).sides.values()} - {SIZE}:
+                rehearse_other_size(classifier.model, side)
     except (InstantiationException, ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
 
@@ -193,8 +194,8 @@ def rehearse_other_size(model: nn.Module, size: int) -> None:
         model(torch.zeros(2, 1, size, size, device="meta"))
     except RuntimeError:
         raise ValueError(
-            f"augment: training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in "
-            "validation; give the crop padding, or use model.head_pool=1"
+            f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
+            "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"
         ) from None
 
 

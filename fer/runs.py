@@ -27,8 +27,10 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
     for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
-    if cfg.get("test", True):
-        cfg.pop("test", None)  # runs from before there was a choice stay the same
+    if cfg.get("test", True):  # runs from before there was a choice stay the same, here and below
+        cfg.pop("test", None)
+    if not cfg.data.get("progressive_resizing"):
+        cfg.data.pop("progressive_resizing", None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 

@@ -14,6 +14,7 @@ from fer import checkpoint
 from fer.config import CONF, compose_config
 from fer.errors import UserError
 from fer.hardware import has_compiler
+from fer.models.cnn import CNN
 from fer.train import train
 
 TINY = [
@@ -244,3 +245,21 @@ def test_every_model_trains_three_epochs_on_real_faces_without_a_warning(model, 
     metrics = train(cfg)
     assert (metrics["status"], metrics["epochs"]) == ("finished", 3)
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_pictures_grow_from_epoch_to_epoch_and_validation_sees_whole_ones(tmp_path, monkeypatch):
+    seen = set()
+    plain = CNN.forward
+
+    def forward(self, images):
+        seen.add((self.training, images.shape[-1]))
+        return plain(self, images)
+
+    monkeypatch.setattr(CNN, "forward", forward)
+    run(tmp_path, "data.progressive_resizing={0: 24, 1: 36}", "model.head_pool=1")
+    assert seen == {(True, 24), (True, 36), (True, 48), (False, 48)}  # 48 in training: the rehearsal
+
+
+def test_a_network_for_one_size_is_not_given_others(tmp_path):
+    with pytest.raises(UserError, match="training pictures of 24×24 do not fit the model"):
+        run(tmp_path, "data.progressive_resizing={0: 24}")

@@ -14,6 +14,7 @@ from fer.augment import Augment
 from fer.data import splits
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
+from fer.data.resizing import Resizing
 from fer.data.sources import read_faces
 from fer.data.splits import SPLITS
 from fer.errors import UserError
@@ -121,7 +122,8 @@ class FERDataModule(pl.LightningDataModule):
     roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
     that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
     normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
-    balance: "none", or "sampler" to draw every class equally often. Raises UserError for data that cannot be used.
+    balance: "none", or "sampler" to draw every class equally often. progressive_resizing: see `Resizing`. Raises
+    UserError for data that cannot be used.
     """
 
     def __init__(
@@ -146,12 +148,14 @@ class FERDataModule(pl.LightningDataModule):
         batch_size: int = 64,
         eval_batch_size: int = 512,
         augment: Mapping[str, Any] | None = None,
+        progressive_resizing: Mapping[int, int] | None = None,
         synthetic: Mapping[str, Any] | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ):
         super().__init__()
         self.save_hyperparameters(logger=False)
+        self.resizing = Resizing(progressive_resizing)
         self.splits: dict[str, Split] = {}
         self.scored = SPLITS
 
@@ -244,13 +248,14 @@ class FERDataModule(pl.LightningDataModule):
         return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Augments training batches on their device. The step's seed is set here, just before augmentation and the
-        forward pass, so that neither depends on what was drawn before."""
+        """Augments and resizes training batches on their device. The step's seed is set here, just before augmentation
+        and the forward pass, so that neither depends on what was drawn before."""
         images, labels, rows, seed, weight = batch
         if self.trainer.training:
             torch.manual_seed(seed)
             with torch.no_grad():
                 images, labels = self.augmentation(images, labels)
+                images = self.resizing(images, self.trainer.current_epoch)
         return images, labels, rows, weight
 
     def description(self) -> dict[str, Any]:
