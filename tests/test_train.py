@@ -263,3 +263,30 @@ def test_pictures_grow_from_epoch_to_epoch_and_validation_sees_whole_ones(tmp_pa
 def test_a_network_for_one_size_is_not_given_others(tmp_path):
     with pytest.raises(UserError, match="training pictures of 24×24 do not fit the model"):
         run(tmp_path, "data.progressive_resizing={0: 24}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["trainer.max_steps=2"],
+        ["trainer.check_val_every_n_epoch=3"],
+        ["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=7"],
+        ["trainer.max_steps=1", "trainer.val_check_interval=0.5"],
+    ],
+)
+def test_early_stopping_that_would_never_see_a_validation_is_refused_before_training(tmp_path, options):
+    with pytest.raises(UserError, match="before the first validation"):  # an epoch has three steps here, a run six
+        run(tmp_path, *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["trainer.max_steps=2", "callbacks.early_stopping=null"],
+        ["trainer.max_steps=3"],
+        ["trainer.max_steps=2", "trainer.val_check_interval=0.5"],
+        ["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=6"],
+    ],
+)
+def test_runs_whose_first_validation_comes_in_time_end_well(tmp_path, options):
+    assert run(tmp_path, *options)["status"] == "finished"

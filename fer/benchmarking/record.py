@@ -26,10 +26,7 @@ LIBRARIES = ("python", "torch", "torchvision", "lightning")
 
 def describe(cfg: DictConfig, data: str) -> dict[str, Any]:
     """SETTING: the machine, the choices by name, and the other options that were typed; what grows is left empty."""
-    found = hardware()
-    setting = {
-        "machine": ", ".join(str(found[part]) for part in ("cpu", "gpu", "system") if found[part]),
-        "threads": found["threads"],
+    setting = machine() | {
         "model": choice("model", cfg),
         "data": data,
         "augment": choice("augment", cfg),
@@ -37,6 +34,13 @@ def describe(cfg: DictConfig, data: str) -> dict[str, Any]:
         "options": " ".join(sorted(filter(is_setting, words()))),
     }
     return setting | ({cfg.growth: ""} if cfg.growth in ("batch_size", "threads") else {})
+
+
+def machine() -> dict[str, Any]:
+    """Processor, GPU and system in words, and torch's number of threads."""
+    found = hardware()
+    name = ", ".join(str(found[part]) for part in ("cpu", "gpu", "system") if found[part])
+    return {"machine": name, "threads": found["threads"]}
 
 
 def provenance() -> dict[str, str]:

@@ -34,6 +34,9 @@ Parts of a step are means over a fit of their own, which waits for the device af
 next, *step* is forward, loss, metrics, backward and optimizer, *the rest* what remains: callbacks, logging, the loop.
 Peak memory is that of the one process in which all columns ran.
 """
+OVERHEAD = """\
+Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts.
+"""
 
 
 def write(cfg: DictConfig, measured: Measured) -> list[str]:
@@ -79,7 +82,8 @@ def costs_table(measured: Measured) -> pd.DataFrame:
 def title(setting: Any) -> str:
     """The setting in two lines: what, and where."""
     batch = f"batches of {setting['batch_size']}" if setting["batch_size"] else ""
-    chosen = (setting["model"], setting["options"], setting["data"], batch, f"augment={setting['augment']}")
+    augment = f"augment={setting['augment']}" if setting["augment"] else ""
+    chosen = (setting["model"], setting["options"], setting["data"], batch, augment)
     threads = f", threads: {setting['threads']}" if setting["threads"] else ""
     return f"{', '.join(filter(None, chosen))}\n{setting['machine']}{threads}"
 
@@ -104,6 +108,11 @@ def render(out: Path) -> list[str]:
                 parts += [markdown_table(table_of_costs(costs[name])), ""]
         parts += [COSTS] if costs else []
         files += ["benchmark.csv", *(["costs.csv"] if costs else []), "benchmark.png"]
+    if (out / "overhead.csv").is_file():
+        parts += ["# Besides the steps\n", OVERHEAD]
+        for name, rows in by_setting(read(out / "overhead.csv")).items():
+            parts += [*heading(name, rows), markdown_table(table_of_overhead(rows)), ""]
+        files += ["overhead.csv"]
     for axis, label in AXES.items():
         if (out / f"growth_{axis}.csv").is_file():
             settings = by_setting(read(out / f"growth_{axis}.csv"))
@@ -147,6 +156,11 @@ def table_of_costs(rows: pd.DataFrame) -> pd.DataFrame:
     shares = [f"{100 * v / total:.1f} %" if unit == STEP else "" for v, unit in rows[["value", "unit"]].to_numpy()]
     values = [f"{value:,.2f} {unit}" for value, unit in rows[["value", "unit"]].to_numpy()]
     return pd.DataFrame({"part": rows["part"], "cost": values, "share of the step": shares})
+
+
+def table_of_overhead(rows: pd.DataFrame) -> pd.DataFrame:
+    values = [f"{value:,.2f} {unit}".strip() for value, unit in rows[["value", "unit"]].to_numpy()]
+    return pd.DataFrame({"what": rows["part"], "cost": values})
 
 
 def table_of_growth(rows: pd.DataFrame) -> pd.DataFrame:
