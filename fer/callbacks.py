@@ -45,6 +45,27 @@ class FiniteLoss(Callback):
             )
 
 
+class ValidatedInTime(Callback):
+    """Refuses, before the first step, a run that ends before the validation that early stopping waits for."""
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        stopping = trainer.early_stopping_callback
+        if not stopping or not stopping.monitor.startswith("val/"):
+            return
+        ends = [
+            (trainer.max_epochs or -1) * trainer.num_training_batches,
+            trainer.max_steps * trainer.accumulate_grad_batches,
+        ]
+        last = min((batches for batches in ends if batches > 0), default=math.inf)
+        first = trainer.val_check_batch + ((trainer.check_val_every_n_epoch or 1) - 1) * trainer.num_training_batches
+        if last < first:
+            raise UserError(
+                f"training ends after {last} batches, before the first validation after {first}, which early stopping "
+                "waits for; train longer, validate sooner (trainer.val_check_interval) or set "
+                "callbacks.early_stopping=null"
+            )
+
+
 class Throughput(Callback):
     """Logs training images/s and says after the first steps how long the whole will take."""
 

@@ -1,7 +1,6 @@
 """One experiment from a composed config: data, classifier, trainer -> fit, score, record."""
 
 import logging
-import math
 import shlex
 import signal
 import time
@@ -23,6 +22,7 @@ from torch import nn
 
 from fer import resume, runs
 from fer.augment import Augment
+from fer.callbacks import ValidatedInTime
 from fer.classifier import Classifier
 from fer.console import closing, opening
 from fer.data.datamodule import FERDataModule
@@ -249,11 +249,14 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
     try:
         loggers = [instantiate(node, **purge(node, step)) for node in cfg.logger.values() if node]
         callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-        options = {"logger": loggers, "callbacks": [*callbacks, *watchers], "plugins": [WholeFiles()]}
+        options = {
+            "logger": loggers,
+            "callbacks": [*callbacks, *watchers, ValidatedInTime()],
+            "plugins": [WholeFiles()],
+        }
         trainer = instantiate(cfg.trainer, default_root_dir=str(folder), **options)
     except InstantiationException as error:
         raise as_user_error(error) from error
-    check_validated(cfg, math.ceil(len(datamodule.train_dataloader()) / trainer.world_size))
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state, weights_only=True)
     except Interrupted:
@@ -264,24 +267,6 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
         if not rank_zero_only.rank:
             resume.join_history(folder)
     return trainer
-
-
-def check_validated(cfg: DictConfig, batches: int) -> None:
-    """Raises UserError where early stopping would wait for a validation that never comes; `batches` are an epoch's."""
-    options, stopping = cfg.trainer, cfg.callbacks.get("early_stopping")
-    if not stopping or not stopping.monitor.startswith("val/"):
-        return
-    epoch, interval = math.ceil(batches / options.accumulate_grad_batches), options.val_check_interval
-    if isinstance(interval, int):
-        first = interval // options.accumulate_grad_batches
-    else:
-        first = math.ceil(epoch * (interval or 1)) + epoch * ((options.check_val_every_n_epoch or 1) - 1)
-    ends = [steps for steps in (options.max_steps, options.max_epochs * epoch) if steps > 0]
-    if ends and min(ends) < first:
-        raise UserError(
-            f"training ends after {min(ends)} steps, before the first validation after {first}, which early stopping "
-            "waits for; train longer, validate sooner (trainer.val_check_interval) or set callbacks.early_stopping=null"
-        )
 
 
 @rank_zero_only

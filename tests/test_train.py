@@ -271,7 +271,7 @@ def test_a_network_for_one_size_is_not_given_others(tmp_path):
         ["trainer.max_steps=2"],
         ["trainer.check_val_every_n_epoch=3"],
         ["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=7"],
-        ["trainer.max_steps=1", "trainer.val_check_interval=0.5"],
+        ["trainer.max_steps=1", "trainer.val_check_interval=0.7"],
     ],
 )
 def test_early_stopping_that_would_never_see_a_validation_is_refused_before_training(tmp_path, options):
@@ -284,7 +284,7 @@ def test_early_stopping_that_would_never_see_a_validation_is_refused_before_trai
     [
         ["trainer.max_steps=2", "callbacks.early_stopping=null"],
         ["trainer.max_steps=3"],
-        ["trainer.max_steps=2", "trainer.val_check_interval=0.5"],
+        ["trainer.max_steps=1", "trainer.val_check_interval=0.5"],
         ["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=6"],
     ],
 )

@@ -1,7 +1,6 @@
 """Where the rest goes: the parts of a step of the whole, and what its timed part leaves out."""
 
 import resource
-import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +11,7 @@ from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
 from fer.benchmarking import whole
+from fer.benchmarking.memory import peak_mb
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
 
@@ -84,8 +84,7 @@ def left_out(trainer: pl.Trainer, watch: Clock, folder: Path) -> Costs:
 
 def peak_memory(device: torch.device) -> Costs:
     """The most that this process has held so far, on the host and, in tensors, on the device."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    peaks = {"peak memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "MB")}
+    peaks = {"peak memory": (peak_mb(resource.getrusage(resource.RUSAGE_SELF)), "MB")}
     if device.type == "cuda":
         peaks["peak memory on the GPU"] = (torch.cuda.max_memory_allocated(device) / 1e6, "MB")
     return peaks

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from fer.benchmarking.memory import peak_mb
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def started(command: Sequence[str], folder: Path, cache: Path | None = None, fil
         last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
         raise UserError(f"{shlex.join(command[1:])} failed: {last}")
     lines = [line.split("\t") for line in file.read_text().splitlines()] if file else []
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return Started(ended - begun, [(name, float(at) - begun) for name, at in lines], used.ru_maxrss * unit / 1e6)
+    return Started(ended - begun, [(name, float(at) - begun) for name, at in lines], peak_mb(used))
 
 
 def measure(data: Sequence[str], folder: Path, epochs: int | None) -> list[tuple[str, float, str]]:

@@ -51,12 +51,12 @@ def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Pat
     record = record_of(run)
     check(run, record)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
     made = [export(run, kind, "fp16", None, folder / f"{name}{suffix}") for kind, suffix in FORMATS.items()]
     for path in made:
         if path.stat().st_size > BYTES:
             raise UserError(f"{path} has {path.stat().st_size:,} bytes, more than {BYTES:,}; train a smaller network")
+    for old in set(folder.iterdir()) - set(made):
+        old.unlink()
     text = card(run, record, name, command, made)
     (folder / f"{name}.md").write_text(text)
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]

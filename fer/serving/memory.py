@@ -11,5 +11,5 @@ def give_back() -> None:
     """Has glibc map what is larger than LARGE on its own. Left alone it raises that threshold to the largest block it
     has seen freed, up to 32 MiB, and each thread then keeps up to 64 MiB for later. Other C libraries: nothing is done.
     """
-    with suppress(AttributeError, OSError):
+    with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
