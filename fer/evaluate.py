@@ -29,6 +29,7 @@ from fer.errors import UserError
 from fer.evaluation import inputs, readings
 from fer.evaluation.inputs import Given, Wanted
 from fer.evaluation.predictions import Predictions, joined
+from fer.memory import keep_freed
 
 RESULT = "evaluation.json"
 ELSEWHERE = Path("runs") / "evaluate"
@@ -39,6 +40,7 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
 
     command: as typed, for the record.
     """
+    keep_freed()
     wanted = replace(wanted, pixels=wanted.pixels and len(paths) == 1)
     names = inputs.names(paths)
     given = [inputs.read(path, name, wanted) for path, name in zip(paths, names, strict=True)]

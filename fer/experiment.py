@@ -31,6 +31,7 @@ from fer.data.resizing import Resizing
 from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
 from fer.hardware import best_memory_format, best_precision, commit, hardware, has_compiler, uses_cuda, versions
+from fer.memory import keep_freed
 from fer.scoring import score
 from fer.survival import WholeFiles
 
@@ -237,6 +238,7 @@ def fit_and_score(
 
 def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback] = ()) -> pl.Trainer:
     """The trainer after training, from the state in `cfg.resume` where that is."""
+    keep_freed()
     pl.seed_everything(cfg.seed, verbose=False)
     classifier = classifier_for(cfg, datamodule)
     if cfg.compile:

@@ -19,11 +19,13 @@ LAST = Path("checkpoints") / "last.ckpt"
 def identity(cfg: DictConfig, fingerprint: str) -> str:
     """16 hex digits that two runs share if and only if they do the same on the same data.
 
-    Hashes the configuration as typed (`auto` unresolved), without paths, output folder and launcher.
+    Hashes the configuration as typed (`auto` unresolved), without paths, output folder, launcher and what
+    no result depends on.
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.output_dir, cfg.labels.votes_file = "", None
+    cfg.data.eval_batch_size = 512  # no result depends on it; that of the first runs
     cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
     for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)

@@ -11,9 +11,9 @@ from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
 from fer.benchmarking import whole
-from fer.benchmarking.memory import peak_mb
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
+from fer.memory import peak_mb
 
 Costs = dict[str, tuple[float, str]]
 """Values with their units, by what was measured."""

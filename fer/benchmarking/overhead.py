@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from fer.benchmarking.memory import peak_mb
 from fer.errors import UserError, one_line_errors
+from fer.memory import peak_mb
 
 if TYPE_CHECKING:
     import pandas as pd

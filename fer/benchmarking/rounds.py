@@ -16,6 +16,7 @@ from fer.benchmarking.loops import form
 from fer.benchmarking.timing import Column, Watch, steps_for, summarise
 from fer.console import duration
 from fer.data.datamodule import FERDataModule
+from fer.memory import keep_freed
 
 COLUMNS = ("ceiling", "whole", "default", "keras")
 
@@ -36,6 +37,7 @@ def measure(cfg: DictConfig, with_costs: bool = True) -> Measured:
 
     Raises UserError for a config or data that cannot be measured.
     """
+    keep_freed()
     cfg = setting.prepared(cfg)
     datamodule = setting.read(cfg)
     watch = Watch(setting.device(cfg))

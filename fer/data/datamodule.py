@@ -146,7 +146,7 @@ class FERDataModule(pl.LightningDataModule):
         normalize: str = "train",
         balance: str = "none",
         batch_size: int = 64,
-        eval_batch_size: int = 512,
+        eval_batch_size: int = 128,
         augment: Mapping[str, Any] | None = None,
         progressive_resizing: Mapping[int, int] | None = None,
         synthetic: Mapping[str, Any] | None = None,

@@ -53,7 +53,7 @@ def surest_mistakes(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def nearest(
-    classifier: Classifier, train: Tensor, images: Tensor, count: int, batch_size: int = 512
+    classifier: Classifier, train: Tensor, images: Tensor, count: int, batch_size: int = 128
 ) -> tuple[Tensor, Tensor]:
     """Cosines (M, count) and rows (M, count) of the `count` most alike of `train` for each of `images`, best first.
 
@@ -65,7 +65,7 @@ def nearest(
     return tuple(cosines.topk(min(count, len(train)), dim=1))
 
 
-def features(classifier: Classifier, images: Tensor, batch_size: int = 512) -> Tensor:
+def features(classifier: Classifier, images: Tensor, batch_size: int = 128) -> Tensor:
     """(N, 1, 48, 48) uint8 -> (N, F) float32 on the CPU: what the network's last layer sees.
 
     The last layer is the last linear layer or convolution that a forward pass reaches; an input with positions (that

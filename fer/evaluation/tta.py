@@ -40,7 +40,7 @@ def tencrop(faces: Tensor) -> Iterator[Tensor]:
 VIEWS: dict[str, Callable[[Tensor], Iterator[Tensor]]] = {"none": whole, "flip": flip, "tencrop": tencrop}
 
 
-def predict(classifier: Classifier, split: Split, tta: str = "none", batch_size: int = 512) -> Tensor:
+def predict(classifier: Classifier, split: Split, tta: str = "none", batch_size: int = 128) -> Tensor:
     """Float32 logits (N, C) on the CPU, in the order of the split: the mean over the views that `tta` names.
 
     "none", "flip" or "tencrop", whatever the classifier itself was set to. Runs on the classifier's device without

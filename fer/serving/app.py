@@ -14,9 +14,10 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from fer.memory import return_freed
 from fer.prediction.predictor import Predictor
 from fer.prediction.stream import Result
-from fer.serving import files, memory, refusal, schema
+from fer.serving import files, refusal, schema
 from fer.serving.answers import answer
 from fer.serving.body import pictures
 from fer.serving.guard import Guard
@@ -31,7 +32,7 @@ ABOUT = "Faces in pictures and the expressions they show. Nothing that is sent h
 
 def application(predictor: Predictor, settings: Settings, meters: Meters | None = None) -> FastAPI:
     """Everything the server answers."""
-    memory.give_back()
+    return_freed()
     meters = meters or Meters()
     recogniser = Recogniser(predictor, settings, meters.batches.observe)
 
