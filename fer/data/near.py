@@ -7,6 +7,9 @@
    brings two copies of one photo together, but not two photos of one person: on FER2013 hardly any pair lies between.
 
 Whether a pair is found depends on its two images alone.
+
+How right it is, by eye, of the 8,130 pairs on FER2013 that differ in pixels: 180 drawn at random are one photo each. Of
+the 64 least alike (0.900–0.916) three show one person at another moment.
 """
 
 from collections.abc import Callable, Iterable
