@@ -25,25 +25,22 @@ from fer import config, runs
 from fer.console import opening
 from fer.data.faces import SIZE
 from fer.errors import UserError
-from fer.exploration import (
-    UNITS,
-    Data,
-    agreement,
-    augmented,
-    blanks,
-    counts,
-    duplicates,
-    grey_levels,
-    mean_faces,
-    measures,
-    samples,
-    say,
-    sizes,
-    source,
-)
+from fer.exploration import copies, light, overview, samples, votes
+from fer.exploration.examined import UNITS, Data, say
 from fer.report import Report
 from fer.results import typed
 
+SECTIONS = (
+    overview.source,
+    overview.counts,
+    samples.samples,
+    light.grey_levels,
+    light.measures,
+    light.mean_faces,
+    overview.sizes,
+    samples.augmented,
+    samples.blanks,
+)
 LEAKS = 3
 """Exit code where exact copies cross the splits."""
 
@@ -60,10 +57,10 @@ def eda(cfg: DictConfig) -> Path:
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
     report = Report("What is in the data", cfg.faces)
     report.text(f"Made by `{typed(command('fer.eda', typed_options()))}`.")
-    for section in (source, counts, samples, grey_levels, measures, mean_faces, sizes, augmented, blanks):
+    for section in SECTIONS:
         section(report, data)
-    figures = duplicates(report, data)
-    agreement(report, data)
+    figures = copies.duplicates(report, data)
+    votes.agreement(report, data)
     say("writing the report")
     names = [*report.write(folder), "duplicates.json"]
     runs.write_json(folder / "duplicates.json", figures)
