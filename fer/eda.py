@@ -13,6 +13,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 import numpy as np
@@ -25,22 +26,10 @@ from fer import config, runs
 from fer.console import opening
 from fer.data.faces import SIZE
 from fer.errors import UserError
-from fer.exploration import copies, light, overview, samples, votes
-from fer.exploration.examined import UNITS, Data, say
-from fer.report import Report
-from fer.results import typed
 
-SECTIONS = (
-    overview.source,
-    overview.counts,
-    samples.samples,
-    light.grey_levels,
-    light.measures,
-    light.mean_faces,
-    overview.sizes,
-    samples.augmented,
-    samples.blanks,
-)
+if TYPE_CHECKING:
+    from fer.exploration.examined import Data
+
 LEAKS = 3
 """Exit code where exact copies cross the splits."""
 
@@ -49,6 +38,11 @@ def eda(cfg: DictConfig) -> Path:
     """Writes the report and returns its folder. Raises UserError for a config or data that cannot be used."""
     folder = Path(cfg.output_dir)
     data = load(cfg)
+    from fer.exploration import SECTIONS
+    from fer.exploration.examined import UNITS, say
+    from fer.report import Report
+    from fer.results import typed
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,10 +51,9 @@ def eda(cfg: DictConfig) -> Path:
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
     report = Report("What is in the data", cfg.faces)
     report.text(f"Made by `{typed(command('fer.eda', typed_options()))}`.")
+    figures = {}
     for section in SECTIONS:
-        section(report, data)
-    figures = copies.duplicates(report, data)
-    votes.agreement(report, data)
+        figures |= section(report, data) or {}
     say("writing the report")
     names = [*report.write(folder), "duplicates.json"]
     runs.write_json(folder / "duplicates.json", figures)
@@ -91,13 +84,14 @@ def leaks(cfg: DictConfig) -> dict[str, int]:
     return crossing
 
 
-def load(cfg: DictConfig) -> Data:
+def load(cfg: DictConfig) -> "Data":
     """The data that `cfg` names, after all options have been tried."""
     check(cfg)
     import torch  # everything heavy waits until the options are known to be right
 
     from fer.augment import Augment
     from fer.experiment import as_user_error, quieten
+    from fer.exploration.examined import Data, say
 
     quieten()
     try:

@@ -1,1 +1,18 @@
 """Sections of the report on data: each puts what it finds under its own heading."""
+
+from fer.exploration import copies, light, overview, samples, votes
+
+SECTIONS = (
+    overview.source,
+    overview.counts,
+    samples.samples,
+    light.grey_levels,
+    light.measures,
+    light.mean_faces,
+    overview.sizes,
+    samples.augmented,
+    samples.blanks,
+    copies.duplicates,
+    votes.agreement,
+)
+"""In the order of the report; what they return is merged."""
