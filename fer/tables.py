@@ -122,7 +122,10 @@ def speed(runs: list[Run]) -> str:
 
 def machine(run: Run) -> str:
     """Its processors, threads and system in words."""
-    return " ".join(str(value) for value in run["hardware"].values() if value)
+    known = dict(run["hardware"])
+    threads = known.get("threads")
+    known["threads"] = threads and f"{threads} thread{'s' * (threads > 1)}"
+    return ", ".join(str(value) for value in known.values() if value)
 
 
 def machine_letters(studies: Studies) -> dict[str, str]:
@@ -190,7 +193,7 @@ def provenance(runs: list[Run]) -> str:
     precisions = sorted({run["resolved"]["precision"] for run in runs})
     return (
         f"Seeds {seeds(runs)}; commit {', '.join(commits)}; {'; '.join(libraries)}; "
-        f"{'; '.join(precisions)}; hardware (threads): {'; '.join(sorted(set(map(machine, runs))))}. "
+        f"{'; '.join(precisions)}; hardware: {'; '.join(sorted(set(map(machine, runs))))}. "
         f"Data fingerprint {', '.join(sorted({run['data']['fingerprint'] for run in runs}))}.\n"
     )
 

@@ -192,7 +192,7 @@ def test_minutes_of_two_machines_stay_apart(two_studies):
     assert "| 1.5 (A), 1.5 (B) |" in table_rows(text, "mine")[0]
     assert "- A: mine `a` (seeds 0, 1, 2), mine `b` (seeds 0), yours `c` (seeds 0, 1)." in text
     assert "- B: mine `a` (seeds 3)." in text
-    assert "fast 2" in text
+    assert "fast, 2 threads" in text
 
 
 def test_runs_of_another_day_join_the_stored_ones(two_studies):

@@ -14,7 +14,7 @@ RUNS = [run("a", 0, 0.5), run("a", 1, 0.6), run("b", 0, 0.4), run("b", 1, 0.9, "
 def test_it_tells_the_best_in_validation():
     assert (
         header.line(RUNS, with_test=False)
-        == "# Measured: best of 2 (a) val 55.0 ± 7.1 %; 1.5 min a run, seeds 0, 1; x 2."
+        == "# Measured: best of 2 (a) val 55.0 ± 7.1 %; 1.5 min a run, seeds 0, 1; x, 2 threads."
     )
 
 
