@@ -86,7 +86,9 @@ def predictor_of(args: argparse.Namespace) -> "Predictor":
     detector = None
     if not args.no_detect:
         detector = detect.YuNet(args.yunet) if args.yunet else detect.Haar()
-    return Predictor(network.load(args.checkpoint), detector, args.threshold, args.margin or detect.MARGIN)
+    return Predictor(
+        network.load(args.checkpoint, inside=args.probe), detector, args.threshold, args.margin or detect.MARGIN
+    )
 
 
 def predict(args: argparse.Namespace, sources: Sequence, predictor: "Predictor", say) -> int:

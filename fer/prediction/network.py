@@ -21,12 +21,13 @@ class Network(Protocol):
         ...
 
 
-def load(path: Path | None) -> Network:
-    """Of an .onnx file (without importing torch), a checkpoint or a run's folder; without a path the one that ships.
+def load(path: Path | None, inside: bool = False) -> Network:
+    """Of an .onnx file (without importing torch), a checkpoint or a run's folder; without a path the one that ships,
+    with torch where its `inside` is wanted.
 
     Raises UserError for anything else.
     """
-    path = shipped.network() if path is None else path
+    path = shipped.network(inside=inside) if path is None else path
     if path.suffix == ".onnx":
         from fer.prediction.onnx_network import OnnxNetwork
 

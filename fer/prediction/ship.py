@@ -104,13 +104,13 @@ def protocol(record: dict[str, Any], command: str) -> str:
     from fer.results import typed
 
     machine = record["hardware"]
-    where = machine["gpu"] or f"{machine['threads']} threads of {machine['cpu']}"
+    where = machine["gpu"] or f"{machine['cpu']}, threads: {machine['threads']}"
     trained = typed(record["command"]) if record["command"] else "(trained from Python)"
     views = record["config"]["classifier"]["tta"]
     return (
         f"A convolutional network of {record['parameters']:,} parameters, trained on the training part of FER2013 for "
-        f"{record['epochs']} epochs with seed {record['config']['seed']}, in {record['seconds'] / 60:.0f} minutes on "
-        f"{where}. The epoch was chosen on PublicTest; PrivateTest was predicted once, at the end. Test-time "
+        f"{record['epochs']} epochs with seed {record['config']['seed']}, in {record['fit_seconds'] / 60:.0f} minutes "
+        f"on {where}. The epoch was chosen on PublicTest; PrivateTest was predicted once, at the end. Test-time "
         f"augmentation: {views}.\n\n```\n{trained}\n{typed(command)}\n```\n\n"
         f"Commit {record['commit']}."
     )

@@ -15,10 +15,13 @@ SUMS = "SHA256SUMS"
 MEND = "install fer again, or name another network with --checkpoint FILE"
 
 
-def network(folder: Path = WEIGHTS) -> Path:
-    """The file to load. Raises UserError where none ships, or where one is not as it was shipped."""
+def network(folder: Path = WEIGHTS, inside: bool = False) -> Path:
+    """The file to load, the .pt one where the network's `inside` is wanted.
+
+    Raises UserError where none ships, or where one is not as it was shipped.
+    """
     sums = listed(folder / SUMS)
-    wanted = (".onnx", ".pt") if find_spec("onnxruntime") else (".pt",)
+    wanted = (".onnx", ".pt") if find_spec("onnxruntime") and not inside else (".pt",)
     names = [name for suffix in wanted for name in sorted(sums) if name.endswith(suffix)]
     if not names:
         raise UserError("no network ships with this version; name one with --checkpoint: a run's folder, .ckpt, .onnx")

@@ -26,6 +26,10 @@ def test_without_onnxruntime_the_checkpoint_is(weights, monkeypatch):
     assert shipped.network(weights).name == "small.pt"
 
 
+def test_who_looks_inside_gets_the_checkpoint(weights):
+    assert shipped.network(weights, inside=True).name == "small.pt"
+
+
 def test_a_changed_file_is_refused(weights):
     (weights / "small.onnx").write_bytes(b"another")
     with pytest.raises(UserError, match=r"small\.onnx is not the file that was shipped"):
