@@ -1,5 +1,6 @@
-# The server of fer.serve by itself, without torch: networks come as ONNX files of fer.export.
+# The server of fer.serve by itself, without torch: with the network that ships, or with an ONNX file of fer.export.
 #   docker build -t fer .
+#   docker run -p 8000:8000 -e FER_TOKEN=$(openssl rand -hex 16) fer
 #   docker run -p 8000:8000 -e FER_TOKEN=$(openssl rand -hex 16) -v ./net.onnx:/net.onnx:ro fer --checkpoint /net.onnx
 FROM python:3.13-slim
 RUN pip install --no-cache-dir \
