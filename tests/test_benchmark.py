@@ -26,6 +26,7 @@ from fer.benchmarking import keras_fit, loops, record, report, rounds, setting, 
 from fer.benchmarking.costs import MARKS, Parts
 from fer.benchmarking.growth import at, values
 from fer.benchmarking.per_sample import transforms
+from fer.callbacks import ValidatedInTime
 from fer.config import compose_config
 from fer.errors import UserError
 from fer.losses import CrossEntropy
@@ -239,9 +240,10 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
         with pytest.raises(Exception, match="stop"):
             start()
     train, ours = asked
-    left_out = [c for c in train["callbacks"] if isinstance(c, ModelCheckpoint | LastCheckpoint | EarlyStopping)]
+    apart = ModelCheckpoint | LastCheckpoint | EarlyStopping | ValidatedInTime
+    left_out = [c for c in train["callbacks"] if isinstance(c, apart)]
     kept = [type(c) for c in train["callbacks"] if c not in left_out]
-    assert len(left_out) == 3
+    assert len(left_out) == 4
     assert [type(c) for c in ours["callbacks"]] == [*kept, whole.Blocks]
     for name in ("logger", "plugins"):
         assert [type(part) for part in ours[name]] == [type(part) for part in train[name]]
