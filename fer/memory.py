@@ -1,9 +1,12 @@
 """The memory of a process: the most it held, and what becomes of blocks that were freed (glibc; elsewhere nothing)."""
 
 import ctypes
-import resource
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import resource  # not on Windows
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # M_… of malloc.h
 LARGE = 8 << 20  # bytes: above any buffer of a small network, below a picture of many megapixels
@@ -33,6 +36,6 @@ def set_malloc(options: dict[int, int]) -> None:
             mallopt(option, value)
 
 
-def peak_mb(used: resource.struct_rusage) -> float:
+def peak_mb(used: "resource.struct_rusage") -> float:
     """The most that it held at any time, in MB (10⁶ bytes)."""
     return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6  # bytes there, kilobytes elsewhere

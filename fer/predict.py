@@ -65,8 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args([f"{a}=-" if a in OPTIONAL else a for a in arguments])
     if "-" == args.json == args.csv:
         raise UserError("--json and --csv cannot both go to standard output; give one a file: --csv=faces.csv")
+    from fer.memory import keep_freed
     from fer.prediction import inputs, network
 
+    keep_freed()
     sources = inputs.sources(args.inputs)
     predictor = predictor_of(args)
     if args.probe:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer.errors import UserError
-from fer.memory import keep_freed
 from fer.plots.probe import Answer, probe_figure
 from fer.prediction.inputs import is_video
 from fer.prediction.network import about
@@ -27,7 +26,6 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
     """Writes <name>-face<n>.png for each face into `folder`; returns the exit code as fer.predict has it."""
     if any(map(is_video, sources)):
         raise UserError("--probe explains pictures; save a frame of the video as one")
-    keep_freed()
     print(about(predictor.network), flush=True)
     training, why = training_faces(predictor, data)
     code, written = 0, []
