@@ -39,6 +39,15 @@ def to_face(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture, dtype=np.uint8)
 
 
+def luma(picture: Image.Image) -> Image.Image:
+    """A picture just opened, such that a JPEG is decoded to the brightness it stores, without its colour.
+
+    That takes half the time, and differs from the grey of the decoded colours by their rounding (at most a few levels).
+    """
+    picture.draft("L", None)
+    return picture
+
+
 def upright(picture: Image.Image) -> Image.Image:
     """As the camera's orientation tag says it is to be looked at."""
     turn = TURNS.get(orientation(picture))
@@ -66,7 +75,7 @@ def to_grey(picture: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(picture).clip(0, 65535) >> 8).astype(np.uint8))
     if picture.mode == "F":
         return Image.fromarray((np.asarray(picture).clip(0, 1) * 255).round().astype(np.uint8))
-    return picture.convert("RGB").convert("L")
+    return (picture if picture.mode == "RGB" else picture.convert("RGB")).convert("L")
 
 
 def opaque(picture: Image.Image) -> Image.Image:

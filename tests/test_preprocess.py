@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from fer.preprocess import to_face, upright
+from fer.preprocess import luma, to_face, to_grey, upright
 
 
 @pytest.fixture
@@ -42,6 +42,23 @@ def test_colour_becomes_luma():
     colours = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     luma = colours @ np.array([0.299, 0.587, 0.114])
     assert np.abs(to_face(Image.fromarray(colours)) - luma).max() <= 1
+
+
+def test_a_jpeg_decoded_without_its_colour_is_the_grey_of_its_colours():
+    rows, columns = np.mgrid[:40, :60] * 4
+    content = Image.fromarray(np.stack([rows, columns, 255 - rows], axis=2).astype(np.uint8))
+    coloured, grey = to_grey(stored(content, "JPEG")), luma(stored(content, "JPEG"))
+    assert grey.mode == "L"
+    difference = np.abs(np.asarray(coloured).astype(int) - np.asarray(grey))
+    assert difference.max() <= 3
+    assert difference.mean() < 0.5
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("CMYK", "JPEG"), ("L", "JPEG"), ("RGB", "PNG"), ("RGBA", "WEBP")])
+def test_files_that_do_not_store_brightness_apart_are_decoded_as_they_are(mode, kind):
+    content = Image.new(mode, (30, 20), 77)
+    assert luma(stored(content, kind)).mode == mode
+    assert np.array_equal(to_face(luma(stored(content, kind))), to_face(stored(content, kind)))
 
 
 def test_cmyk_photographs_are_read():

@@ -17,7 +17,7 @@ from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import ARCHIVES, Files, brief, files_at
 from fer.errors import UserError
-from fer.preprocess import to_face
+from fer.preprocess import luma, to_face
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 ROLES = {
@@ -124,7 +124,7 @@ def _decode(files: Files, names: Collection[str], on_bad_row: str) -> tuple[np.n
     quiet = len(names) < MANY or not get_console().is_terminal
     for name, data in track(files.read(names), f"reading {files.root}", len(names), transient=True, disable=quiet):
         try:
-            images[len(kept)] = to_face(Image.open(io.BytesIO(data)))
+            images[len(kept)] = to_face(luma(Image.open(io.BytesIO(data))))
             kept.append(name)
         except Exception as error:  # Pillow's decoders raise almost anything on damaged files
             if on_bad_row != "skip":

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fer.errors import UserError
 from fer.prediction.draw import annotated
-from fer.prediction.pictures import Source, Unreadable, colour, read
+from fer.prediction.pictures import Source, Unreadable, in_colour
 from fer.prediction.stream import Result
 from fer.prediction.video import VideoWriter
 
@@ -98,7 +98,7 @@ class Annotated:
             self._add_frame(result)
             return
         with suppress(Unreadable):  # a file that went away since
-            picture = annotated(colour(read(result.source.content, result.source.name)), result.faces)
+            picture = annotated(in_colour(result.source.content, result.source.name), result.faces)
             save(picture, self._path(result.source))
             self.count += 1
 

@@ -11,7 +11,7 @@ from fer.plots.probe import Answer, probe_figure
 from fer.prediction.inputs import is_video
 from fer.prediction.network import about
 from fer.prediction.outputs import made, writing
-from fer.prediction.pictures import Source, Unreadable, colour, read
+from fer.prediction.pictures import Source, Unreadable, in_colour, read
 from fer.prediction.predictor import Face, Predictor
 
 if TYPE_CHECKING:
@@ -31,17 +31,16 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
     code, written = 0, []
     for source in sources:
         try:
-            picture = read(source.content, source.name)
+            [faces] = predictor([read(source.content, source.name)])
         except Unreadable as error:
             print(error)
             code = BROKEN
             continue
-        [faces] = predictor([picture])
         if not faces:
             print(f"{source.name}: no face found; --no-detect takes the whole picture")
             code = code or NO_FACE
         for number, face in enumerate(faces, 1):
-            answer = answered(np.asarray(colour(picture)), face, predictor, training, why)
+            answer = answered(np.asarray(in_colour(source.content, source.name)), face, predictor, training, why)
             path = made(folder) / f"{Path(source.place).stem}-face{number}.png"
             with writing(path):
                 probe_figure(answer, f"{source.name}, face {number} of {len(faces)}").savefig(path)

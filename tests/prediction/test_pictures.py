@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from fer.prediction.pictures import Unreadable, colour, read
+from fer.prediction.pictures import Unreadable, colour, in_colour, read
 
 
 def stored(picture: Image.Image, kind: str, **options) -> bytes:
@@ -37,6 +37,12 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded():
         read(bomb, "bomb.png")
     with pytest.raises(Unreadable, match="pixels"):
         read(JPEG, "a.jpg", limit=1000)
+
+
+def test_networks_read_the_grey_of_a_photograph_and_people_its_colours():
+    assert read(JPEG, "a.jpg").mode == "L"
+    assert in_colour(JPEG, "a.jpg").mode == "RGB"
+    assert in_colour(JPEG, "a.jpg").getpixel((32, 32))[1] < 5
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "CMYK", "I;16", "I", "F"])
