@@ -522,7 +522,7 @@ ECHO = """
 import json, sys
 request = json.loads(sys.stdin.readline())
 print("a library says something")
-print(json.dumps({"parameters": request["batch_size"]}), flush=True)
+print(json.dumps({"parameters": request["batch_size"], "library": "Keras 3"}), flush=True)
 for line in sys.stdin:
     print(json.dumps({"images_per_s": json.loads(line)["steps"]}), flush=True)
 """
@@ -532,14 +532,16 @@ def test_keras_answers_block_by_block_from_its_own_process(monkeypatch):
     monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", ECHO])
     keras = keras_fit.Keras(tiny(), 7)
     assert keras.parameters == 35
+    assert keras.how.startswith("Keras 3: ")
     assert [keras.block(2, steps) for steps in (3, 4)] == [3, 4]
     keras.close()
     assert keras.process.returncode == 0
 
 
-def test_a_keras_that_ends_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", ""])
-    with pytest.raises(UserError, match="keras: its process ended"):
+@pytest.mark.parametrize(("code", "words"), [("", "without a word"), ("raise MemoryError('full')", "MemoryError: full")])
+def test_a_keras_that_ends_is_one_clear_line(monkeypatch, code, words):
+    monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", code])
+    with pytest.raises(UserError, match=rf"keras: its process ended \({words}\)"):
         keras_fit.Keras(tiny(), 7)
 
 

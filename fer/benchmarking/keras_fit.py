@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,8 +41,6 @@ class Keras:
     the loss is cross-entropy. Raises UserError when the process ends before it answers.
     """
 
-    how = "model.fit on arrays in memory, no augmentation"
-
     def __init__(self, cfg: Any, num_classes: int):
         request = {
             "options": arguments(cfg.model),
@@ -51,9 +50,12 @@ class Keras:
             "threads": cfg.threads,
         }
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.said = tempfile.TemporaryFile("w+")  # tensorflow speaks much; it is shown where it ends too soon
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
         self.process = subprocess.Popen(COMMAND, **pipes, env=quiet, text=True)
-        self.parameters = self.ask(request)["parameters"]
+        answer = self.ask(request)
+        self.parameters = answer["parameters"]
+        self.how = f"{answer['library']}: model.fit on arrays in memory, no augmentation"
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         with suppress(BrokenPipeError):
@@ -61,13 +63,16 @@ class Keras:
         for line in self.process.stdout:
             if line.startswith("{"):  # all else is what libraries say
                 return json.loads(line)
-        raise UserError("keras: its process ended, see above; leave it out with columns=[ceiling,whole,default]")
+        self.said.seek(0)
+        why = (self.said.read().splitlines() or ["without a word"])[-1]
+        raise UserError(f"keras: its process ended ({why}); leave it out with columns=[ceiling,whole,default]")
 
     def block(self, warmup: int, steps: int) -> float:
         return self.ask({"warmup": warmup, "steps": steps})["images_per_s"]
 
     def close(self) -> None:
         self.process.communicate()
+        self.said.close()
 
 
 def why_not(cfg: Any) -> str | None:
@@ -170,7 +175,9 @@ def serve() -> None:
     chosen = getattr(keras.optimizers, chosen.pop("name"))(**chosen)
     model.compile(chosen, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     batches = dataset(max(IMAGES, request["batch_size"]), request["num_classes"], request["batch_size"])
-    print(json.dumps({"parameters": sum(weight.numpy().size for weight in model.trainable_weights)}), flush=True)
+    parameters = sum(weight.numpy().size for weight in model.trainable_weights)
+    library = f"Keras {keras.__version__}, TensorFlow {tf.__version__}"
+    print(json.dumps({"parameters": parameters, "library": library}), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         seconds = timed_fit(model, batches, **asked)
@@ -200,7 +207,7 @@ def timed_fit(model: Any, batches: Any, warmup: int, steps: int) -> float:
             moments[step + 1] = time.perf_counter()
 
     watcher = keras.callbacks.LambdaCallback(on_train_batch_end=note)
-    model.fit(batches, steps_per_epoch=warmup + steps, verbose=0, callbacks=[watcher])
+    model.fit(batches, steps_per_epoch=warmup + steps, verbose=0, shuffle=False, callbacks=[watcher])
     return moments[warmup + steps] - moments[warmup]
 
 

@@ -26,7 +26,7 @@ for at both ends. The ratio is the median over rounds of the ratio to the ceilin
 - **whole**: the same network in a fit as `fer.train` runs it: data module, augmentation, Lightning, metrics, callbacks,
   logging, and the ends of epochs as they come; validation and checkpoints are apart.
 - **default**: what most would write: float32, contiguous, torchvision image by image in a DataLoader, the better of 0
-  and 2 workers, a plain loop.
+  and 2 workers, a plain loop. It shares the process, so freed memory is kept for it too, which the usual way lacks.
 - **keras**: `model.fit` on the same layers, in a process of its own, on arrays in memory without augmentation.
 """
 COSTS = """\

@@ -74,6 +74,9 @@ def race(
     def a_block_each() -> None:
         for name, column in columns.items():
             speeds[name].append(column.block(cfg.warmup_steps, steps))
+        done = len(next(iter(speeds.values())))
+        latest = ", ".join(f"{name} {speed[-1]:,.0f}" for name, speed in speeds.items())
+        print(f"round {done} of {cfg.rounds}: {latest} images/s", flush=True)
 
     if "whole" not in cfg.columns:
         for _ in range(cfg.rounds):
