@@ -538,7 +538,7 @@ def test_keras_answers_block_by_block_from_its_own_process(monkeypatch):
     assert keras.process.returncode == 0
 
 
-@pytest.mark.parametrize(("code", "words"), [("", "without a word"), ("raise MemoryError('full')", "MemoryError: full")])
+@pytest.mark.parametrize(("code", "words"), [("", "without a word"), ("raise OSError('full')", "OSError: full")])
 def test_a_keras_that_ends_is_one_clear_line(monkeypatch, code, words):
     monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", code])
     with pytest.raises(UserError, match=rf"keras: its process ended \({words}\)"):

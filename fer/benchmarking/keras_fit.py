@@ -50,7 +50,7 @@ class Keras:
             "threads": cfg.threads,
         }
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
-        self.said = tempfile.TemporaryFile("w+")  # tensorflow speaks much; it is shown where it ends too soon
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
         self.process = subprocess.Popen(COMMAND, **pipes, env=quiet, text=True)
         answer = self.ask(request)
