@@ -1,10 +1,22 @@
-"""What a run says first and last, in plain lines."""
+"""What a run says first and last, in plain lines, and what libraries are not to say."""
 
+import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 RULE = "─" * 78
+QUIET = (
+    "does not have many workers",  # whole batches are sliced in the main process: faster than workers
+    "is smaller than the logging interval",
+    "Checkpoint directory .* exists and is not empty",
+    "Experiment logs directory .* exists",
+    "is not supported by the model summary",
+    "your dataloader is not resumable",  # fer.survival tells its sampler where to go on
+    "treespec, LeafSpec",  # between lightning and newer torch
+    "recommended to use .*sync_dist=True",  # the figures are computed over all ranks already
+)
 
 
 def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, folder: Path) -> list[str]:
@@ -61,3 +73,11 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def quieten() -> None:
+    """Silences what does not concern these runs, and Lightning's remarks on what the first lines say anyway."""
+    for message in QUIET:
+        warnings.filterwarnings("ignore", f".*{message}.*")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)

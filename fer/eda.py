@@ -25,7 +25,7 @@ from omegaconf import DictConfig
 from fer import config, runs
 from fer.console import opening
 from fer.data.faces import SIZE
-from fer.errors import UserError
+from fer.errors import UserError, as_user_error
 
 if TYPE_CHECKING:
     from fer.exploration.examined import Data
@@ -90,7 +90,7 @@ def load(cfg: DictConfig) -> "Data":
     import torch  # everything heavy waits until the options are known to be right
 
     from fer.augment import Augment
-    from fer.experiment import as_user_error, quieten
+    from fer.console import quieten
     from fer.exploration.examined import Data, say
 
     quieten()

@@ -53,6 +53,13 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(128 + error.number)
 
 
+def as_user_error(error: BaseException) -> UserError:
+    """The one line that a constructor said, without what Hydra wraps around it."""
+    while error.__cause__:
+        error = error.__cause__
+    return UserError(str(error).splitlines()[0])
+
+
 def fail(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
     return 2

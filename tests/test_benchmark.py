@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from fer import experiment
+from fer import fitting
 from fer.benchmark import benchmark, check
 from fer.benchmarking import keras_fit, loops, record, report, rounds, setting, timing, whole
 from fer.benchmarking.costs import MARKS, Parts
@@ -234,7 +234,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
     datamodule = setting.read(cfg)
     monkeypatch.setattr(pl, "Trainer", Trainer)
     for start in (
-        lambda: experiment.fit(cfg, datamodule, tmp_path),
+        lambda: fitting.fit(cfg, datamodule, tmp_path),
         lambda: whole.make_trainer(cfg, whole.Blocks(1, 1, 1, Clock()), tmp_path),
     ):
         with pytest.raises(Exception, match="stop"):

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 
 from fer.benchmarking.per_sample import PerSample, transforms
 from fer.benchmarking.timing import Watch, timed
+from fer.building import classifier_for
 from fer.data.datamodule import FERDataModule
-from fer.experiment import classifier_for
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 

@@ -5,10 +5,11 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from fer import experiment
 from fer.benchmarking.keras_fit import Keras, why_not
 from fer.benchmarking.loops import DTYPES, Ceiling, Default, form
 from fer.benchmarking.timing import Column, Watch, by_speed
+from fer.building import rehearse, resolve_auto
+from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
 from fer.hardware import best_precision
@@ -18,16 +19,16 @@ WORKERS = (0, 2)
 
 def prepared(cfg: DictConfig) -> DictConfig:
     """The config with `auto` resolved; raises UserError for what the timed part cannot hold."""
-    experiment.quieten()
+    quieten()
     cfg = cfg.copy()
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    experiment.resolve_auto(cfg)
+    resolve_auto(cfg)
     if cfg.trainer.precision not in DTYPES:
         raise UserError(f"trainer.precision={cfg.trainer.precision}: the benchmark knows auto, {', '.join(DTYPES)}")
     if cfg.scheduler._target_.endswith("ReduceLROnPlateau"):
         raise UserError("scheduler=plateau watches the validation, which is not in the timed part; take another one")
-    experiment.rehearse(cfg)
+    rehearse(cfg)
     return cfg
 
 

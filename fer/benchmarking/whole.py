@@ -13,8 +13,8 @@ from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
 from fer.benchmarking.timing import Clock
+from fer.building import classifier_for
 from fer.data.datamodule import FERDataModule
-from fer.experiment import classifier_for
 from fer.survival import WholeFiles
 
 APART = (Checkpoint, EarlyStopping)

@@ -146,9 +146,9 @@ class Worker:
         """Raises UserError for data that cannot be used, or are not those of the study."""
         from hydra.utils import instantiate
 
-        from fer import experiment
+        from fer.console import quieten
 
-        experiment.quieten()
+        quieten()
         datamodule = instantiate(composed(self.plan.run(self.plan.base, self.plan.seed)).data)
         datamodule.setup()
         found = datamodule.fingerprint

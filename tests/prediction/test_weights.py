@@ -48,8 +48,9 @@ def test_both_files_give_the_same_answers():
 @pytest.mark.real
 @pytest.mark.slow
 def test_it_is_as_good_on_publictest_as_its_card_says(real_root):
+    from hydra.utils import instantiate
+
     from fer.config import compose_config
-    from fer.experiment import instantiate
 
     data = instantiate(compose_config(["data=fer2013", f"data.root={real_root}"]).data)
     data.setup()
