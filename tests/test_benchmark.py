@@ -1,9 +1,11 @@
 """The benchmark is honest: the same work in every column, warm-up left out, the device waited for. No test looks at how
 long anything takes."""
 
+import io
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -191,11 +193,12 @@ def work(tmp_path_factory) -> dict[str, Any]:
     def stepped(optimizer: torch.optim.Optimizer, *_) -> None:
         steps[id(optimizer.param_groups[0]["params"][0])] += 1
 
-    with register_module_forward_hook(forward), register_optimizer_step_post_hook(stepped):
+    hooks = register_module_forward_hook(forward), register_optimizer_step_post_hook(stepped)
+    with hooks[0], hooks[1], redirect_stdout(io.StringIO()) as said:
         speeds, _ = rounds.race(cfg, datamodule, columns, watch, cfg.steps, tmp_path_factory.mktemp("fit"))
     for entry in seen.values():
         entry["steps"] = steps[entry["first"]]
-    return {"columns": list(seen.values()), "losses": list(losses.values()), "speeds": speeds}
+    return {"columns": list(seen.values()), "losses": list(losses.values()), "speeds": speeds, "said": said.getvalue()}
 
 
 def test_every_column_takes_the_same_number_of_optimizer_steps(work):
@@ -220,6 +223,10 @@ def test_every_column_really_trains(work):
 
 def test_every_column_has_a_speed_in_every_round(work):
     assert {name: len(speeds) for name, speeds in work["speeds"].items()} == {"ceiling": 2, "whole": 2, "default": 2}
+
+
+def test_the_end_of_every_round_is_announced(work):
+    assert [line.split(":")[0] for line in work["said"].splitlines()] == ["round 1 of 2", "round 2 of 2"]
 
 
 def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path, monkeypatch):

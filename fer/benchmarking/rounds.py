@@ -1,5 +1,6 @@
 """One setting measured: a block of each column in turn, round after round, in one process."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,13 +71,14 @@ def race(
     blocks in its pauses.
     """
     speeds: dict[str, list[float]] = defaultdict(list)
+    heard = sys.stdout  # which is another one within the fit
 
     def a_block_each() -> None:
         for name, column in columns.items():
             speeds[name].append(column.block(cfg.warmup_steps, steps))
         done = len(next(iter(speeds.values())))
         latest = ", ".join(f"{name} {speed[-1]:,.0f}" for name, speed in speeds.items())
-        print(f"round {done} of {cfg.rounds}: {latest} images/s", flush=True)
+        print(f"round {done} of {cfg.rounds}: {latest} images/s", file=heard, flush=True)
 
     if "whole" not in cfg.columns:
         for _ in range(cfg.rounds):
