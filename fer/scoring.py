@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
@@ -28,22 +29,24 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
     confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     classifier = checkpoint.load(path)
+    sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
+    collected = Collected(sizes, len(classifier.classes))
     tester = pl.Trainer(
         accelerator=accelerator,
         devices=1,
         plugins=[LightningEnvironment()],  # alone, whatever launched the training
         precision=precision,
+        callbacks=[collected],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=str(folder),
     )
-    batches = tester.predict(classifier, datamodule=datamodule)
+    tester.predict(classifier, datamodule=datamodule, return_predictions=False)
     classifier.cpu()
     results, tables = {}, {}
-    for split, outputs in zip(datamodule.scored, batches, strict=True):
-        rows, labels, logits = (torch.cat(column).cpu() for column in zip(*outputs, strict=True))
+    for split, (rows, labels, logits) in zip(datamodule.scored, collected.splits, strict=True):
         counts = confusion.count(labels.numpy(), logits.argmax(1).numpy(), len(classifier.classes))
         loss = {"loss": classifier.loss(logits, labels).item()}
         results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
@@ -59,6 +62,26 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
     short_report(folder)
     return results
+
+
+class Collected(Callback):
+    """Row, label and logits of every image of each split, in tensors that were made beforehand.
+
+    Small results that stay between the large blocks of a forward pass would break these up: kept batch by batch, they
+    made a process of 2 GB one of 7 (see `fer.memory.keep_freed`).
+    """
+
+    def __init__(self, sizes: Sequence[int], classes: int):
+        self.splits = [
+            (torch.empty(n, dtype=torch.long), torch.empty(n, dtype=torch.long), torch.empty(n, classes)) for n in sizes
+        ]
+        self.filled = [0] * len(sizes)
+
+    def on_predict_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0) -> None:
+        start = self.filled[dataloader_idx]
+        self.filled[dataloader_idx] += len(outputs[0])
+        for kept, values in zip(self.splits[dataloader_idx], outputs, strict=True):
+            kept[start : start + len(values)] = values
 
 
 def temperature(table: pd.DataFrame, classes: Sequence[str]) -> float | None:

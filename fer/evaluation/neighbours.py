@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
+from fer.evaluation.gathering import gathered
 from fer.evaluation.tta import evaluating
 from fer.plots.neighbours import Row, neighbour_sheet
 
@@ -61,7 +62,7 @@ def nearest(
     """
     wanted = F.normalize(features(classifier, images, batch_size), dim=1)
     batches = _features(classifier, train, batch_size)
-    cosines = torch.cat([wanted @ F.normalize(batch, dim=1).T for batch in batches], 1)
+    cosines = gathered((wanted @ F.normalize(batch, dim=1).T for batch in batches), len(train), dim=1)
     return tuple(cosines.topk(min(count, len(train)), dim=1))
 
 
@@ -71,7 +72,7 @@ def features(classifier: Classifier, images: Tensor, batch_size: int = 128) -> T
     The last layer is the last linear layer or convolution that a forward pass reaches; an input with positions (that
     of a convolution, say) is averaged over them. Raises UserError for a network with neither.
     """
-    return torch.cat(list(_features(classifier, images, batch_size)))
+    return gathered(_features(classifier, images, batch_size), len(images))
 
 
 def _features(classifier: Classifier, images: Tensor, batch_size: int) -> Iterator[Tensor]:

@@ -1,6 +1,6 @@
 """Logits of a whole split, plain or averaged over several views of each face (test-time augmentation)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -11,6 +11,7 @@ from torchvision.transforms.v2.functional import five_crop
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
+from fer.evaluation.gathering import gathered
 
 CROP = 44
 """Side in pixels of the windows of `tencrop`. Published ten-crop tests on FER2013 cut 44 of 48 (a VGG19) or 40 of 48
@@ -48,10 +49,16 @@ def predict(classifier: Classifier, split: Split, tta: str = "none", batch_size:
     """
     if tta not in VIEWS:
         raise UserError(f"tta: no '{tta}'; there are {', '.join(VIEWS)}")
-    with evaluating(classifier), torch.inference_mode():
-        batches = (faces.to(classifier.device) for faces in split.images.split(batch_size))
-        logits = [_mean(classifier(view) for view in VIEWS[tta](faces)).cpu() for faces in batches]
-    return torch.cat(logits)  # outside, so that the result is a tensor like any other
+    return gathered(_logits(classifier, split.images.split(batch_size), VIEWS[tta]), len(split.images))
+
+
+def _logits(
+    classifier: Classifier, batches: Sequence[Tensor], views: Callable[[Tensor], Iterator[Tensor]]
+) -> Iterator[Tensor]:
+    for faces in batches:
+        with evaluating(classifier), torch.inference_mode():
+            logits = _mean(classifier(view) for view in views(faces.to(classifier.device))).cpu()
+        yield logits
 
 
 def _mean(logits: Iterator[Tensor]) -> Tensor:
