@@ -42,7 +42,8 @@ def to_face(picture: Image.Image) -> np.ndarray:
 def luma(picture: Image.Image) -> Image.Image:
     """A picture just opened, such that a JPEG is decoded to the brightness it stores, without its colour.
 
-    That takes half the time, and differs from the grey of the decoded colours by their rounding (at most a few levels).
+    That takes half the time. It differs from the grey of the decoded colours where these were rounded or clipped: on a
+    photograph by 0.01 of 255 levels on average and 15 at most, by 1 at most once it has shrunk to 48×48.
     """
     picture.draft("L", None)
     return picture

@@ -32,6 +32,7 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
     for source in sources:
         try:
             [faces] = predictor([read(source.content, source.name)])
+            shown = np.asarray(in_colour(source.content, source.name))
         except Unreadable as error:
             print(error)
             code = BROKEN
@@ -40,7 +41,7 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
             print(f"{source.name}: no face found; --no-detect takes the whole picture")
             code = code or NO_FACE
         for number, face in enumerate(faces, 1):
-            answer = answered(np.asarray(in_colour(source.content, source.name)), face, predictor, training, why)
+            answer = answered(shown, face, predictor, training, why)
             path = made(folder) / f"{Path(source.place).stem}-face{number}.png"
             with writing(path):
                 probe_figure(answer, f"{source.name}, face {number} of {len(faces)}").savefig(path)
