@@ -98,7 +98,7 @@ class Throughput(Callback):
     def _estimate(self, trainer: pl.Trainer) -> None:
         step = self.seconds / (self.steps - self.warmup_steps)
         epochs = planned_epochs(trainer)
-        rest = step * trainer.num_training_batches * epochs
+        rest = step * trainer.num_training_batches * work(trainer, 0, epochs) / work(trainer, 0, 1)
         rate = self.images / self.seconds
         say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {epochs} epochs, less if it stops")
 
@@ -152,6 +152,12 @@ def planned_epochs(trainer: pl.Trainer) -> int:
     return min(ends)
 
 
+def work(trainer: pl.Trainer, start: int, end: int) -> float:
+    """Of the epochs from `start` to before `end`: their number, less where the data module makes pictures smaller."""
+    resizing = getattr(trainer.datamodule, "resizing", None)
+    return resizing.work(start, end) if resizing else max(end - start, 0)
+
+
 def writers(trainer: pl.Trainer) -> list[Any]:
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
@@ -178,7 +184,7 @@ class Lines(ProgressBar):
             return
         seconds = time.perf_counter() - self.started
         epochs = planned_epochs(trainer)
-        left = seconds / (epoch - self.first) * max(epochs - epoch, 0)
+        left = seconds * work(trainer, epoch, epochs) / work(trainer, self.first, epoch)
         figures = [
             f"{split} loss {shown[f'{split}/loss']:.4f} accuracy {100 * shown[f'{split}/accuracy']:.2f} %"
             for split in ("train", "val")

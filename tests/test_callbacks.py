@@ -5,6 +5,7 @@ import torch
 
 from fer import callbacks
 from fer.callbacks import Diverged, FiniteLoss, Lines, planned_epochs, progress_bar
+from fer.data.resizing import Resizing
 
 OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.0}], defaults={"lr": 0.5})
 
@@ -12,7 +13,8 @@ OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.0}], defaults={"lr": 0.5})
 def trainer(**changes) -> SimpleNamespace:
     known = {"log_every_n_steps": 3, "global_step": 7, "current_epoch": 1, "optimizers": [OPTIMIZER]}
     known["strategy"] = SimpleNamespace(reduce=lambda loss: loss)  # one process
-    return SimpleNamespace(**{**known, "callback_metrics": {}, "is_global_zero": True, **changes})
+    known |= {"callback_metrics": {}, "is_global_zero": True, "datamodule": None}
+    return SimpleNamespace(**{**known, **changes})
 
 
 def train_batch(loss: float, batch_idx: int) -> None:
@@ -54,6 +56,19 @@ def test_lines_say_one_line_an_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert "train loss 0.5000 accuracy 50.00 %; val loss" in lines[0]
+
+
+def test_the_time_left_counts_small_pictures_for_less(capsys, monkeypatch):
+    clock = iter([0, 60])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    resized = SimpleNamespace(resizing=Resizing({0: 24, 1: 48}))
+    figures = {"train/loss": torch.tensor(0.5), "train/accuracy": torch.tensor(0.5)}
+    state = trainer(current_epoch=0, max_epochs=3, max_steps=-1, callback_metrics=figures, datamodule=resized)
+    bar = Lines()
+    bar.on_train_start(state, None)
+    state.current_epoch = 1
+    bar.on_train_epoch_start(state, None)
+    assert "60 s gone, at most 8 min left" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

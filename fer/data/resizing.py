@@ -34,6 +34,10 @@ class Resizing:
         begun = [side for start, side in self.sides.items() if start <= epoch]
         return begun[-1] if begun else None
 
+    def work(self, start: int, end: int) -> float:
+        """Of the epochs from `start` to before `end`, in epochs of whole pictures."""
+        return sum(((self.side(epoch) or SIZE) / SIZE) ** 2 for epoch in range(start, end))
+
     def __call__(self, images: Tensor, epoch: int) -> Tensor:
         """(B, 1, H, W) uint8 in 0–255 or float -> (B, 1, side, side), each pixel the mean of those it covers; float32
         in [0, 1] of uint8, unless they keep their size."""

@@ -15,6 +15,13 @@ def test_a_side_lasts_from_its_epoch_to_the_next_one_named(epoch, side):
     assert Resizing(SIDES)(torch.rand(2, 1, 48, 48), epoch).shape == (2, 1, side, side)
 
 
+def test_work_grows_with_the_square_of_the_side():
+    assert Resizing(SIDES).work(0, 10) == pytest.approx(4 / 4 + 4 * 9 / 16 + 2)
+    assert Resizing({3: 24}).work(2, 4) == 1.25
+    assert Resizing(None).work(2, 7) == 5
+    assert Resizing(None).work(7, 7) == 0
+
+
 def test_before_the_first_epoch_named_and_without_any_pictures_pass_untouched():
     images = torch.randint(0, 256, (2, 1, 48, 48), dtype=torch.uint8)
     assert Resizing({3: 24})(images, 2) is images
