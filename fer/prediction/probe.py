@@ -10,7 +10,7 @@ from fer.errors import UserError
 from fer.plots.probe import Answer, probe_figure
 from fer.prediction.inputs import is_video
 from fer.prediction.network import about
-from fer.prediction.outputs import made, writing
+from fer.prediction.outputs import free, made, writing
 from fer.prediction.pictures import Source, Unreadable, in_colour, read
 from fer.prediction.predictor import Face, Predictor
 
@@ -28,7 +28,7 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
         raise UserError("--probe explains pictures; save a frame of the video as one")
     print(about(predictor.network), flush=True)
     training, why = training_faces(predictor, data)
-    code, written = 0, []
+    code, written, taken = 0, [], set()
     for source in sources:
         try:
             [faces] = predictor([read(source.content, source.name)])
@@ -42,7 +42,7 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
             code = code or NO_FACE
         for number, face in enumerate(faces, 1):
             answer = answered(shown, face, predictor, training, why)
-            path = made(folder) / f"{Path(source.place).stem}-face{number}.png"
+            path = made(folder) / free(Path(f"{Path(source.place).stem}-face{number}.png"), taken)
             with writing(path):
                 probe_figure(answer, f"{source.name}, face {number} of {len(faces)}").savefig(path)
             print(f"{source.name}: face {number}: {face.label} {100 * face.confidence:.0f} %")

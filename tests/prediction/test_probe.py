@@ -23,6 +23,15 @@ def test_each_face_has_a_picture_that_explains_it(checkpoint_file, capsys):
     assert "next: open probe/a-face1.png" in said
 
 
+def test_pictures_of_one_name_in_two_folders_have_a_picture_each(checkpoint_file, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        Image.open("a.png").save(f"{folder}/a.png")
+    arguments = ["one", "two", "--probe", "--no-detect", "--checkpoint", str(checkpoint_file)]
+    assert predict.main(arguments) == 0
+    assert {path.name for path in (tmp_path / "probe").iterdir()} == {"a-face1.png", "a-face1-2.png"}
+
+
 def test_an_answer_holds_all_its_parts(checkpoint_file, faces):
     predictor = Predictor(TorchNetwork(checkpoint_file))
     training, why = probe.training_faces(predictor, None)
