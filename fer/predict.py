@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer.arguments import positive, share, whole
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -188,27 +189,6 @@ def closing(summary: "Summary", seconds: float, written: Sequence[str], args: ar
         return [*lines, "next: --no-detect takes pictures that are faces already; --yunet MODEL finds turned faces too"]
     mine = f" --checkpoint {args.checkpoint}" if args.checkpoint else ""
     return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (why it says what it says)"]
-
-
-def share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to 1")
-    return value
-
-
-def positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 10:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0, such as 1.1")
-    return value
-
-
-def whole(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 1 on")
-    return value
 
 
 if __name__ == "__main__":

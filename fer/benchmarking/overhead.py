@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from fer.arguments import whole
 from fer.errors import UserError, one_line_errors
 from fer.memory import peak_mb
 
@@ -146,7 +147,7 @@ def table(rows: list[tuple[str, float, str]], data: str, command: str) -> "pd.Da
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="PATH", help="FER2013 in any layout; else the synthetic faces")
-    parser.add_argument("--parallel", type=int, nargs="?", const=4, metavar="EPOCHS", help="also two runs side by side")
+    parser.add_argument("--parallel", type=whole, nargs="?", const=4, metavar="EPOCHS", help="also two runs at once")
     parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path("experiments/speed"))
     args = parser.parse_args(arguments)
     if args.data and not args.data.exists():

@@ -44,7 +44,7 @@ class Video:
         self.length = 0 if camera else max(0, int(self.capture.get(self.cv2.CAP_PROP_FRAME_COUNT)))
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
-        """Every so-manieth frame. A camera's time is the clock's, and it drops frames nobody had time for."""
+        """One frame in `every`. A camera's time is the clock's, and it drops frames nobody had time for."""
         live, started, number = isinstance(self.place, int), time.monotonic(), 0
         if live:
             self.capture.set(self.cv2.CAP_PROP_BUFFERSIZE, 1)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from fer.arguments import positive, whole
 from fer.errors import UserError, one_line_errors
 
 WAIT = 60  # seconds after which an answer counts as none
@@ -116,13 +117,15 @@ def conditions(before: float, picture: bytes, name: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("address", metavar="URL")
-    parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--clients", type=whole, default=32)
+    parser.add_argument("--seconds", type=positive, default=60)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     args = parser.parse_args(arguments)
     if urlsplit(args.address).scheme != "http":
         raise UserError(f"{args.address}: expected http://HOST:PORT")
+    if args.picture and not args.picture.is_file():
+        raise UserError(f"--picture {args.picture}: no such file")
     picture, before = args.picture.read_bytes() if args.picture else drawn(), os.getloadavg()[0]
     found = load(args.address, picture, args.clients, args.seconds, os.environ.get("FER_TOKEN"))
     table = figures(found, args.clients)

@@ -41,6 +41,11 @@ def test_the_figures_are_kept_with_their_command(server, picture, tmp_path):
     assert all(line.endswith(",200") for line in lines[1:])
 
 
+def test_a_picture_that_is_none_is_said():
+    with pytest.raises(UserError, match=r"no\.jpg: no such file"):
+        load.main(["http://127.0.0.1:1", "--picture", "no.jpg"])
+
+
 def test_an_address_that_is_none_is_said():
     with pytest.raises(UserError, match="expected http://"):
         load.main(["localhost:8000"])
