@@ -13,6 +13,8 @@ from fer.studies.factors import titles
 
 FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
 TEST_FIGURES = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")
+JUDGING = FIGURES[1:]
+"""Figures of validation by which runs may be compared: the larger the better."""
 Studies = dict[str, list[Run]]
 
 
@@ -91,6 +93,17 @@ def configurations(studies: Studies) -> list[tuple[str, str, list[Run]]]:
 
 def finished(runs: list[Run]) -> list[Run]:
     return [run for run in runs if run["status"] == "finished"]
+
+
+def monitor(run: Run) -> str:
+    """The figure that its best epoch was chosen by."""
+    return (run["config"].get("callbacks", {}).get("checkpoint") or run["config"])["monitor"]
+
+
+def judged_by(runs: list[Run]) -> str:
+    """The figure that the best epochs of all runs were chosen by, if it is one of JUDGING, else accuracy."""
+    monitors = {monitor(run) for run in runs}
+    return monitors.pop() if len(monitors) == 1 and monitors <= set(JUDGING) else JUDGING[0]
 
 
 def spread(values: Sequence[float]) -> str:

@@ -11,43 +11,43 @@ from fer.results import Run
 from fer.studies import effects, importance
 from fer.studies.effects import Difference
 from fer.studies.factors import Factors, is_range, levels, missing, table
-from fer.tables import finished
+from fer.tables import finished, judged_by
 
-FIGURE = "val/accuracy"
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed that are alike in all else: mean difference in "
-    "validation accuracy, its 95 % interval and the paired t test, p corrected for all {count} comparisons of the "
-    "study (Holm). Seeds are the sample: all runs are judged on the same validation images."
+    "{figure}, its 95 % interval and the paired t test, p corrected for all {count} comparisons of the study (Holm). "
+    "Seeds are the sample: all runs are judged on the same validation images."
 )
 SHOWN = 30  # comparisons in the text; pairs.csv has all
 
 
 def conclude(runs: list[Run], out: Path) -> list[str]:
     """Markdown; draws its pictures and writes pairs.csv into `out`. Nothing where no option differs between runs."""
-    done, factors = table(finished(runs), [FIGURE])
+    figure = judged_by(runs)
+    done, factors = table(finished(runs), [figure])
     if not factors:
         return []
-    found = effects.differences(done, factors, FIGURE)
-    pictures = draw(done, finished(runs), factors, out)
+    found = effects.differences(done, factors, figure)
+    pictures = draw(done, finished(runs), factors, figure, out)
     pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
     return [
         "## Conclusion\n",
-        *(f"- {said}" for said in sentences(done, factors, found)),
-        f"\n{METHODS.format(count=len(found))}\n" if found else "",
+        *(f"- {said}" for said in sentences(done, factors, figure, found)),
+        f"\n{METHODS.format(count=len(found), figure=figure)}\n" if found else "",
         *gaps(runs, factors),
         "## Effects\n",
         "Means over all runs with a level, in percent, with 95 % interval; they compare where every level met the same "
         "other options.\n",
-        markdown_table(marginals(done, factors)) + "\n",
+        markdown_table(marginals(done, factors, figure)) + "\n",
         *pictures,
         *([markdown_table(comparisons(found)) + "\n"] if found else []),
     ]
 
 
-def sentences(done: pd.DataFrame, factors: Factors, found: list[Difference]) -> list[str]:
+def sentences(done: pd.DataFrame, factors: Factors, figure: str, found: list[Difference]) -> list[str]:
     """One a factor."""
     return [
-        effects.correlation(done, factor, FIGURE)
+        effects.correlation(done, factor, figure)
         if is_range(done[factor])
         else effects.sentence(factor, [one for one in found if one.factor == factor], len(done))
         for factor in factors
@@ -67,16 +67,16 @@ def gaps(runs: list[Run], factors: Factors) -> list[str]:
     return ["## Not finished\n", *lines, ""] if lines else []
 
 
-def marginals(done: pd.DataFrame, factors: Factors) -> pd.DataFrame:
+def marginals(done: pd.DataFrame, factors: Factors, figure: str) -> pd.DataFrame:
     """`effects.marginal` of all listed factors, as text."""
     rows: list[dict[str, Any]] = []
     for factor in factors:
         if is_range(done[factor]):
             continue
-        for row in effects.marginal(done, factor, FIGURE).itertuples():
+        for row in effects.marginal(done, factor, figure).itertuples():
             ends = f" ({100 * row.low:.1f}–{100 * row.high:.1f})" if row.runs > 1 else ""
-            rows.append({"factor": factor, "level": row.level, "runs": row.runs, FIGURE: f"{100 * row.mean:.1f}{ends}"})
-    return pd.DataFrame(rows, columns=["factor", "level", "runs", FIGURE])
+            rows.append({"factor": factor, "level": row.level, "runs": row.runs, figure: f"{100 * row.mean:.1f}{ends}"})
+    return pd.DataFrame(rows, columns=["factor", "level", "runs", figure])
 
 
 def comparisons(found: list[Difference]) -> pd.DataFrame:
@@ -95,27 +95,27 @@ def comparisons(found: list[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, out: Path) -> list[str]:
+def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, figure: str, out: Path) -> list[str]:
     """Saves the pictures; returns the Markdown that shows them."""
     listed = [factor for factor in factors if not is_range(done[factor])]
-    figures = {}
+    pictures = {}
     if listed:
-        tables = {factor: effects.marginal(done, factor, FIGURE) for factor in listed}
-        figures["effects"] = (effects_figure(tables, done, FIGURE), "mean of each level with its interval")
+        tables = {factor: effects.marginal(done, factor, figure) for factor in listed}
+        pictures["effects"] = (effects_figure(tables, done, figure), "mean of each level with its interval")
     if len(factors) == 2 and len(listed) == 2:
-        means = done.pivot_table(index=factors[0], columns=factors[1], values=FIGURE, aggfunc="mean")
+        means = done.pivot_table(index=factors[0], columns=factors[1], values=figure, aggfunc="mean")
         means = means.loc[levels(done[factors[0]]), levels(done[factors[1]])]
-        figures["two_factors"] = (two_factors_figure(means, FIGURE), "mean of each pair of levels")
+        pictures["two_factors"] = (two_factors_figure(means, figure), "mean of each pair of levels")
     elif len(factors) > 2:
         places = {factor: levels(done[factor]) for factor in factors}
-        figures["parallel"] = (parallel_figure(done, places, FIGURE), "a line a run")
+        pictures["parallel"] = (parallel_figure(done, places, figure), "a line a run")
     if any(run.get("curves") for run in runs):
-        figures["learning"] = (learning_figure(curves(done, runs, listed or ["name"])), "learning curves")
-    if shares := importance.of(done, factors, FIGURE):
-        figures["importance"] = (importance_figure(shares), "importance of each option")
-    for name, (figure, _) in figures.items():
-        figure.savefig(out / f"{name}.png")
-    return [f"![{alt}]({name}.png)\n" for name, (_, alt) in figures.items()]
+        pictures["learning"] = (learning_figure(curves(done, runs, listed or ["name"])), "learning curves")
+    if shares := importance.of(done, factors, figure):
+        pictures["importance"] = (importance_figure(shares), "importance of each option")
+    for name, (picture, _) in pictures.items():
+        picture.savefig(out / f"{name}.png")
+    return [f"![{alt}]({name}.png)\n" for name, (_, alt) in pictures.items()]
 
 
 def curves(done: pd.DataFrame, runs: list[Run], factors: Factors) -> dict[str, dict[str, pd.DataFrame]]:

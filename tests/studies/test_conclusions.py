@@ -13,7 +13,7 @@ def run(optimizer: str, scheduler: str, seed: int, accuracy: float, **more) -> d
         "name": ",".join(typed),
         "command": " ".join(["python -m fer.train", *typed, f"seed={seed}"]),
         "status": "finished",
-        "config": {"seed": seed},
+        "config": {"seed": seed, "monitor": "val/accuracy"},
         "val/accuracy": accuracy,
         "curves": [{"epoch": 1, "val/accuracy": accuracy / 2}, {"epoch": 2, "val/accuracy": accuracy}],
         **more,
@@ -33,6 +33,17 @@ def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv", "effects.png", "two_factors.png", "learning.png"}
     assert all(f"({path.name})" in text for path in tmp_path.glob("*.png"))
     assert len(pd.read_csv(tmp_path / "pairs.csv")) == 2
+
+
+def test_a_study_is_judged_by_what_steered_all_its_runs(runs, tmp_path):
+    for one in runs:
+        one["config"]["monitor"] = "val/balanced_accuracy"
+        one["val/balanced_accuracy"] = 1 - one["val/accuracy"]
+    text = "\n".join(conclude(runs, tmp_path))
+    assert "- optimizer: sgd beats adam by 10.0 points" in text
+    assert "mean difference in val/balanced_accuracy" in text
+    runs[0]["config"]["monitor"] = "val/loss"  # of one run alone: the epochs of the runs were chosen differently
+    assert "- optimizer: adam beats sgd" in "\n".join(conclude(runs, tmp_path))
 
 
 def test_failed_and_missing_runs_are_named(runs, tmp_path):

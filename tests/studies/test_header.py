@@ -5,7 +5,8 @@ from fer.studies import header
 
 def run(name: str, seed: int, accuracy: float, status: str = "finished") -> dict:
     figures = {"val/accuracy": accuracy, "test/accuracy": accuracy + 0.01, "fit_seconds": 90}
-    return {"name": name, "status": status, "config": {"seed": seed}, "hardware": {"cpu": "x", "threads": 2}, **figures}
+    config = {"seed": seed, "monitor": "val/accuracy"}
+    return {"name": name, "status": status, "config": config, "hardware": {"cpu": "x", "threads": 2}, **figures}
 
 
 RUNS = [run("a", 0, 0.5), run("a", 1, 0.6), run("b", 0, 0.4), run("b", 1, 0.9, "failed")]
@@ -21,6 +22,14 @@ def test_it_tells_the_best_in_validation():
 def test_test_is_told_on_request_only():
     assert "test" not in header.line(RUNS, with_test=False)
     assert "val 55.0 ± 7.1 %, test 56.0 ± 7.1 %" in header.line(RUNS, with_test=True)
+
+
+def test_runs_steered_by_another_figure_are_told_by_it():
+    steered = [
+        one | {"config": {"seed": one["config"]["seed"], "monitor": "val/macro_f1"}, "val/macro_f1": share}
+        for one, share in zip(RUNS[:3], (0.3, 0.4, 0.6), strict=True)
+    ]
+    assert "best of 2 (b) val macro f1 60.0 %;" in header.line(steered, with_test=False)
 
 
 @pytest.mark.parametrize("times", [1, 2])
