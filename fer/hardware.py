@@ -72,11 +72,14 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The git commit of the code, with -dirty for uncommitted changes; None where it is not run from its checkout."""
+    """The git commit of the code, with -dirty for uncommitted changes of anything but experiments/, where results go;
+    None where it is not run from its checkout."""
     here = Path(__file__)
     try:
         git(here.parent, "ls-files", "--error-unmatch", here.name)  # not some other repository around an installation
-        return git(here.parent, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+        code = (":/", ":(top,exclude)experiments")
+        changed = git(here.parent, "status", "--porcelain", "--untracked-files=no", "--", *code)
+        return git(here.parent, "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
