@@ -9,8 +9,8 @@ predictions as .csv.gz) and writes from these files alone: README.md (commands, 
 and, where options differ between the runs, what follows from them: a sentence an option, its effects with intervals,
 paired tests (pairs.csv), pictures, and which runs failed or are missing. With --with-test also the test columns, the
 best configuration's confusion.png and, of synthetic faces, faces.png. So runs may come from several machines, and runs/
-may go; a run whose two files are deleted there is forgotten. What was measured goes on top of
-conf/experiment/<study>.yaml, where there is one.
+may go; a run whose two files are deleted there is forgotten. What stands in notes.md there closes the README. What was
+measured goes on top of conf/experiment/<study>.yaml, where there is one.
 
 --together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each: one table of all, the
 accuracy of each emotion, a confusion matrix for each row; and beside them what experiments/NAME/reported.csv (study,
@@ -38,7 +38,9 @@ from fer.tables import (
     configurations,
     finished,
     is_synthetic,
+    judged_by,
     markdown,
+    monitor,
     per_emotion,
     per_run,
     provenance,
@@ -46,6 +48,7 @@ from fer.tables import (
     summarise,
 )
 
+NOTES = "notes.md"
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
@@ -81,6 +84,8 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
     tested = [run for run in finished(runs) if "test/accuracy" in run]
     if with_test and tested:
         parts += pictures(tested, out, found)
+    if (out / NOTES).is_file():
+        parts.append((out / NOTES).read_text())
     (out / "README.md").write_text("\n".join(parts))
     per_run(runs, with_test).to_csv(out / "results.csv", index=False)
 
@@ -91,7 +96,7 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
     split = "test" if with_test else "val"
     runs = [run for mine in studies.values() for run in mine]
     typed = [line for mine in studies.values() for line in commands(mine)]
-    monitors = sorted({(run["config"]["callbacks"].get("checkpoint") or run["config"])["monitor"] for run in runs})
+    monitors = sorted(set(map(monitor, runs)))
     explained = (
         f", of the epoch that was best in {' or '.join(monitors)}; train without augmentation. Images: train / val / "
         "test. Reported: by the system itself. Minutes: of the fit; a letter names the machine (see the end)."
@@ -130,7 +135,7 @@ def meaning(runs: list[Run], explained: str) -> str:
 
 def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
     """Draws the configuration that is best in validation: its confusion matrix over all seeds, and drawn faces."""
-    best = pd.DataFrame(runs).groupby("name")["val/accuracy"].mean().idxmax()
+    best = pd.DataFrame(runs).groupby("name")[judged_by(runs)].mean().idxmax()
     mine = [run for run in runs if run["name"] == best]
     draw_confusion(mine, "test", out / "confusion.png")
     shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]

@@ -77,6 +77,13 @@ def test_the_test_split_stays_closed_unless_asked_for(runs):
     assert "test/accuracy" in summarise("mine", found, with_test=True)
 
 
+def test_notes_close_the_readme(runs, tmp_path):
+    (tmp_path / "out/mine").mkdir(parents=True)
+    (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.")
+    study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out/mine/README.md").read_text().endswith("Seed 0 was tried thrice.")
+
+
 def test_failed_runs_are_counted_not_averaged(runs):
     path = runs / "a" / "seed-0" / "metrics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
