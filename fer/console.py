@@ -75,6 +75,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def counted(number: int, what: str) -> str:
+    """1 face, 2 faces, 1,000 faces."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def quieten() -> None:
     """Silences what does not concern these runs, and Lightning's remarks on what the first lines say anyway."""
     for message in QUIET:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 
+from fer.console import counted
 from fer.prediction.predictor import Face
 from fer.prediction.stream import Result
 
@@ -64,8 +65,8 @@ class Summary:
 
     def count(self) -> str:
         """All in one line."""
-        seen = [f"{n:,} {what}" for n, what in ((self.pictures, "pictures"), (self.frames, "frames")) if n]
-        faces = f"{self.labels.total():,} faces"
+        seen = [counted(n, what) for n, what in ((self.pictures, "picture"), (self.frames, "frame")) if n]
+        faces = counted(self.labels.total(), "face")
         shares = [f"{label} {count:,}" for label, count in self.labels.most_common()]
         wrong = [f"{n:,} {what}" for n, what in ((self.empty, "without a face"), (self.broken, "unreadable")) if n]
         return "; ".join(filter(None, (f"{' and '.join(seen) or 'nothing'}, {faces}", ", ".join(shares), *wrong)))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from fer.console import counted
 from fer.prediction.stream import Result
 from fer.serving.refusal import Refused
 
@@ -78,9 +79,9 @@ class Meters:
     def served(self) -> str:
         """All in one line."""
         read = self.total("fer_pictures", lambda labels: labels["outcome"] == "read")
-        parts = [f"{self.total('fer_requests'):,} requests", f"{read:,} pictures"]
+        parts = [counted(self.total("fer_requests"), "request"), counted(read, "picture")]
         if frames := self.total("fer_frames", lambda labels: labels["outcome"] == "answered"):
-            parts.append(f"{frames:,} frames of {self.total('fer_streams'):,} cameras")
-        parts.append(f"{self.total('fer_faces'):,} faces")
-        refused = self.total("fer_requests", lambda labels: int(labels["status"]) >= 400)
-        return f"served {', '.join(parts)} in {time.monotonic() - self.started:,.0f} s; {refused:,} requests refused"
+            parts.append(f"{counted(frames, 'frame')} of {counted(self.total('fer_streams'), 'camera')}")
+        parts.append(counted(self.total("fer_faces"), "face"))
+        refused = counted(self.total("fer_requests", lambda labels: int(labels["status"]) >= 400), "request")
+        return f"served {', '.join(parts)} in {time.monotonic() - self.started:,.0f} s; {refused} refused"

@@ -56,7 +56,7 @@ def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
     said = lines(capsys)
     assert said[0] == "brightness: dark, bright; probabilities as the network gives them, not calibrated"
     assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
-    assert said[2] == "1 pictures, 1 faces; bright 1"
+    assert said[2] == "1 picture, 1 face; bright 1"
     assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"
     assert said[-1].startswith("next: python -m fer.predict PICTURE --probe")
 

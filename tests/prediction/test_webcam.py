@@ -50,7 +50,7 @@ def test_closing_the_window_ends_it(film, monkeypatch, capsys):
 
     monkeypatch.setattr(webcam, "open_window", Screen)
     webcam.main(["--camera", str(film)])
-    assert "1 frames, 1 faces" in capsys.readouterr().out
+    assert "1 frame, 1 face" in capsys.readouterr().out
 
 
 def test_without_a_display_one_line_says_what_to_do(film, monkeypatch):

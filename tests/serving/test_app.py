@@ -37,7 +37,7 @@ def test_what_was_served_stands_in_a_line(serve, picture):
     server.post(("a.png", picture(230, 10)))
     server("/nothing")
     said = server.meters.served()
-    assert re.fullmatch(r"served 2 requests, 1 pictures, 2 faces in \d s; 1 requests refused", said)
+    assert re.fullmatch(r"served 2 requests, 1 picture, 2 faces in \d s; 1 request refused", said)
 
 
 def test_openapi_names_every_way_in(server):

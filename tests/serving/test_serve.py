@@ -74,7 +74,7 @@ def test_it_says_where_it_listens_and_at_the_end_what_it_served(command, picture
     assert b'"dark"' in ask(address, picture(230))
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert re.fullmatch(r"served 1 requests, 1 pictures, 1 faces in \d+ s; 0 requests refused\n", out)
+    assert re.fullmatch(r"served 1 request, 1 picture, 1 face in \d+ s; 0 requests refused\n", out)
     assert (process.returncode, err) == (0, "")
 
 
@@ -183,7 +183,7 @@ def test_the_astronaut_gets_the_same_answer_as_from_fer_predict(tmp_path, capsys
         process.stdout.readline()
         answer = json.loads(ask(process.stdout.readline().split()[2], photo.read_bytes()))
         process.terminate()
-        assert process.stdout.read().splitlines()[-1].startswith("served 1 requests, 1 pictures, 1 faces")
+        assert process.stdout.read().splitlines()[-1].startswith("served 1 request, 1 picture, 1 face")
     [found] = answer["pictures"]
     assert found["faces"] == expected["faces"]
     assert len(found["faces"]) == 1
