@@ -146,24 +146,15 @@ def fit_and_score(
     results |= score(best, datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
-            logger.log_hyperparams(flat(results_config(cfg)), {k: v for k, v in results.items() if is_figure(k)})
+            from fer import dashboard  # after the training: TensorBoard's protocols take a while to import
+
+            figures = {name: value for name, value in results.items() if is_figure(name)}
+            dashboard.add_run(
+                logger.experiment, OmegaConf.to_container(cfg, resolve=True), figures, trainer.global_step
+            )
             logger.finalize("success")
     return results
 
 
 def is_figure(name: str) -> bool:
     return name.startswith(tuple(f"{split}/" for split in SPLITS)) and name.count("/") == 1
-
-
-def results_config(cfg: DictConfig) -> dict[str, Any]:
-    """The parts of the config that people compare in TensorBoard's HParams table."""
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    groups = ("data", "labels", "augment", "model", "loss", "optimizer", "scheduler")
-    return {name: plain[name] for name in (*groups, "seed", "study")}
-
-
-def flat(node: Any, path: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted names; lists as text."""
-    if isinstance(node, dict):
-        return {k: v for name, value in node.items() for k, v in flat(value, f"{path}{name}.").items()}
-    return {path.rstrip("."): node if isinstance(node, int | float | str | bool) else str(node)}

@@ -1,0 +1,51 @@
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
+
+from fer import dashboard
+
+CONFIG = {"model": {"dropout": 0.3, "blocks": [[32], [64]]}, "optimizer": {"lr": 0.01}, "seed": 3, "output_dir": "x"}
+FIGURES = {"train/loss": 1.5, "test/accuracy": 0.6, "val/accuracy": 0.5}
+
+
+@pytest.fixture
+def events(tmp_path, monkeypatch):
+    typed = ["optimizer=adam", "+model.dropout=0.3", "seed=3", "study=mine", "data.root=/private/place"]
+    monkeypatch.setattr(HydraConfig, "initialized", lambda: True)
+    monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(overrides=SimpleNamespace(task=typed)))
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_scalar("val/accuracy", 0.4, 7)
+        dashboard.add_run(writer, CONFIG, FIGURES, step=9)
+    return EventAccumulator(str(tmp_path)).Reload()
+
+
+def experiment(events):
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    return HParamsPluginData.FromString(content).experiment
+
+
+def test_what_makes_a_run_what_it_is_comes_first(events):
+    leading = {info.name: info.differs for info in experiment(events).hparam_infos}
+    assert {name for name, leads in leading.items() if leads} == {"optimizer", "model.dropout", "seed"}
+    assert leading.keys() == {"optimizer", "model.dropout", "model.blocks", "optimizer.lr", "seed"}
+
+
+def test_final_figures_stand_beside_the_curves_accuracy_first(events):
+    assert [info.name.tag for info in experiment(events).metric_infos] == [
+        "final/val/accuracy",
+        "final/test/accuracy",
+        "final/train/loss",
+    ]
+    assert [(one.step, round(one.value, 3)) for one in events.Scalars("final/val/accuracy")] == [(9, 0.5)]
+    assert [one.step for one in events.Scalars("val/accuracy")] == [7]
+
+
+def test_numbers_stay_numbers(events):
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    values = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert values["seed"].number_value == 3
+    assert values["optimizer"].string_value == "adam"
