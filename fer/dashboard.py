@@ -3,41 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from fer.config import UNNAMED
+from fer.studies.factors import options
 
 GROUPS = ("data", "labels", "augment", "model", "loss", "optimizer", "scheduler", "seed", "study")
 FIRST = ("val/accuracy", "test/accuracy", "train/accuracy", "val/loss")
 
 
-def add_run(writer: SummaryWriter, config: Mapping[str, Any], figures: Mapping[str, float], step: int) -> None:
-    """Writes the row of a finished run: its config, and its figures, such as "val/accuracy", as "final/val/accuracy".
+def add_run(
+    writer: SummaryWriter, command: str | None, config: Mapping[str, Any], figures: Mapping[str, float], step: int
+) -> None:
+    """Writes the row of a finished run: what was typed, its config, and its figures, such as "val/accuracy", as
+    "final/val/accuracy".
 
     The curves of the same names keep their own last points: those are of the last epoch, these of the best.
     """
     ordered = [name for name in FIRST if name in figures] + [name for name in figures if name not in FIRST]
     finals = {f"final/{name}": figures[name] for name in ordered}
-    told = typed()
-    options = told | flat({name: config[name] for name in GROUPS if name in config})
-    experiment, start, end = hparams(options, finals)
-    lead(experiment, {*told, "seed"})
+    typed = options({"command": command})
+    experiment, start, end = hparams(typed | flat({name: config[name] for name in GROUPS if name in config}), finals)
+    lead(experiment, {*typed, "seed"})
     file = writer._get_file_writer()
     for summary in (experiment, start, end):
         file.add_summary(summary)
     for name, value in finals.items():
         writer.add_scalar(name, value, step)
-
-
-def typed() -> dict[str, str]:
-    """The options that were typed for this run and make it what it is."""
-    if not HydraConfig.initialized():
-        return {}
-    options = (word.lstrip("+~").partition("=") for word in HydraConfig.get().overrides.task)
-    return {name: value for name, _, value in options if name not in UNNAMED}
 
 
 def lead(experiment: Any, names: set[str]) -> None:

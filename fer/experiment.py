@@ -149,9 +149,8 @@ def fit_and_score(
             from fer import dashboard  # after the training: TensorBoard's protocols take a while to import
 
             figures = {name: value for name, value in results.items() if is_figure(name)}
-            dashboard.add_run(
-                logger.experiment, OmegaConf.to_container(cfg, resolve=True), figures, trainer.global_step
-            )
+            plain = OmegaConf.to_container(cfg, resolve=True)
+            dashboard.add_run(logger.experiment, command_line(), plain, figures, trainer.global_step)
             logger.finalize("success")
     return results
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 BROKEN, NO_FACE = 1, 3
 OPTIONAL = ("--json", "--csv", "--show-input")
+WIDEST = 10  # sides of the box found, from which on a margin is a typo
 MANY = 50  # pictures from which on a progress bar is worth its line
 
 
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-detect", action="store_true", help="every picture is a face, cropped already")
     parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
-    parser.add_argument("--margin", type=positive, help="side of the crop in sides of the box found (default 1)")
+    parser.add_argument("--margin", type=margin, help="side of the crop in sides of the box found (default 1)")
     parser.add_argument("--threshold", type=share, default=0.0, help='"unsure" where no probability reaches it')
     parser.add_argument("--every", type=whole, default=1, metavar="N", help="of a video, every N-th frame only")
     parser.add_argument("--json", metavar="FILE", help="--json or --json=FILE: a list of pictures with their faces")
@@ -189,6 +190,13 @@ def closing(summary: "Summary", seconds: float, written: Sequence[str], args: ar
         return [*lines, "next: --no-detect takes pictures that are faces already; --yunet MODEL finds turned faces too"]
     mine = f" --checkpoint {args.checkpoint}" if args.checkpoint else ""
     return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (why it says what it says)"]
+
+
+def margin(text: str) -> float:
+    value = positive(text)
+    if value >= WIDEST:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0, such as 1.1")
+    return value
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer import config
+from fer.console import counted
 from fer.errors import UserError
 from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
 from fer.studies import header
@@ -156,8 +157,8 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
     classes = list(table.columns[4:])
     table = table[table["split"] == split]
     counts = pd.crosstab(table["true"], table["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
-    share, several = (table["true"] == table["predicted"]).mean(), "s" if len(runs) > 1 else ""
-    title = f"{split}, {len(runs)} run{several}, accuracy {100 * share:.1f} %"
+    share = (table["true"] == table["predicted"]).mean()
+    title = f"{split}, {counted(len(runs), 'run')}, accuracy {100 * share:.1f} %"
     confusion_figure(counts.to_numpy(), classes, title).savefig(path, dpi=dpi)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from fer.console import counted
 from fer.data.emotions import EMOTIONS
 from fer.report import markdown_table
 from fer.results import Run
@@ -137,7 +138,7 @@ def machine(run: Run) -> str:
     """Its processors, threads and system in words."""
     known = dict(run["hardware"])
     threads = known.get("threads")
-    known["threads"] = threads and f"{threads} thread{'s' * (threads > 1)}"
+    known["threads"] = threads and counted(threads, "thread")
     return ", ".join(str(value) for value in known.values() if value)
 
 

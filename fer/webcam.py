@@ -18,8 +18,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from fer.arguments import share, whole
-from fer.errors import Interrupted, one_line_errors
+from fer.arguments import whole
+from fer.errors import Interrupted, UserError, one_line_errors
 
 SPAN = 30  # frames over which the rate is taken
 
@@ -94,12 +94,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
     )
     parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
-    parser.add_argument("--threshold", type=share, default=0.0, help='"unsure" where no probability reaches it')
+    parser.add_argument("--threshold", type=float, default=0.0, help='"unsure" where no probability reaches it')
     parser.add_argument("--csv", metavar="FILE", help="timeline: a line a face and frame")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the annotated video")
     parser.add_argument("--no-window", action="store_true", help="for machines without a display")
     parser.add_argument("--frames", type=whole, metavar="N", help="end after so many")
     args = parser.parse_args(arguments)
+    if not 0 <= args.threshold <= 1:
+        raise UserError(f"--threshold {args.threshold}: expected a number from 0 to 1")
     watch(args)
     return 0
 

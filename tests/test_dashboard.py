@@ -1,7 +1,4 @@
-from types import SimpleNamespace
-
 import pytest
-from hydra.core.hydra_config import HydraConfig
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
@@ -13,13 +10,11 @@ FIGURES = {"train/loss": 1.5, "test/accuracy": 0.6, "val/accuracy": 0.5}
 
 
 @pytest.fixture
-def events(tmp_path, monkeypatch):
-    typed = ["optimizer=adam", "+model.dropout=0.3", "seed=3", "study=mine", "data.root=/private/place"]
-    monkeypatch.setattr(HydraConfig, "initialized", lambda: True)
-    monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(overrides=SimpleNamespace(task=typed)))
+def events(tmp_path):
+    typed = "optimizer=adam +model.dropout=0.3 seed=3 study=mine data.root=/private/place launcher=parallel"
     with SummaryWriter(tmp_path) as writer:
         writer.add_scalar("val/accuracy", 0.4, 7)
-        dashboard.add_run(writer, CONFIG, FIGURES, step=9)
+        dashboard.add_run(writer, f"python -m fer.train {typed}", CONFIG, FIGURES, step=9)
     return EventAccumulator(str(tmp_path)).Reload()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer import confusion
+from fer.console import counted
 from fer.evaluation import calibration, intervals
 from fer.evaluation.predictions import Predictions, ensemble
 from fer.evaluation.sections import FIGURES, METHODS, estimates, interval, listed, percent
@@ -98,7 +99,7 @@ def pairs(report: Report, several: Mapping[str, Predictions], letters: Mapping[s
     report.table(pd.DataFrame(cells))
     report.text(
         "Difference in accuracy with its 95 % interval from the paired bootstrap; exact two-sided McNemar test on the "
-        f"images that only one of the two has right; Holm's correction for {len(found)} pair{'s' * (len(found) > 1)}. "
+        f"images that only one of the two has right; Holm's correction for {counted(len(found), 'pair')}. "
         "All of it is about these images: other training seeds would differ as well."
     )
     report.text(verdict(found, letters))

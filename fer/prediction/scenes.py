@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fer.arguments import whole
 from fer.errors import UserError, one_line_errors
 from fer.prediction.detect import MARGIN, Box, Haar, square
 from fer.prediction.predictor import Predictor
@@ -118,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a run's folder or a .ckpt")
     parser.add_argument("--data", metavar="PATH", action="append", help="the faces (default: those of the training)")
-    parser.add_argument("--scenes", type=whole, default=1000)
+    parser.add_argument("--scenes", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
     if args.scenes < 1:

@@ -148,7 +148,7 @@ def test_below_the_threshold_the_label_is_unsure(capsys):
     assert found["faces"][0]["label"] == "unsure"
 
 
-@pytest.mark.parametrize("option", ["--threshold=1.5", "--margin=0", "--workers=0", "--every=x"])
+@pytest.mark.parametrize("option", ["--threshold=1.5", "--margin=0", "--margin=10", "--workers=0", "--every=x"])
 def test_impossible_options_end_before_anything_is_read(option, capsys):
     with pytest.raises(SystemExit) as end:
         predict.main(["a.png", option])
