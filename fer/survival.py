@@ -9,6 +9,8 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.loops.loop import _Loop
+from torch import Tensor
 
 from fer.errors import SIGNALS, Interrupted
 from fer.runs import moved
@@ -25,11 +27,23 @@ class LastCheckpoint(Checkpoint):
         self.path = path
         self.received: int | None = None
         self.replaced: dict[int, Any] = {}
+        self.figures: dict[str, Tensor] = {}  # of the last validation before the stop: plateau schedules ask for it
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        checkpoint["figures"] = {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()}
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        self.figures = checkpoint.get("figures", {})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
             self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
-        if trainer.fit_loop.restarting:
+        trainer.callback_metrics.update(self.figures)
+        epochs = trainer.fit_loop.epoch_progress.current
+        if epochs.ready == epochs.processed:
+            # It was saved between epochs, which Lightning can tell from their midst only where max_steps is not set.
+            not_restarting(trainer)
+        elif trainer.fit_loop.restarting:
             # Not by state_dict: Lightning loads a loader's only where no schedule has asked for its length before.
             trainer.train_dataloader.sampler.start = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
@@ -52,7 +66,7 @@ class LastCheckpoint(Checkpoint):
                 count.ready += 1
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        trainer.fit_loop.restarting = False  # or the plateau schedule would miss the end of a resumed epoch
+        not_restarting(trainer)  # or the plateau schedule would miss the end of a resumed epoch
         whole = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 and not trainer.is_last_batch
         if whole and self._asked(trainer):
             self._save(trainer)
@@ -80,6 +94,15 @@ class LastCheckpoint(Checkpoint):
         for number, handler in self.replaced.items():
             signal.signal(number, handler)
         self.replaced = {}
+
+
+def not_restarting(trainer: pl.Trainer) -> None:
+    """Tells all loops that they go on as usual from here.
+
+    Not by the fit loop's own setter: where max_steps is set, it turns False into True, and validation would see one
+    batch alone from the second time on.
+    """
+    _Loop.restarting.fset(trainer.fit_loop, False)
 
 
 class BestCheckpoint(ModelCheckpoint):

@@ -157,6 +157,28 @@ def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, accu
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
+STEPS = ["trainer.max_epochs=-1", "trainer.max_steps=25"]
+MIDST = [*STEPS, "trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=4"]
+
+
+def test_a_run_bounded_by_steps_is_that_of_as_many_epochs(whole, tmp_path):
+    run(tmp_path / "run", *STEPS)
+    pd.testing.assert_frame_equal(logged(tmp_path / "run"), logged(whole), check_exact=True)
+
+
+@pytest.mark.parametrize("calls", [16, 27])
+@pytest.mark.parametrize("options", [STEPS, MIDST], ids=["after epochs", "in their midst"])
+def test_a_run_bounded_by_steps_goes_on(options, calls, tmp_path, monkeypatch):
+    run(tmp_path / "whole", *options)
+    for name, value in {"random": random.Random(0), "how": "SIGTERM", "left": 1, "calls": calls}.items():
+        monkeypatch.setattr(Stop, name, value)
+    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "run", *options)
+    go_on(tmp_path / "run")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
 def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monkeypatch):
     def killed(*_):
         raise Killed
