@@ -171,6 +171,10 @@ class Lines(ProgressBar):
     def on_train_start(self, trainer, pl_module) -> None:
         self.started = time.perf_counter()
         self.first = trainer.current_epoch
+        self.fresh = ["train"]  # the splits whose figures are of this epoch
+
+    def on_validation_end(self, trainer, pl_module) -> None:
+        self.fresh = ["train", "val"]
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         self._line(trainer)  # of the epoch before: its last figures are logged after on_train_epoch_end
@@ -187,9 +191,10 @@ class Lines(ProgressBar):
         left = seconds * work(trainer, epoch, epochs) / work(trainer, self.first, epoch)
         figures = [
             f"{split} loss {shown[f'{split}/loss']:.4f} accuracy {100 * shown[f'{split}/accuracy']:.2f} %"
-            for split in ("train", "val")
+            for split in self.fresh
             if f"{split}/loss" in shown
         ]
+        self.fresh = ["train"]
         speed = f"{shown['images_per_s']:,.0f} images/s, " if "images_per_s" in shown else ""
         self.print(
             f"epoch {epoch}/{epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} gone, "
