@@ -181,9 +181,11 @@ def is_synthetic(run: Run) -> bool:
 
 
 def commands(runs: Iterable[Run]) -> list[str]:
-    """What was typed, each once; as one sweep where the runs are all combinations of some values."""
-    typed = list(dict.fromkeys(filter(None, (run.get("command") for run in runs))))
-    return as_sweep(typed) or typed
+    """What was typed, each once; as a sweep those with the same options that are all combinations of some values."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for line in dict.fromkeys(filter(None, (run.get("command") for run in runs))):
+        alike.setdefault(tuple(word.partition("=")[0] for word in shlex.split(line)), []).append(line)
+    return [line for typed in alike.values() for line in as_sweep(typed) or typed]
 
 
 def as_sweep(typed: list[str]) -> list[str]:
