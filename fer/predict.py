@@ -195,7 +195,7 @@ def closing(summary: "Summary", seconds: float, written: Sequence[str], args: ar
 def margin(text: str) -> float:
     value = positive(text)
     if value >= WIDEST:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0, such as 1.1")
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0 and below {WIDEST}, such as 1.1")
     return value
 
 

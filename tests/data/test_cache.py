@@ -202,7 +202,7 @@ def test_processes_that_start_at_once_are_all_right(csv):
     processes = [context.Process(target=_read, args=(str(csv), barrier, queue)) for _ in range(3)]
     for process in processes:
         process.start()
-    fingerprints = {queue.get(timeout=60) for _ in processes}
+    fingerprints = {queue.get(timeout=30) for _ in processes}
     for process in processes:
         process.join()
     assert fingerprints == {read_fer2013([csv]).stamped().fingerprint}

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from fer.searching import storage, trials
 
 pytestmark = pytest.mark.slow  # each worker is a Python of its own
-PATIENCE = 180  # seconds that nothing here takes on a machine that works
+PATIENCE = 60  # seconds that nothing here takes on a machine that works
 
 
 @pytest.fixture(params=["journal", "postgresql"])

@@ -201,7 +201,7 @@ def test_an_upload_that_never_ends_is_given_up(serve):
     import http.client
 
     server = serve(limits=Limits(seconds=0.3))
-    connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=60)
+    connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=10)
     connection.putrequest("POST", "/v1/predict")
     connection.putheader("Content-Type", "image/png")
     connection.putheader("Content-Length", "1000")
@@ -227,7 +227,7 @@ def test_a_failure_inside_is_answered_without_its_details(serve, picture):
     assert server.meters.total("fer_requests", lambda known: known["status"] == "500") == 2
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 10) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

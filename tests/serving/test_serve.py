@@ -60,7 +60,7 @@ def command():
 
 def ask(address: str, picture: bytes, **headers: str):
     request = urllib.request.Request(f"{address}/v1/predict", picture, {"Content-Type": "image/png", **headers})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return answer.read()
 
 
@@ -73,7 +73,7 @@ def test_it_says_where_it_listens_and_at_the_end_what_it_served(command, picture
     assert process.stdout.readline().startswith(f"next: open {address} in a browser, or curl -F file=@photo.jpg")
     assert b'"dark"' in ask(address, picture(230))
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=20)
     assert re.fullmatch(r"served 1 request, 1 picture, 1 face in \d+ s; 0 requests refused\n", out)
     assert (process.returncode, err) == (0, "")
 

@@ -18,7 +18,7 @@ def stream(server, **headers):
 
 
 def answer(socket):
-    return json.loads(socket.recv(timeout=60))
+    return json.loads(socket.recv(timeout=10))
 
 
 def test_a_frame_is_answered_with_its_faces(server, picture):
@@ -61,7 +61,7 @@ def test_the_newest_frame_wins(serve, picture):
 
     with stream(serve(detector=slow)) as socket:
         socket.send(picture(230))
-        begun.wait(60)
+        begun.wait(10)
         for _ in range(5):
             socket.send(picture(230))
         time.sleep(1)  # until the server has them
@@ -73,7 +73,7 @@ def test_the_newest_frame_wins(serve, picture):
 
 def closed_with(socket) -> tuple[int, str]:
     with pytest.raises(ConnectionClosed) as error:
-        socket.recv(timeout=60)
+        socket.recv(timeout=10)
     return error.value.rcvd.code, error.value.rcvd.reason
 
 
