@@ -27,6 +27,8 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg.output_dir, cfg.labels.votes_file = "", None
     cfg.data.eval_batch_size = 512  # no result depends on it; that of the first runs
     cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
+    if cfg.logger.get("csv"):
+        cfg.logger.csv._target_ = "lightning.pytorch.loggers.CSVLogger"  # likewise
     for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
     if cfg.get("test", True):  # runs from before there was a choice stay the same, here and below

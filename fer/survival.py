@@ -1,14 +1,19 @@
-"""Runs that are stopped and go on: state saved after every epoch and on signals, checkpoints written in one step."""
+"""Runs that are stopped and go on: state saved after every epoch and on signals, files written in one step."""
 
+import csv
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loops.loop import _Loop
 from torch import Tensor
 
@@ -119,3 +124,27 @@ class WholeFiles(TorchCheckpointIO):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         torch.save(checkpoint, f"{path}.partial")
         os.replace(f"{path}.partial", path)
+
+
+class WholeCSVLogger(CSVLogger):
+    """CSVLogger that a kill cannot take rows from which were written before: see WholeTable."""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> ExperimentWriter:
+        if self._experiment is None:
+            self._experiment = WholeTable(self.log_dir)
+        return self._experiment
+
+
+class WholeTable(ExperimentWriter):
+    """Adds columns in one step, where Lightning empties the file and writes its rows again."""
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        path = Path(self.metrics_file_path)
+        partial = path.with_name(f".{path.name}")
+        with path.open(newline="") as old, partial.open("w", newline="") as new:
+            table = csv.DictWriter(new, fieldnames)
+            table.writeheader()
+            table.writerows(csv.DictReader(old))
+        os.replace(partial, path)

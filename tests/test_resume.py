@@ -1,5 +1,6 @@
 """A run that was stopped and resumed ends as one that never was."""
 
+import csv
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from fer import resume, runs
 from fer.callbacks import Throughput
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
+from fer.survival import WholeCSVLogger
 from fer.train import train
 
 TINY = [
@@ -208,6 +210,21 @@ def test_history_before_a_kill_in_its_midst_is_kept(stopped, whole):
         file.write("0.5,3")  # a line that was being written
     go_on(stopped)
     assert_same_run(stopped, whole)
+
+
+def test_a_kill_while_a_column_is_added_takes_no_row(tmp_path, monkeypatch):
+    def killed(*_):
+        raise Killed
+
+    logger = WholeCSVLogger(tmp_path, name="", version="")
+    logger.log_metrics({"train/loss": 1.5}, step=0)
+    logger.save()
+    logger.log_metrics({"val/loss": 1.25}, step=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(csv.DictWriter, "writerows", killed)
+        with pytest.raises(Killed):
+            logger.save()
+    assert pd.read_csv(tmp_path / "metrics.csv").to_dict("list") == {"step": [0], "train/loss": [1.5]}
 
 
 def test_a_run_stopped_again_before_its_first_row_has_no_history(tmp_path):

@@ -23,7 +23,12 @@ def test_a_run_is_recognised_by_its_data():
 
 
 def test_paths_do_not_make_another_run():
-    assert identity("data.root=/elsewhere", "data.eval_batch_size=7", "output_dir=y", "study=z") == identity()
+    assert identity("data.root=/elsewhere", "output_dir=y", "study=z") == identity()
+
+
+@pytest.mark.parametrize("other", ["logger.csv._target_=lightning.pytorch.loggers.CSVLogger", "data.eval_batch_size=7"])
+def test_runs_of_earlier_versions_are_recognised(other):
+    assert identity(other) == identity()
 
 
 def test_a_taken_folder_is_left_alone(tmp_path):
