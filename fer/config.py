@@ -49,9 +49,14 @@ def scaled_lr(lr: float, batch_size: int, reference: int, exponent: float) -> fl
     return round(lr * (batch_size / reference) ** exponent, 10)
 
 
+def epochs_at(share: float, max_epochs: int) -> int:
+    """The epochs after which `share` of a run is over, at least 1; of 30 epochs where max_epochs is -1."""
+    return max(1, round(share * (30 if max_epochs == -1 else max_epochs)))
+
+
 def register_resolvers() -> None:
     """Makes `${run_name:…}` and so on known to OmegaConf."""
-    for resolver in (run_name, mode_of, effective_lr, scaled_lr):
+    for resolver in (run_name, mode_of, effective_lr, scaled_lr, epochs_at):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 

@@ -4,18 +4,19 @@
     python -m fer.study first_run onecycle_light --with-test --readme README.md
     python -m fer.study two_convs four_emotions class_weights --together baselines --with-test
 
-Copies what the runs left into experiments/<study>/ (their metrics as .json without the places of this machine, their
-predictions as .csv.gz) and writes from these files alone: README.md (commands, table, hardware, commit), results.csv
-and, where options differ between the runs, what follows from them: a sentence an option, its effects with intervals,
-paired tests (pairs.csv), pictures, and which runs failed or are missing. With --with-test also the test columns, the
-best configuration's confusion.png and, of synthetic faces, faces.png. So runs may come from several machines, and runs/
-may go; a run whose two files are deleted there is forgotten. What stands in notes.md there closes the README. What was
-measured goes on top of conf/experiment/<study>.yaml, where there is one.
+Copies what the runs left into experiments/<study>/ (their metrics as .json without the places of this machine and, of
+the configuration that is best in validation, predictions as .csv.gz) and writes from these files alone: README.md
+(commands, table, hardware, commit), results.csv and, where options differ between the runs, what follows from them: a
+sentence an option, its effects with intervals, paired tests (pairs.csv), pictures, and which runs failed or are
+missing. With --with-test also the test columns, the best configuration's confusion.png and, of synthetic faces,
+faces.png. So runs may come from several machines, and runs/ may go; a run whose files are deleted there is forgotten.
+What stands in notes.md there closes the README. What was measured goes on top of conf/experiment/<study>.yaml, where
+there is one.
 
---together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each: one table of all, the
-accuracy of each emotion, a confusion matrix for each row; and beside them what experiments/NAME/reported.csv (study,
-figure, value, note) says that others reported. --readme puts the table of all the studies between the
-`<!-- results -->` marks of that file.
+--together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each, all with predictions:
+one table of all, the accuracy of each emotion, a confusion matrix for each row; and beside them what
+experiments/NAME/reported.csv (study, figure, value, note) says that others reported. --readme puts the table of all the
+studies between the `<!-- results -->` marks of that file.
 """
 
 import argparse
@@ -34,12 +35,12 @@ from fer.results import Run, read_claims, read_predictions, read_runs, read_stor
 from fer.studies import header
 from fer.tables import (
     Studies,
+    best_of,
     commands,
     compare,
     configurations,
     finished,
     is_synthetic,
-    judged_by,
     markdown,
     monitor,
     per_emotion,
@@ -136,8 +137,10 @@ def meaning(runs: list[Run], explained: str) -> str:
 
 def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
     """Draws the configuration that is best in validation: its confusion matrix over all seeds, and drawn faces."""
-    best = pd.DataFrame(runs).groupby("name")[judged_by(runs)].mean().idxmax()
-    mine = [run for run in runs if run["name"] == best]
+    mine = [run for run in best_of(runs) if run["predictions"].is_file()]
+    if not mine:
+        return []
+    best = mine[0]["name"]
     draw_confusion(mine, "test", out / "confusion.png")
     shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]
     if is_synthetic(mine[0]):  # photographs stay where they are
@@ -147,6 +150,14 @@ def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
         if (out / "faces.png").is_file():
             shown.append("![synthetic test faces with predicted and true labels](faces.png)\n")
     return shown
+
+
+def keep_best(runs: list[Run]) -> None:
+    """Deletes the stored predictions but of the best in validation: those of a large sweep outweigh all else here."""
+    best = best_of(runs)[0]["name"]
+    for run in runs:
+        if run["name"] != best:
+            run["predictions"].unlink(missing_ok=True)
 
 
 def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "figure") -> None:
@@ -183,7 +194,10 @@ def main(arguments: list[str] | None = None) -> None:
         everything = pd.concat(tables.values())
         for study, runs in studies.items():
             write_study(study, runs, tables[study], place / study, args.with_test, args.runs / study)
-            print(f"wrote {place / study}/: README.md, results.csv, metrics and predictions of {len(runs)} runs")
+            if done := finished(runs):
+                keep_best(done)
+            what = f"metrics of {counted(len(runs), 'run')}, predictions of the best"
+            print(f"wrote {place / study}/: README.md, results.csv, {what}")
     for study, runs in studies.items():
         recipe = Path("conf") / "experiment" / f"{study}.yaml"
         if finished(runs) and header.stamp(recipe, header.line(runs, args.with_test)):

@@ -107,6 +107,12 @@ def judged_by(runs: list[Run]) -> str:
     return monitors.pop() if len(monitors) == 1 and monitors <= set(JUDGING) else JUDGING[0]
 
 
+def best_of(runs: list[Run]) -> list[Run]:
+    """The runs of the configuration whose mean over seeds is best in validation."""
+    best = pd.DataFrame(runs).groupby("name")[judged_by(runs)].mean().idxmax()
+    return [run for run in runs if run["name"] == best]
+
+
 def spread(values: Sequence[float]) -> str:
     """`64.4 ± 0.3`; one value alone has no deviation; a dash for none."""
     if not values:

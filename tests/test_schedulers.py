@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from fer.config import compose_config
 from fer.schedulers import WarmupCosine
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -20,7 +21,8 @@ STEPS = 40
 
 def build(scheduler, optimizer=CONF / "optimizer" / "sgd.yaml", **options):
     """Optimizer and scheduler from their files, the way a run builds them."""
-    cfg = OmegaConf.create({"optimizer": OmegaConf.load(optimizer), "scheduler": OmegaConf.load(scheduler)})
+    parts = {"optimizer": OmegaConf.load(optimizer), "scheduler": OmegaConf.load(scheduler)}
+    cfg = OmegaConf.create({**parts, "trainer": {"max_epochs": 30}})
     cfg = OmegaConf.to_container(cfg, resolve=True)
     assert cfg["scheduler"].pop("interval") in ("step", "epoch")
     if "total_steps" in cfg["scheduler"]:
@@ -68,6 +70,18 @@ def test_schedule_resumes_exactly(scheduler):
     resumed_optimizer.load_state_dict(saved(optimizer.state_dict()))
     resumed.load_state_dict(saved(schedule.state_dict()))
     assert rates(resumed_optimizer, resumed, 20) == rates(optimizer, schedule, 20)
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 8, 20, 90])
+@pytest.mark.parametrize("scheduler", ["step", "multistep"])
+def test_stages_begin_within_the_run_and_before_its_last_epoch(scheduler, epochs):
+    cfg = compose_config(["output_dir=x", f"scheduler={scheduler}", f"trainer.max_epochs={epochs}"])
+    options = OmegaConf.to_container(cfg, resolve=True)["scheduler"]
+    del options["interval"]
+    optimizer, _ = build(CONF / "scheduler" / "constant.yaml")
+    found = rates(optimizer, hydra.utils.instantiate(options, optimizer=optimizer), epochs)
+    assert len(set(found)) > 1
+    assert found[0] == max(found)
 
 
 @pytest.mark.parametrize(

@@ -230,9 +230,28 @@ def test_a_failed_run_is_counted_when_it_is_gone(runs, tmp_path):
 
 
 def test_stored_predictions_are_those_of_the_run_but_for_digits(runs, tmp_path):
-    run_study(tmp_path, "mine")
-    for run, kept in zip(read_runs(runs), read_stored(tmp_path / "out" / "mine"), strict=True):
+    run_study(tmp_path, "mine", "--together", "all")
+    for run, kept in zip(read_runs(runs), read_stored(tmp_path / "out" / "all" / "mine"), strict=True):
         pd.testing.assert_frame_equal(read_predictions(run), read_predictions(kept), atol=5e-5)
+
+
+def test_a_study_keeps_the_predictions_of_its_best_configuration(runs, tmp_path):
+    run_study(tmp_path, "mine")
+    assert predicted(tmp_path / "out" / "mine") == [("a", 0), ("a", 1), ("a", 2)]
+
+
+def test_a_best_configuration_without_all_predictions_is_shown_by_those_it_has(runs, tmp_path):
+    run_study(tmp_path, "mine")
+    shutil.rmtree(runs)
+    finished(runs, "b", 1, 1.0)  # b is best now
+    run_study(tmp_path, "mine", "--with-test")
+    assert predicted(tmp_path / "out" / "mine") == [("b", 1)]
+    assert "`b`, the best in validation" in (tmp_path / "out" / "mine" / "README.md").read_text()
+
+
+def predicted(stored) -> list[tuple[str, int]]:
+    """Name and seed of the stored runs with predictions."""
+    return [(run["name"], run["config"]["seed"]) for run in read_stored(stored) if run["predictions"].is_file()]
 
 
 @pytest.mark.parametrize(

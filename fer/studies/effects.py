@@ -80,19 +80,28 @@ def differences(runs: pd.DataFrame, factors: Factors, figure: str) -> list[Diffe
 
 def sentence(factor: str, found: Sequence[Difference], runs: int) -> str:
     """What the runs say about a factor, in words."""
-    if not found:
-        return f"{factor}: no two runs differ in it alone, so nothing follows."
+    same = [one for one in found if one.pairs > 1 and one.mean == one.sd == 0]
+    told = [
+        f"{one.a} and {one.b} gave the same figure in all {one.pairs} pairs of runs, so they may be one" for one in same
+    ]
+    if different := [one for one in found if one not in same]:
+        told.append(verdict(different, runs))
+    return f"{factor}: {'; '.join(told) or 'no two runs differ in it alone, so nothing follows'}."
+
+
+def verdict(found: Sequence[Difference], runs: int) -> str:
+    """Which levels differ surely, or that none do."""
     upright = [one if one.mean >= 0 else turned(one) for one in found]
     sure = [one for one in upright if one.p_holm < SURE]
     if not sure:
         largest = max(upright, key=lambda one: one.mean)
         return (
-            f"{factor}: no difference that these {runs} runs can show; the largest is {largest.a} over {largest.b} "
-            f"by {points(largest)}."
+            f"no difference that these {runs} runs can show; the largest is {largest.a} over {largest.b} "
+            f"by {points(largest)}"
         )
     told = [f"{one.a} beats {one.b} by {points(one)}" for one in sorted(sure, key=lambda one: -one.mean)]
     rest = len(found) - len(sure)
-    return f"{factor}: {'; '.join(told)}{f'; {rest} other pairs do not differ surely' if rest else ''}."
+    return f"{'; '.join(told)}{f'; {rest} other pairs do not differ surely' if rest else ''}"
 
 
 def turned(one: Difference) -> Difference:

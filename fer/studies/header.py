@@ -6,7 +6,7 @@ import pandas as pd
 
 from fer.results import Run
 from fer.studies.factors import titles
-from fer.tables import finished, judged_by, machine, seeds, spread
+from fer.tables import best_of, finished, judged_by, machine, seeds, spread
 
 MARK = "# Measured: "
 
@@ -14,16 +14,14 @@ MARK = "# Measured: "
 def line(runs: list[Run], with_test: bool) -> str:
     """The figure of the configuration that is best by it in validation, and the minutes of all."""
     done = finished(runs)
-    figure = judged_by(done)
-    best = pd.DataFrame(done).groupby("name")[figure].mean().idxmax()
-    mine = [run for run in done if run["name"] == best]
+    mine = best_of(done)
     count = len({run["name"] for run in done})
     splits = ["val"] + ["test"] * (with_test and all("test/accuracy" in run for run in mine))
-    what = figure.removeprefix("val/")
+    what = judged_by(done).removeprefix("val/")
     unit = "" if what == "accuracy" else f" {what.replace('_', ' ')}"
     figures = [f"{split}{unit} {spread([100 * run[f'{split}/{what}'] for run in mine])} %" for split in splits]
     minutes = pd.Series([run["fit_seconds"] / 60 for run in done]).median()
-    which = f"best of {count} ({titles(runs)[best]}) " if count > 1 else ""
+    which = f"best of {count} ({titles(runs)[mine[0]['name']]}) " if count > 1 else ""
     where = "; ".join(sorted({machine(run) for run in done}))
     return f"{MARK}{which}{', '.join(figures)}; {minutes:.1f} min a run, seeds {seeds(mine)}; {where}."
 

@@ -75,6 +75,14 @@ def test_factors_that_never_differ_alone_conclude_nothing():
     assert "nothing follows" in effects.sentence("a", [], 2)
 
 
+def test_levels_that_give_the_same_are_told_apart_from_those_that_differ_little():
+    values = {"x": (0.5, 0.6, 0.7), "y": (0.5, 0.6, 0.7), "z": (0.7, 0.81, 0.9)}
+    rows = [{"a": a, "seed": seed, FIGURE: value} for a in "xyz" for seed, value in enumerate(values[a])]
+    found = effects.differences(pd.DataFrame(rows), ["a"], FIGURE)
+    told = effects.sentence("a", found, 9)
+    assert told.startswith("a: x and y gave the same figure in all 3 pairs of runs, so they may be one; z beats")
+
+
 def test_one_pair_shows_nothing():
     two = pd.DataFrame({"a": ["x", "y"], "seed": [0, 0], FIGURE: [0.1, 0.9]})
     found = effects.differences(two, ["a"], FIGURE)
