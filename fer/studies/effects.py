@@ -101,7 +101,8 @@ def verdict(found: Sequence[Difference], runs: int) -> str:
         )
     told = [f"{one.a} beats {one.b} by {points(one)}" for one in sorted(sure, key=lambda one: -one.mean)]
     rest = len(found) - len(sure)
-    return f"{'; '.join(told)}{f'; {rest} other pairs do not differ surely' if rest else ''}"
+    others = f"; {rest} other {'pair does' if rest == 1 else 'pairs do'} not differ surely" if rest else ""
+    return f"{'; '.join(told)}{others}"
 
 
 def turned(one: Difference) -> Difference:
