@@ -12,8 +12,12 @@ MARK = "# Measured: "
 
 
 def line(runs: list[Run], with_test: bool) -> str:
-    """The figure of the configuration that is best by it in validation, and the minutes of all."""
+    """The figure of the configuration that is best by it in validation, and the minutes of all.
+
+    Runs on a split of their own compare with no others, so they count only where none is on the official one.
+    """
     done = finished(runs)
+    done = [run for run in done if run["data"]["official_split"]] or done
     mine = best_of(done)
     count = len({run["name"] for run in done})
     splits = ["val"] + ["test"] * (with_test and all("test/accuracy" in run for run in mine))
@@ -21,7 +25,7 @@ def line(runs: list[Run], with_test: bool) -> str:
     unit = "" if what == "accuracy" else f" {what.replace('_', ' ')}"
     figures = [f"{split}{unit} {spread([100 * run[f'{split}/{what}'] for run in mine])} %" for split in splits]
     minutes = pd.Series([run["fit_seconds"] / 60 for run in done]).median()
-    which = f"best of {count} ({titles(runs)[mine[0]['name']]}) " if count > 1 else ""
+    which = f"best of {count} ({titles(done)[mine[0]['name']]}) " if count > 1 else ""
     where = "; ".join(sorted({machine(run) for run in done}))
     return f"{MARK}{which}{', '.join(figures)}; {minutes:.1f} min a run, seeds {seeds(mine)}; {where}."
 

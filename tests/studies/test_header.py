@@ -6,7 +6,8 @@ from fer.studies import header
 def run(name: str, seed: int, accuracy: float, status: str = "finished") -> dict:
     figures = {"val/accuracy": accuracy, "test/accuracy": accuracy + 0.01, "fit_seconds": 90}
     config = {"seed": seed, "monitor": "val/accuracy"}
-    return {"name": name, "status": status, "config": config, "hardware": {"cpu": "x", "threads": 2}, **figures}
+    rest = {"hardware": {"cpu": "x", "threads": 2}, "data": {"official_split": True}}
+    return {"name": name, "status": status, "config": config, **rest, **figures}
 
 
 RUNS = [run("a", 0, 0.5), run("a", 1, 0.6), run("b", 0, 0.4), run("b", 1, 0.9, "failed")]
@@ -17,6 +18,12 @@ def test_it_tells_the_best_in_validation():
         header.line(RUNS, with_test=False)
         == "# Measured: best of 2 (a) val 55.0 ± 7.1 %; 1.5 min a run, seeds 0, 1; x, 2 threads."
     )
+
+
+def test_a_split_of_its_own_does_not_compare():
+    own = [run("own", seed, 0.99) | {"data": {"official_split": False}} for seed in (0, 1)]
+    assert header.line(RUNS + own, with_test=True) == header.line(RUNS, with_test=True)
+    assert "val 99.0 ± 0.0 %" in header.line(own, with_test=False)
 
 
 def test_test_is_told_on_request_only():
