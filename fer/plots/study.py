@@ -111,7 +111,7 @@ def learning_figure(groups: Mapping[str, Mapping[str, pd.DataFrame]], figure: st
         for color, (level, curves) in zip(np.resize(LINES, len(found)), found.items(), strict=True):
             for split, style in (("val", "-"), ("train", "--")):
                 if (name := f"{split}/{figure}") in curves:
-                    mean = 100 * curves.groupby("epoch")[name].mean()
+                    mean = 100 * curves.groupby("epoch")[name].mean().dropna()  # not every epoch was validated
                     label = level if split == "val" else None
                     axes.plot(mean.index, mean, style, color=color, label=label, linewidth=1.4)
         axes.set(title=factor, xlabel="epoch", ylabel=f"{figure} [%] (dashed: training)")

@@ -87,12 +87,16 @@ def comparisons(found: list[Difference]) -> pd.DataFrame:
             "levels": f"{one.a} − {one.b}",
             "pairs of runs": one.pairs,
             "points": effects.points(one),
-            "p": f"{one.p:.4f}" if one.pairs > 1 else "–",
-            "p (Holm)": f"{one.p_holm:.4f}" if one.pairs > 1 else "–",
+            "p": probability(one.p) if one.pairs > 1 else "–",
+            "p (Holm)": probability(one.p_holm) if one.pairs > 1 else "–",
         }
         for one in sorted(found, key=lambda one: one.p_holm)[:SHOWN]
     ]
     return pd.DataFrame(rows)
+
+
+def probability(p: float) -> str:
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
 def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, figure: str, out: Path) -> list[str]:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer.plots.study import heights, parallel_figure, two_factors_figure
+from fer.plots.study import heights, learning_figure, parallel_figure, two_factors_figure
 
 
 def test_numbers_lie_by_size_and_names_in_order():
@@ -25,3 +25,9 @@ def test_cells_without_runs_are_dashes():
     means = pd.DataFrame([[0.5, np.nan]], index=pd.Index(["sgd"], name="a"), columns=pd.Index(["x", "y"], name="b"))
     texts = [text.get_text() for text in two_factors_figure(means, "val/accuracy").axes[0].texts]
     assert texts == ["50.0", "–"]
+
+
+def test_curves_go_on_between_the_epochs_that_were_validated():
+    curves = pd.DataFrame({"epoch": [1, 2, 3], "train/accuracy": [0.3, 0.4, 0.5], "val/accuracy": [0.2, np.nan, 0.6]})
+    validated, _ = learning_figure({"lr": {"1": curves}}).axes[0].lines
+    assert validated.get_xydata().tolist() == [[1, 20], [3, 60]]
