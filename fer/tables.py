@@ -107,8 +107,14 @@ def judged_by(runs: list[Run]) -> str:
     return monitors.pop() if len(monitors) == 1 and monitors <= set(JUDGING) else JUDGING[0]
 
 
+def comparable(runs: list[Run]) -> list[Run]:
+    """The runs on an official split, or all where none is: those on splits of their own compare with no others."""
+    return [run for run in runs if run["data"]["official_split"]] or runs
+
+
 def best_of(runs: list[Run]) -> list[Run]:
-    """The runs of the configuration whose mean over seeds is best in validation."""
+    """The comparable runs of the configuration whose mean over seeds is best in validation."""
+    runs = comparable(runs)
     best = pd.DataFrame(runs).groupby("name")[judged_by(runs)].mean().idxmax()
     return [run for run in runs if run["name"] == best]
 

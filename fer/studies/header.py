@@ -6,18 +6,14 @@ import pandas as pd
 
 from fer.results import Run
 from fer.studies.factors import titles
-from fer.tables import best_of, finished, judged_by, machine, seeds, spread
+from fer.tables import best_of, comparable, finished, judged_by, machine, seeds, spread
 
 MARK = "# Measured: "
 
 
 def line(runs: list[Run], with_test: bool) -> str:
-    """The figure of the configuration that is best by it in validation, and the minutes of all.
-
-    Runs on a split of their own compare with no others, so they count only where none is on the official one.
-    """
-    done = finished(runs)
-    done = [run for run in done if run["data"]["official_split"]] or done
+    """The figure of the configuration that is best by it in validation, and the minutes of all that compare with it."""
+    done = comparable(finished(runs))
     mine = best_of(done)
     count = len({run["name"] for run in done})
     splits = ["val"] + ["test"] * (with_test and all("test/accuracy" in run for run in mine))
