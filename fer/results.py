@@ -20,6 +20,7 @@ PLACES = ("root", "held_out", "path", "output_dir", "save_dir", "dirpath", "defa
 TYPED_PLACE = re.compile(r"(\+*(?:data\.root|data\.held_out|output_dir|resume))=.*", re.DOTALL)
 ABSOLUTE = re.compile(r"(?<![\w.>])(?:~[\w-]*|[A-Za-z]:)?[/\\][^\s'\",;()\[\]{}]+")
 SEED = re.compile(r"seed-\d+(-\d+)?")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 CLAIM = ["study", "figure", "value", "note"]
 
 
@@ -122,4 +123,9 @@ def _predictions(path: Path) -> Path:
 
 
 def _ordered(runs: Any) -> list[Run]:
-    return sorted(runs, key=lambda run: (run["name"], run["config"]["seed"]))
+    return sorted(runs, key=lambda run: (_natural(run["name"]), run["config"]["seed"]))
+
+
+def _natural(name: str) -> list[str | float]:
+    """A sort key by which numbers inside a name count by size: 8 before 16, 1e-05 before 0.001."""
+    return [float(part) if index % 2 else part for index, part in enumerate(NUMBER.split(name))]

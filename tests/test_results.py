@@ -67,5 +67,11 @@ def test_a_run_is_named_by_what_differs(folder, name):
     assert results._name(Path(folder)) == name
 
 
+def test_numbers_inside_names_count_by_size():
+    names = ["lr-0.0003", "lr-1e-05", "lr-0.01", "size-128", "size-8,lr-1", "size-8", "size-16", "a-x", "3"]
+    found = sorted(names, key=results._natural)
+    assert found == ["3", "a-x", "lr-1e-05", "lr-0.0003", "lr-0.01", "size-8", "size-8,lr-1", "size-16", "size-128"]
+
+
 def test_no_file_means_nothing_was_reported(tmp_path):
     assert results.read_claims(tmp_path / "reported.csv").empty
