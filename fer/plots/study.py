@@ -82,8 +82,16 @@ def parallel_figure(runs: pd.DataFrame, levels: Mapping[str, Sequence[str]], fig
     for place, found in enumerate(levels.values()):
         axes.axvline(place, color="black", linewidth=0.6)
         shown = found if len(found) <= 8 else [found[0], found[-1]]
-        for level, height in zip(shown, heights(pd.Series(shown), found), strict=True):
-            axes.text(place + 0.03, height, level, fontsize=8, va="center", bbox={"color": "#ffffffc0", "pad": 1})
+        for level, (height, side) in zip(shown, beside(heights(pd.Series(shown), found)), strict=True):
+            axes.text(
+                place + 0.03 * side,
+                height,
+                level,
+                fontsize=8,
+                ha="left" if side > 0 else "right",
+                va="center",
+                bbox={"color": "#ffffffc0", "pad": 1},
+            )
     axes.set_xticks(range(len(levels)), levels, rotation=15, ha="right")
     axes.set_yticks([])
     axes.set_xlim(-0.1, len(levels) - 0.6)
@@ -101,24 +109,48 @@ def heights(column: pd.Series, found: Sequence[str]) -> np.ndarray:
     return np.asarray(norm(pd.to_numeric(column)), dtype=float)
 
 
-def learning_figure(groups: Mapping[str, Mapping[str, pd.DataFrame]], figure: str = "accuracy") -> Figure:
-    """A panel a factor, a colour a level: mean over runs by epoch, validation solid and training dashed.
+def beside(places: Sequence[float], room: float = 0.06) -> list[tuple[float, int]]:
+    """Each place, in rising order, with the side of its label: right (1), or across from one less than `room` below."""
+    found: list[tuple[float, int]] = []
+    for place in places:
+        close = bool(found) and place - found[-1][0] < room
+        found.append((place, -found[-1][1] if close else 1))
+    return found
 
-    groups: factor -> level -> (epoch, train/…, val/…) of all its runs, one below the other.
+
+def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], figure: str = "accuracy") -> Figure:
+    """A panel a factor, a colour a level: mean over runs, validation solid and training dashed.
+
+    By epoch where all runs have as many, else by update. groups: factor -> level -> (epoch, updates, train/…, val/…)
+    of each of its runs.
     """
+    runs = [run for found in groups.values() for level in found.values() for run in level]
+    alike = len({run["epoch"].max() for run in runs}) == 1 or not all("updates" in run for run in runs)
+    along = "epoch" if alike else "updates"
     drawing, grid = panels(len(groups))
     for axes, (factor, found) in zip(grid, groups.items(), strict=True):
-        for color, (level, curves) in zip(np.resize(LINES, len(found)), found.items(), strict=True):
+        for color, (level, mine) in zip(np.resize(LINES, len(found)), found.items(), strict=True):
             for split, style in (("val", "-"), ("train", "--")):
-                if (name := f"{split}/{figure}") in curves:
-                    mean = 100 * curves.groupby("epoch")[name].mean().dropna()  # not every epoch was validated
-                    label = level if split == "val" else None
-                    axes.plot(mean.index, mean, style, color=color, label=label, linewidth=1.4)
-        axes.set(title=factor, xlabel="epoch", ylabel=f"{figure} [%] (dashed: training)")
+                curve = 100 * mean_curve(mine, along, f"{split}/{figure}")
+                label = level if split == "val" else None
+                dot = "o" if len(curve) == 1 else None
+                axes.plot(curve.index, curve, style, marker=dot, color=color, label=label, linewidth=1.4, markersize=4)
+        axes.set(title=factor, xlabel=along, ylabel=f"{figure} [%] (dashed: training)")
         axes.grid(alpha=0.3)
         if len(found) > 1:
             axes.legend(frameon=False, fontsize=8)
     return drawing
+
+
+def mean_curve(runs: Sequence[pd.DataFrame], along: str, name: str) -> pd.Series:
+    """Mean of `name` by `along` as far as all runs that have it go, straight lines between a run's own points."""
+    found = [run.dropna(subset=[name]).groupby(along)[name].last() for run in runs if name in run]
+    found = [curve for curve in found if len(curve)]
+    if not found:
+        return pd.Series(dtype=float)
+    first, last = max(curve.index[0] for curve in found), min(curve.index[-1] for curve in found)
+    places = sorted({place for curve in found for place in curve.index if first <= place <= last})
+    return pd.Series(np.mean([np.interp(places, curve.index, curve) for curve in found], axis=0), index=places)
 
 
 def importance_figure(importance: Mapping[str, float]) -> Figure:

@@ -8,15 +8,20 @@ import pandas as pd
 from fer.plots.study import effects_figure, importance_figure, learning_figure, parallel_figure, two_factors_figure
 from fer.report import markdown_table
 from fer.results import Run
-from fer.studies import effects, importance
+from fer.studies import effects, importance, interactions
 from fer.studies.effects import Difference
 from fer.studies.factors import Factors, is_range, levels, missing, table
+from fer.studies.interactions import Partner
 from fer.tables import finished, judged_by
 
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed that are alike in all else: mean difference in "
     "{figure}, its 95 % interval and the paired t test, p corrected for all {count} comparisons of the study (Holm). "
     "Seeds are the sample: all runs are judged on the same validation images."
+)
+DEPENDENCE = (
+    " An option whose effect surely depends on another (F test of the interaction in a linear model, p corrected for "
+    "all pairs of options) is compared at each value of that other, too."
 )
 SHOWN = 30  # comparisons in the text; pairs.csv has all
 
@@ -27,13 +32,14 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
     done, factors = table(finished(runs), [figure])
     if not factors:
         return []
-    found = effects.differences(done, factors, figure)
-    pictures = draw(done, finished(runs), factors, figure, out)
+    partners = interactions.partners(done, factors, figure)
+    found = effects.differences(done, factors, figure, {factor: partner.name for factor, partner in partners.items()})
+    pictures = draw(done, finished(runs), factors, partners, figure, out)
     pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
     return [
         "## Conclusion\n",
-        *(f"- {said}" for said in sentences(done, factors, figure, found)),
-        f"\n{METHODS.format(count=len(found), figure=figure)}\n" if found else "",
+        *(f"- {said}" for said in sentences(done, factors, figure, found, partners)),
+        f"\n{METHODS.format(count=len(found), figure=figure)}{DEPENDENCE * bool(partners)}\n" if found else "",
         *gaps(runs, factors),
         "## Effects\n",
         "Means over all runs with a level, in percent, with 95 % interval; they compare where every level met the same "
@@ -44,14 +50,26 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
     ]
 
 
-def sentences(done: pd.DataFrame, factors: Factors, figure: str, found: list[Difference]) -> list[str]:
-    """One a factor."""
-    return [
-        effects.correlation(done, factor, figure)
-        if is_range(done[factor])
-        else effects.sentence(factor, [one for one in found if one.factor == factor], len(done))
-        for factor in factors
-    ]
+def sentences(
+    done: pd.DataFrame, factors: Factors, figure: str, found: list[Difference], partners: dict[str, Partner]
+) -> list[str]:
+    """One a factor; below it, where it depends on another, one for each level of that."""
+    told = []
+    for factor in factors:
+        if is_range(done[factor]):
+            told.append(effects.correlation(done, factor, figure))
+            continue
+        mine = [one for one in found if one.factor == factor]
+        lines = [effects.sentence(factor, [one for one in mine if not one.given], len(done))]
+        if factor in partners:
+            other, p = partners[factor]
+            lines[0] += f" It depends on {other} (interaction, p {probability(p, '= ')}):"
+            for level in levels(done[other]):
+                count = int((done[other] == level).sum())
+                there = [one for one in mine if (one.given, one.at) == (other, level)]
+                lines.append(effects.sentence(f"at {level}", there, count))
+        told.append("\n  - ".join(lines))
+    return told
 
 
 def gaps(runs: list[Run], factors: Factors) -> list[str]:
@@ -83,7 +101,7 @@ def comparisons(found: list[Difference]) -> pd.DataFrame:
     """The pairs of levels, surest first."""
     rows = [
         {
-            "factor": one.factor,
+            "factor": one.factor + (f" at {one.given} {one.at}" if one.given else ""),
             "levels": f"{one.a} − {one.b}",
             "pairs of runs": one.pairs,
             "points": effects.points(one),
@@ -95,22 +113,24 @@ def comparisons(found: list[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def probability(p: float) -> str:
-    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+def probability(p: float, equals: str = "") -> str:
+    return f"{equals}{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
-def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, figure: str, out: Path) -> list[str]:
+def draw(
+    done: pd.DataFrame, runs: list[Run], factors: Factors, partners: dict[str, Partner], figure: str, out: Path
+) -> list[str]:
     """Saves the pictures; returns the Markdown that shows them."""
     listed = [factor for factor in factors if not is_range(done[factor])]
     pictures = {}
     if listed:
         tables = {factor: effects.marginal(done, factor, figure) for factor in listed}
         pictures["effects"] = (effects_figure(tables, done, figure), "mean of each level with its interval")
-    if len(factors) == 2 and len(listed) == 2:
-        means = done.pivot_table(index=factors[0], columns=factors[1], values=figure, aggfunc="mean")
-        means = means.loc[levels(done[factors[0]]), levels(done[factors[1]])]
+    pair = strongest(listed, partners) if len(factors) > 2 else listed
+    if len(pair) == 2:
+        means = mean_of_pairs(done, pair, figure)
         pictures["two_factors"] = (two_factors_figure(means, figure), "mean of each pair of levels")
-    elif len(factors) > 2:
+    if len(factors) > 2:
         places = {factor: levels(done[factor]) for factor in factors}
         pictures["parallel"] = (parallel_figure(done, places, figure), "a line a run")
     if any(run.get("curves") for run in runs):
@@ -122,12 +142,25 @@ def draw(done: pd.DataFrame, runs: list[Run], factors: Factors, figure: str, out
     return [f"![{alt}]({name}.png)\n" for name, (_, alt) in pictures.items()]
 
 
-def curves(done: pd.DataFrame, runs: list[Run], factors: Factors) -> dict[str, dict[str, pd.DataFrame]]:
-    """factor -> level -> the epochs of its runs, one below the other."""
-    found: dict[str, dict[str, pd.DataFrame]] = {}
+def strongest(listed: Factors, partners: dict[str, Partner]) -> Factors:
+    """The two factors that depend on each other most, in their order; none where none do."""
+    return [factor for factor in listed for a, (b, _) in list(partners.items())[:1] if factor in (a, b)]
+
+
+def mean_of_pairs(done: pd.DataFrame, pair: Factors, figure: str) -> pd.DataFrame:
+    """Mean of `figure` over all else, levels of one factor down and of the other across."""
+    down, across = pair
+    means = done.pivot_table(index=down, columns=across, values=figure, aggfunc="mean")
+    return means.loc[levels(done[down]), levels(done[across])]
+
+
+def curves(done: pd.DataFrame, runs: list[Run], factors: Factors) -> dict[str, dict[str, list[pd.DataFrame]]]:
+    """factor -> level -> the epochs of each of its runs."""
+    found: dict[str, dict[str, list[pd.DataFrame]]] = {}
     for factor in factors:
-        of_level: dict[str, list[dict[str, float]]] = {level: [] for level in levels(done[factor])}
+        of_level: dict[str, list[pd.DataFrame]] = {level: [] for level in levels(done[factor])}
         for run, level in zip(runs, done[factor], strict=True):
-            of_level[level] += run.get("curves", [])
-        found[factor] = {level: pd.DataFrame(rows) for level, rows in of_level.items() if rows}
+            if rows := run.get("curves"):
+                of_level[level].append(pd.DataFrame(rows))
+        found[factor] = {level: frames for level, frames in of_level.items() if frames}
     return found

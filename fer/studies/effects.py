@@ -1,6 +1,6 @@
 """What a factor does: means of its levels, differences of runs that are alike in all else, and a sentence on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ class Difference(NamedTuple):
     high: float
     p: float  # paired t test; 1 of a single pair
     p_holm: float = 1.0
+    given: str = ""  # the factor at whose level `at` alone the runs were compared
+    at: str = ""
 
 
 def marginal(runs: pd.DataFrame, factor: str, figure: str) -> pd.DataFrame:
@@ -67,26 +69,33 @@ def paired(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> lis
     return found
 
 
-def differences(runs: pd.DataFrame, factors: Factors, figure: str) -> list[Difference]:
-    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979)."""
-    listed = [factor for factor in factors if not is_range(runs[factor])]
-    found = [
-        difference
-        for factor in listed
-        for difference in paired(runs, factor, [other for other in factors if other != factor], figure)
-    ]
+def differences(
+    runs: pd.DataFrame, factors: Factors, figure: str, given: Mapping[str, str] | None = None
+) -> list[Difference]:
+    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979).
+
+    given: factor -> the factor that it depends on, at each level of which it is compared once more.
+    """
+    found: list[Difference] = []
+    for factor in [factor for factor in factors if not is_range(runs[factor])]:
+        others = [other for other in factors if other != factor]
+        found += paired(runs, factor, others, figure)
+        if other := (given or {}).get(factor):
+            for level in levels(runs[other]):
+                mine = paired(runs[runs[other] == level], factor, others, figure)
+                found += [one._replace(given=other, at=level) for one in mine]
     return [one._replace(p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
 
 
-def sentence(factor: str, found: Sequence[Difference], runs: int) -> str:
-    """What the runs say about a factor, in words."""
+def sentence(name: str, found: Sequence[Difference], runs: int) -> str:
+    """What `runs` runs say about a factor, in words."""
     same = [one for one in found if one.pairs > 1 and one.mean == one.sd == 0]
     told = [
         f"{one.a} and {one.b} gave the same figure in all {one.pairs} pairs of runs, so they may be one" for one in same
     ]
     if different := [one for one in found if one not in same]:
         told.append(verdict(different, runs))
-    return f"{factor}: {'; '.join(told) or 'no two runs differ in it alone, so nothing follows'}."
+    return f"{name}: {'; '.join(told) or 'no two runs differ in it alone, so nothing follows'}."
 
 
 def verdict(found: Sequence[Difference], runs: int) -> str:

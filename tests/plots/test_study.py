@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer.plots.study import heights, learning_figure, parallel_figure, two_factors_figure
+from fer.plots.study import beside, heights, learning_figure, mean_curve, parallel_figure, two_factors_figure
 
 
 def test_numbers_lie_by_size_and_names_in_order():
@@ -12,6 +12,10 @@ def test_numbers_lie_by_size_and_names_in_order():
 
 def test_decades_lie_evenly():
     assert heights(pd.Series(["0.001", "0.01", "0.1"]), ["0.001", "0.1"]) == pytest.approx([0, 0.5, 1])
+
+
+def test_labels_that_would_lie_over_each_other_change_sides():
+    assert beside([0, 0.5, 0.91, 0.96, 1]) == [(0, 1), (0.5, 1), (0.91, 1), (0.96, -1), (1, 1)]
 
 
 def test_no_run_hides_another():
@@ -29,5 +33,27 @@ def test_cells_without_runs_are_dashes():
 
 def test_curves_go_on_between_the_epochs_that_were_validated():
     curves = pd.DataFrame({"epoch": [1, 2, 3], "train/accuracy": [0.3, 0.4, 0.5], "val/accuracy": [0.2, np.nan, 0.6]})
-    validated, _ = learning_figure({"lr": {"1": curves}}).axes[0].lines
+    validated, _ = learning_figure({"lr": {"1": [curves]}}).axes[0].lines
     assert validated.get_xydata().tolist() == [[1, 20], [3, 60]]
+
+
+def batches(size: int, better: float) -> pd.DataFrame:
+    """A run of 60 updates, validated after every 20, with 120 / size updates an epoch."""
+    updates = [20, 40, 60]
+    epochs = [-(-update * size // 120) for update in updates]
+    return pd.DataFrame({"epoch": epochs, "updates": updates, "val/accuracy": [better, 0.1 + better, 0.2 + better]})
+
+
+def test_runs_with_other_numbers_of_epochs_are_drawn_by_update():
+    groups = {"size": {"2": [batches(2, 0.1)], "8": [batches(8, 0.3)]}, "all": {"": [batches(2, 0.1), batches(8, 0.3)]}}
+    *_, (of_both, _) = (axes.lines for axes in learning_figure(groups).axes)
+    assert of_both.get_xydata().tolist() == pytest.approx(np.array([[20, 20], [40, 30], [60, 40]]))
+    same = learning_figure({"all": {"": [batches(2, 0.1), batches(2, 0.3)]}}).axes[0]
+    assert (same.get_xlabel(), same.lines[0].get_xdata().tolist()) == ("epoch", [1])
+
+
+def test_a_mean_curve_ends_where_the_first_run_ends_and_never_changes_its_runs():
+    short = pd.DataFrame({"epoch": [1, 2, 3], "val/accuracy": [0.1, 0.2, 0.3]})
+    long = pd.DataFrame({"epoch": [2, 4, 6], "val/accuracy": [0.2, 0.4, 0.6]})
+    curve = mean_curve([short, long], "epoch", "val/accuracy")
+    assert curve.to_dict() == pytest.approx({2: 0.2, 3: 0.3})

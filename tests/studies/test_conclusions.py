@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,6 +34,30 @@ def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv", "effects.png", "two_factors.png", "learning.png"}
     assert all(f"({path.name})" in text for path in tmp_path.glob("*.png"))
     assert len(pd.read_csv(tmp_path / "pairs.csv")) == 2
+
+
+def test_an_option_that_depends_on_another_is_told_at_each_of_its_values(runs, tmp_path):
+    for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
+        one["val/accuracy"] += noise - 0.3 * ("adam" in one["name"] and "step" in one["name"])
+    text = "\n".join(conclude(runs, tmp_path))
+    assert " It depends on scheduler (interaction, p < 0.0001):\n  - at default: adam beats sgd by 10" in text
+    assert "  - at step: sgd beats adam by 2" in text
+    assert "| optimizer at scheduler step |" in text
+    assert "compared at each value of that other, too" in text
+
+
+def test_of_many_options_the_two_that_need_each_other_most_are_drawn(runs, tmp_path):
+    for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
+        one["val/accuracy"] += noise
+    twice = [one | {"command": f"{one['command']} augment={name}"} for name in ("none", "light") for one in runs]
+    conclude(twice, tmp_path)
+    assert not (tmp_path / "two_factors.png").exists()
+    for one in twice:
+        one["val/accuracy"] -= 0.3 * ("adam" in one["name"] and "light" in one["command"])
+    text = "\n".join(conclude(twice, tmp_path))
+    assert "(two_factors.png)" in text
+    assert "(parallel.png)" in text
+    assert "It depends on augment" in text
 
 
 def test_a_study_is_judged_by_what_steered_all_its_runs(runs, tmp_path):
