@@ -16,12 +16,12 @@ from fer.tables import finished, judged_by
 
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed that are alike in all else: mean difference in "
-    "{figure}, its 95 % interval and the paired t test, p corrected for all {count} comparisons of the study (Holm). "
-    "Seeds are the sample: all runs are judged on the same validation images."
+    "{figure}, its 95 % interval and the paired t test, p corrected for all {count} such comparisons of the study "
+    "(Holm). Seeds are the sample: all runs are judged on the same validation images."
 )
 DEPENDENCE = (
     " An option whose effect surely depends on another (F test of the interaction in a linear model, p corrected for "
-    "all pairs of options) is compared at each value of that other, too."
+    "all pairs of options) is also compared at each value of that other alone, p corrected for the comparisons there."
 )
 SHOWN = 30  # comparisons in the text; pairs.csv has all
 
@@ -33,13 +33,16 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
     if not factors:
         return []
     partners = interactions.partners(done, factors, figure)
-    found = effects.differences(done, factors, figure, {factor: partner.name for factor, partner in partners.items()})
+    found = effects.differences(done, factors, figure)
+    count = len(found)
+    for factor, partner in partners.items():
+        found += effects.differences_at(done, factors, figure, factor, partner.name)
     pictures = draw(done, finished(runs), factors, partners, figure, out)
     pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
     return [
         "## Conclusion\n",
         *(f"- {said}" for said in sentences(done, factors, figure, found, partners)),
-        f"\n{METHODS.format(count=len(found), figure=figure)}{DEPENDENCE * bool(partners)}\n" if found else "",
+        f"\n{METHODS.format(count=count, figure=figure)}{DEPENDENCE * bool(partners)}\n" if found else "",
         *gaps(runs, factors),
         "## Effects\n",
         "Means over all runs with a level, in percent, with 95 % interval; they compare where every level met the same "

@@ -1,6 +1,6 @@
 """What a factor does: means of its levels, differences of runs that are alike in all else, and a sentence on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -69,22 +69,28 @@ def paired(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> lis
     return found
 
 
-def differences(
-    runs: pd.DataFrame, factors: Factors, figure: str, given: Mapping[str, str] | None = None
-) -> list[Difference]:
-    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979).
+def differences(runs: pd.DataFrame, factors: Factors, figure: str) -> list[Difference]:
+    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979)."""
+    listed = [factor for factor in factors if not is_range(runs[factor])]
+    return corrected([one for factor in listed for one in paired(runs, factor, without(factors, factor), figure)])
 
-    given: factor -> the factor that it depends on, at each level of which it is compared once more.
-    """
+
+def differences_at(runs: pd.DataFrame, factors: Factors, figure: str, factor: str, given: str) -> list[Difference]:
+    """`paired` for one factor at each level of `given` alone; p values corrected for those of the same level (Holm)."""
     found: list[Difference] = []
-    for factor in [factor for factor in factors if not is_range(runs[factor])]:
-        others = [other for other in factors if other != factor]
-        found += paired(runs, factor, others, figure)
-        if other := (given or {}).get(factor):
-            for level in levels(runs[other]):
-                mine = paired(runs[runs[other] == level], factor, others, figure)
-                found += [one._replace(given=other, at=level) for one in mine]
+    for level in levels(runs[given]):
+        there = paired(runs[runs[given] == level], factor, without(factors, factor), figure)
+        found += [one._replace(given=given, at=level) for one in corrected(there)]
+    return found
+
+
+def corrected(found: list[Difference]) -> list[Difference]:
+    """With p_holm for all being tests of one question (Holm 1979)."""
     return [one._replace(p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+
+
+def without(factors: Factors, factor: str) -> Factors:
+    return [other for other in factors if other != factor]
 
 
 def sentence(name: str, found: Sequence[Difference], runs: int) -> str:

@@ -43,7 +43,7 @@ def test_an_option_that_depends_on_another_is_told_at_each_of_its_values(runs, t
     assert " It depends on scheduler (interaction, p < 0.0001):\n  - at default: adam beats sgd by 10" in text
     assert "  - at step: sgd beats adam by 2" in text
     assert "| optimizer at scheduler step |" in text
-    assert "compared at each value of that other, too" in text
+    assert "also compared at each value of that other alone" in text
 
 
 def test_of_many_options_the_two_that_need_each_other_most_are_drawn(runs, tmp_path):

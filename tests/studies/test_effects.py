@@ -63,6 +63,17 @@ def test_p_values_are_corrected_for_all_comparisons_of_the_study(runs):
     assert all(one.p_holm >= one.p for one in found)
 
 
+def test_at_each_level_of_another_factor_only_the_runs_there_count(runs):
+    runs.loc[(runs["scheduler"] == "step") & (runs["optimizer"] == "adam"), FIGURE] -= 0.1
+    found = effects.differences_at(runs, ["optimizer", "scheduler"], FIGURE, "scheduler", "optimizer")
+    assert [(one.given, one.at, one.pairs) for one in found] == [
+        ("optimizer", level, 5) for level in ("sgd", "adam") for _ in range(3)
+    ]
+    assert [round(one.mean, 1) for one in found] == [0, 0, 0, -0.1, -0.1, 0]
+    least = min(found, key=lambda one: one.p)
+    assert least.p_holm == pytest.approx(3 * least.p)  # for the three of its level, not for all six
+
+
 def test_runs_without_a_partner_do_not_count(runs):
     fewer = runs[~((runs["optimizer"] == "adam") & (runs["seed"] == 0))]
     (found,) = effects.paired(fewer, "optimizer", ["scheduler"], FIGURE)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fer.studies import effects, interactions
+from fer.studies import interactions
 
 FIGURE = "val/accuracy"
 CELLS = list(itertools.product(("0", "0.9"), ("small", "large"), range(5)))
@@ -62,15 +62,3 @@ def test_runs_that_cannot_tell_have_no_partners(crossed):
     never_crossed = crossed[(crossed["momentum"] == "0") | (crossed["lr"] == "small")]
     assert interactions.partners(never_crossed, ["momentum", "lr"], FIGURE) == {}
     assert interactions.partners(crossed.assign(**{FIGURE: 0.5}), ["momentum", "lr"], FIGURE) == {}
-
-
-def test_what_depends_on_another_is_compared_at_each_of_its_levels_too(crossed):
-    found = effects.differences(crossed, ["momentum", "lr"], FIGURE, {"momentum": "lr"})
-    assert [(one.factor, one.given, one.at, one.pairs) for one in found] == [
-        ("momentum", "", "", 10),
-        ("momentum", "lr", "small", 5),
-        ("momentum", "lr", "large", 5),
-        ("lr", "", "", 10),
-    ]
-    assert found[2].mean == pytest.approx(-0.1, abs=0.005)
-    assert found[1].mean == pytest.approx(0, abs=0.005)
