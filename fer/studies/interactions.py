@@ -20,8 +20,13 @@ class Partner(NamedTuple):
 
 
 def partners(runs: pd.DataFrame, factors: Factors, figure: str) -> dict[str, Partner]:
-    """factor -> what it surely depends on; p corrected for all pairs of factors with listed levels (Holm 1979)."""
-    pairs = list(combinations([factor for factor in factors if not is_range(runs[factor])], 2))
+    """factor -> what it surely depends on; p corrected for all pairs of factors (Holm 1979).
+
+    Nothing for a search: where a factor is drawn from a range, no two runs are alike in it.
+    """
+    if any(is_range(runs[factor]) for factor in factors):
+        return {}
+    pairs = list(combinations(factors, 2))
     raw = [interaction(runs, *pair, [other for other in factors if other not in pair], figure) for pair in pairs]
     found: dict[str, Partner] = {}
     for (a, b), p in sorted(zip(pairs, holm(raw), strict=True), key=lambda one: one[1]):

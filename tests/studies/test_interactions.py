@@ -62,3 +62,8 @@ def test_runs_that_cannot_tell_have_no_partners(crossed):
     never_crossed = crossed[(crossed["momentum"] == "0") | (crossed["lr"] == "small")]
     assert interactions.partners(never_crossed, ["momentum", "lr"], FIGURE) == {}
     assert interactions.partners(crossed.assign(**{FIGURE: 0.5}), ["momentum", "lr"], FIGURE) == {}
+
+
+def test_a_search_has_no_partners(crossed):
+    drawn = crossed.assign(dropout=np.linspace(0, 0.5, len(crossed)).astype(str))
+    assert interactions.partners(drawn, ["momentum", "lr", "dropout"], FIGURE) == {}
