@@ -10,7 +10,7 @@ from fer.report import markdown_table
 from fer.results import Run
 from fer.studies import effects, importance, interactions
 from fer.studies.effects import Difference
-from fer.studies.factors import Factors, is_range, levels, missing, table
+from fer.studies.factors import Factors, is_range, is_rate, levels, missing, table
 from fer.studies.interactions import Partner
 from fer.tables import finished, judged_by
 
@@ -22,6 +22,10 @@ METHODS = (
 DEPENDENCE = (
     " An option whose effect surely depends on another (F test of the interaction in a linear model, p corrected for "
     "all pairs of options) is also compared at each value of that other alone, p corrected for the comparisons there."
+)
+AT_BEST = (
+    " Where that other is a learning rate, all are compared at their own best of it as well; the best were chosen by "
+    "the same figure."
 )
 SHOWN = 30  # comparisons in the text; pairs.csv has all
 
@@ -37,12 +41,14 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
     count = len(found)
     for factor, partner in partners.items():
         found += effects.differences_at(done, factors, figure, factor, partner.name)
+        if is_rate(partner.name):
+            found += effects.differences_at_best(done, factors, figure, factor, partner.name)
     pictures = draw(done, finished(runs), factors, partners, figure, out)
     pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
     return [
         "## Conclusion\n",
         *(f"- {said}" for said in sentences(done, factors, figure, found, partners)),
-        f"\n{METHODS.format(count=count, figure=figure)}{DEPENDENCE * bool(partners)}\n" if found else "",
+        f"\n{METHODS.format(count=count, figure=figure)}{dependence(partners)}\n" if found else "",
         *gaps(runs, factors),
         "## Effects\n",
         "Means over all runs with a level, in percent, with 95 % interval; they compare where every level met the same "
@@ -63,16 +69,33 @@ def sentences(
             told.append(effects.correlation(done, factor, figure))
             continue
         mine = [one for one in found if one.factor == factor]
-        lines = [effects.sentence(factor, [one for one in mine if not one.given], len(done))]
+        said = effects.sentence(factor, [one for one in mine if not one.given], len(done))
         if factor in partners:
             other, p = partners[factor]
-            lines[0] += f" It depends on {other} (interaction, p {probability(p, '= ')}):"
-            for level in levels(done[other]):
-                count = int((done[other] == level).sum())
-                there = [one for one in mine if (one.given, one.at) == (other, level)]
-                lines.append(effects.sentence(f"at {level}", there, count))
-        told.append("\n  - ".join(lines))
+            said += f" It depends on {other} (interaction, p {probability(p, '= ')}):"
+            said += "".join(f"\n  - {line}" for line in at_levels(done, factor, other, figure, mine))
+        told.append(said)
     return told
+
+
+def dependence(partners: dict[str, Partner]) -> str:
+    """How options that depend on others were compared; nothing where none does."""
+    at_best = any(is_rate(partner.name) for partner in partners.values())
+    return DEPENDENCE * bool(partners) + AT_BEST * at_best
+
+
+def at_levels(done: pd.DataFrame, factor: str, other: str, figure: str, found: list[Difference]) -> list[str]:
+    """What `factor` does at each level of `other`; where that is a learning rate, also with each at its own best."""
+    counts = done[other].value_counts()
+    places = [(level, f"at {level}", counts[level]) for level in levels(done[other])]
+    if is_rate(other):
+        best = effects.best_levels(done, factor, other, figure)
+        names = ", ".join(f"{level} {at}" for level, at in best.items())
+        places.append((effects.BEST, f"each at its own best ({names})", (done[other] == done[factor].map(best)).sum()))
+    return [
+        effects.sentence(name, [one for one in found if (one.given, one.at) == (other, at)], count)
+        for at, name, count in places
+    ]
 
 
 def gaps(runs: list[Run], factors: Factors) -> list[str]:

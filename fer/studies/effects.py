@@ -11,6 +11,7 @@ from fer.evaluation.intervals import LEVEL, holm
 from fer.studies.factors import Factors, is_range, levels
 
 SURE = 0.05
+BEST = "best"  # in place of a level: each at its own best
 
 
 class Difference(NamedTuple):
@@ -82,6 +83,22 @@ def differences_at(runs: pd.DataFrame, factors: Factors, figure: str, factor: st
         there = paired(runs[runs[given] == level], factor, without(factors, factor), figure)
         found += [one._replace(given=given, at=level) for one in corrected(there)]
     return found
+
+
+def best_levels(runs: pd.DataFrame, factor: str, given: str, figure: str) -> dict[str, str]:
+    """Level of `factor` -> the level of `given` at which it has the best mean figure."""
+    means = runs.groupby([factor, given])[figure].mean()
+    return {level: means[level].idxmax() for level in levels(runs[factor])}
+
+
+def differences_at_best(runs: pd.DataFrame, factors: Factors, figure: str, factor: str, given: str) -> list[Difference]:
+    """`paired` for one factor, each level at its own best level of `given`; p values corrected for those (Holm).
+
+    The best are chosen by the same figure, so each is flattered, more so where `given` has more levels.
+    """
+    best = runs[runs[given] == runs[factor].map(best_levels(runs, factor, given, figure))]
+    there = paired(best, factor, without(without(factors, factor), given), figure)
+    return [one._replace(given=given, at=BEST) for one in corrected(there)]
 
 
 def corrected(found: list[Difference]) -> list[Difference]:

@@ -1,6 +1,7 @@
 """The options that differ between the runs of a study, as a table with a row a run."""
 
 import itertools
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -58,6 +59,11 @@ def levels(column: pd.Series) -> list[str]:
 def is_range(column: pd.Series) -> bool:
     """Whether a factor has so many numbers as values that it is drawn rather than listed, as in a search."""
     return pd.to_numeric(column, errors="coerce").notna().all() and column.nunique() > MANY
+
+
+def is_rate(name: str) -> bool:
+    """Whether a factor is a learning rate by its name, to be tuned for each level of another: lr, optimizer.lr."""
+    return "lr" in re.split(r"[._]", name)
 
 
 def missing(runs: pd.DataFrame, factors: Factors) -> list[str]:

@@ -46,6 +46,20 @@ def test_an_option_that_depends_on_another_is_told_at_each_of_its_values(runs, t
     assert "also compared at each value of that other alone" in text
 
 
+def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
+    means = {("sgd", "0.01"): 0.5, ("sgd", "0.1"): 0.61, ("adam", "0.01"): 0.7, ("adam", "0.1"): 0.3}
+    runs = [
+        run(optimizer, DEFAULT, seed, mean + noise)
+        | {"command": f"x optimizer={optimizer} optimizer.lr={lr} seed={seed}"}
+        for (optimizer, lr), mean in means.items()
+        for seed, noise in enumerate(np.random.default_rng(0).normal(0, 0.001, 3))
+    ]
+    text = "\n".join(conclude(runs, tmp_path))
+    assert "  - each at its own best (sgd 0.1, adam 0.01): adam beats sgd by 9.0 points" in text
+    assert text.count("each at its own best") == 1
+    assert "| optimizer at optimizer.lr best |" in text
+
+
 def test_of_many_options_the_two_that_need_each_other_most_are_drawn(runs, tmp_path):
     for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
         one["val/accuracy"] += noise

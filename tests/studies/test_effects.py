@@ -107,3 +107,17 @@ def test_a_range_is_told_by_its_rank_correlation():
     runs = pd.DataFrame({"optimizer.lr": drawn.astype(str), "seed": 0, FIGURE: -drawn})
     assert effects.differences(runs, ["optimizer.lr"], FIGURE) == []
     assert "better where it is smaller (rank correlation -1.00" in effects.correlation(runs, "optimizer.lr", FIGURE)
+
+
+def test_each_level_is_compared_at_its_own_best_of_another():
+    random = np.random.default_rng(0)
+    means = {("sgd", "0.01"): 0.5, ("sgd", "0.1"): 0.6, ("adam", "0.01"): 0.61, ("adam", "0.1"): 0.3}
+    runs = pd.DataFrame(
+        {"optimizer": o, "optimizer.lr": lr, "seed": seed, FIGURE: mean + random.normal(0, 0.002)}
+        for (o, lr), mean in means.items()
+        for seed in range(5)
+    )
+    assert effects.best_levels(runs, "optimizer", "optimizer.lr", FIGURE) == {"sgd": "0.1", "adam": "0.01"}
+    (found,) = effects.differences_at_best(runs, ["optimizer", "optimizer.lr"], FIGURE, "optimizer", "optimizer.lr")
+    assert (found.a, found.b, found.pairs, found.given, found.at) == ("sgd", "adam", 5, "optimizer.lr", effects.BEST)
+    assert found.mean == pytest.approx(-0.01, abs=0.004)

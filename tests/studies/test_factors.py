@@ -55,3 +55,8 @@ def test_what_is_no_grid_has_no_gaps():
     runs = [run(f"optimizer.lr={n / 100}", f"model.dropout={n / 10}", seed=n) for n in range(5)]
     table, found = factors.table(runs, [])
     assert factors.missing(table, found) == []
+
+
+def test_learning_rates_are_known_by_their_names():
+    assert all(map(factors.is_rate, ("optimizer.lr", "lr", "effective_lr", "lr_of_32")))
+    assert not any(map(factors.is_rate, ("optimizer.lro", "color", "scheduler", "data.per_class.train")))
