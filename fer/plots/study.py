@@ -130,12 +130,12 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
     drawing, grid = panels(len(groups))
     for axes, (factor, found) in zip(grid, groups.items(), strict=True):
         for color, (level, mine) in zip(np.resize(LINES, len(found)), found.items(), strict=True):
-            for split, style in (("val", "-"), ("train", "--")):
+            for split, style, dot in (("val", "-", "full"), ("train", "--", "none")):
                 curve = 100 * mean_curve(mine, along, f"{split}/{figure}")
                 label = level if split == "val" else None
-                dot = "o" if len(curve) == 1 else None
-                axes.plot(curve.index, curve, style, marker=dot, color=color, label=label, linewidth=1.4, markersize=4)
-        axes.set(title=factor, xlabel=along, ylabel=f"{figure} [%] (dashed: training)")
+                drawn = {"marker": "o", "markersize": 4, "fillstyle": dot} if len(curve) == 1 else {"linewidth": 1.4}
+                axes.plot(curve.index, curve, style, color=color, label=label, **drawn)
+        axes.set(title=factor, xlabel=along, ylabel=f"{figure} [%] (dashed, hollow: training)")
         axes.grid(alpha=0.3)
         if len(found) > 1:
             axes.legend(frameon=False, fontsize=8)

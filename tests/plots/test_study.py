@@ -57,3 +57,10 @@ def test_a_mean_curve_ends_where_the_first_run_ends_and_never_changes_its_runs()
     long = pd.DataFrame({"epoch": [2, 4, 6], "val/accuracy": [0.2, 0.4, 0.6]})
     curve = mean_curve([short, long], "epoch", "val/accuracy")
     assert curve.to_dict() == pytest.approx({2: 0.2, 3: 0.3})
+
+
+def test_a_single_epoch_is_a_dot_full_for_validation_and_hollow_for_training():
+    run = pd.DataFrame({"epoch": [1], "val/accuracy": [0.5], "train/accuracy": [0.6]})
+    validated, trained = learning_figure({"all": {"": [run]}}).axes[0].lines
+    assert [line.get_marker() for line in (validated, trained)] == ["o", "o"]
+    assert (validated.get_fillstyle(), trained.get_fillstyle()) == ("full", "none")
