@@ -16,7 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from omegaconf import DictConfig, open_dict
 
 from fer import config
-from fer.console import duration
+from fer.console import counted, duration
 from fer.errors import SIGNALS, Interrupted, UserError
 
 STOPPED = tuple(128 + number for number in SIGNALS)
@@ -57,6 +57,8 @@ class Sweep:
             results = [self.here(index, cfg) for index, cfg in enumerate(configs)]
         else:
             results = self.apart(at_once)
+        print(f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}", flush=True)
+        print(f"next: python -m fer.study {self.cfg.study}    (a table over all its runs)", flush=True)
         if self.failed:
             first = next(iter(self.failed.items()))
             raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {': '.join(first)}")

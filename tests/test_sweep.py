@@ -111,6 +111,9 @@ def test_a_stopped_sweep_goes_on_where_it_was(launcher, number, tmp_path):
     output, _ = (process := start(tmp_path, *grid)).communicate()
     assert process.returncode == 0, output
     assert statuses(tmp_path) == ["finished"] * 3
+    wrote, following = output.splitlines()[-2:]
+    assert wrote == "wrote runs/s/: 3 finished runs"
+    assert following.startswith("next: python -m fer.study s ")
 
 
 @pytest.mark.slow
