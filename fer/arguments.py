@@ -1,7 +1,10 @@
 """Numbers that commands take as options: argparse says in one line what is wrong with one."""
 
-from argparse import ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError
 from math import inf
+from typing import Any
+
+from fer import trust
 
 
 def share(text: str) -> float:
@@ -23,3 +26,16 @@ def whole(text: str) -> int:
     if value < 1:
         raise ArgumentTypeError(f"{text}: expected a whole number from 1 on")
     return value
+
+
+class Trust(Action):
+    """Trusts the modules that were named for the rest of the process: see `fer.trust`."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        trust.allow(values)
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    """The option `--trust`, for commands that load checkpoints."""
+    about = "modules of your own that a checkpoint may name: mymodule, or several with commas"
+    parser.add_argument("--trust", metavar="MODULES", action=Trust, help=about)

@@ -22,7 +22,7 @@ CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "t
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
 PATHS = ("output_dir", "data.root", "data.held_out", "labels.votes_file", "resume")
-UNNAMED = ("experiment", "study", "seed", "existing", "retry", *PATHS)
+UNNAMED = ("experiment", "study", "seed", "existing", "retry", "trust", *PATHS)
 """Overrides that do not name a run: they are known otherwise, or are paths."""
 
 

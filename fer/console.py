@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fer.trust import option_for
+
 RULE = "─" * 78
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers
@@ -47,7 +49,7 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
         *lines,
         f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
         f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: python -m fer.evaluate {folder}",
+        f"next: python -m fer.evaluate {folder}{option_for(record['config'])}",
         f"      tensorboard --logdir {folder}",
         f"      python -m fer.study {record['config']['study']}    (a table over all runs of this study)",
     ]

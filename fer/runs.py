@@ -29,7 +29,7 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
     cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
     if cfg.logger.get("csv"):
         cfg.logger.csv._target_ = "lightning.pytorch.loggers.CSVLogger"  # likewise
-    for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found"):
+    for key in ("hydra", "launcher", "trust", "resume", "existing", "retry", "study", "found"):
         cfg.pop(key, None)
     if cfg.get("test", True):  # runs from before there was a choice stay the same, here and below
         cfg.pop("test", None)
