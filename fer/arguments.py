@@ -35,6 +35,11 @@ class Trust(Action):
         trust.allow(values)
 
 
+def again() -> str:
+    """The option `--trust` as it was given, for the printed line of the next command; empty without it."""
+    return f" --trust {','.join(sorted(trust.TRUSTED))}" if trust.TRUSTED else ""
+
+
 def add_trust(parser: ArgumentParser) -> None:
     """The option `--trust`, for commands that load checkpoints."""
     about = "modules of your own that a checkpoint may name: mymodule, or several with commas"

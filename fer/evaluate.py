@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import config, runs
-from fer.arguments import add_trust
+from fer.arguments import add_trust, again
 from fer.errors import UserError
 from fer.evaluation import inputs, readings
 from fer.evaluation.inputs import Given, Wanted
@@ -116,7 +116,8 @@ def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, fi
     for name, of in found.items():
         lines.append("".join(f"{interval(of[key]):<22}" for key in FIGURES) + name)
     study = next((one.study for one in given if one.study), None)
-    other = f"python -m fer.evaluate {shlex.join(str(one.path) for one in given)} ANOTHER    (side by side)"
+    paths = shlex.join(str(one.path) for one in given)
+    other = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
     return [
         *(line.rstrip() for line in lines),
         *content["reads"],

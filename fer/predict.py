@@ -18,13 +18,14 @@ done, for the reason given.
 import argparse
 import itertools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer.arguments import add_trust, positive, share, whole
+from fer.arguments import add_trust, again, positive, share, whole
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def closing(summary: "Summary", seconds: float, written: Sequence[str], args: ar
     lines += [f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"]
     if summary.empty and not args.no_detect:
         return [*lines, "next: --no-detect takes pictures that are faces already; --yunet MODEL finds turned faces too"]
-    mine = f" --checkpoint {args.checkpoint}" if args.checkpoint else ""
+    mine = f" --checkpoint {shlex.quote(str(args.checkpoint))}{again()}" if args.checkpoint else ""
     return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (why it says what it says)"]
 
 

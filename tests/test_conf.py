@@ -6,8 +6,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object, instantiate
 
-from fer.building import rehearse, resolve_auto
+from fer.building import resolve_auto
 from fer.config import CONF, check, compose_config, leaves
+from fer.rehearsal import rehearse
 from fer.searching import plan
 
 OPTIONS = [

@@ -12,7 +12,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from fer import evaluate
+from fer import checkpoint, evaluate
 from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
@@ -44,7 +44,7 @@ def scored(tmp_path_factory):
     (run / "checkpoints").mkdir(parents=True)
     save(run / "checkpoints" / "best.ckpt", {"data": DATA})
     datamodule = pixels.data(DATA, None, None)
-    figures = score(str(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
+    figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
     record = {"status": "finished", "config": {"study": "mine", "data": DATA}, "checkpoint": "checkpoints/best.ckpt"}
     (run / "metrics.json").write_text(json.dumps(record | figures | {"data": datamodule.description()}))
     return run
@@ -86,7 +86,7 @@ def test_a_run_is_evaluated_from_its_predictions(run, capsys):
 def test_nothing_heavy_is_imported_for_predictions_alone(run):
     code = f"""
 import sys
-from fer import evaluate
+from fer import checkpoint, evaluate
 evaluate.main(["{run / "predictions.csv"}", "--out", "out"])
 assert not {{"torch", "sklearn", "lightning"}} & set(sys.modules)
 """

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -214,11 +215,53 @@ def test_options_go_together(overrides, tmp_path):
     assert run(tmp_path / "run", "trainer.max_epochs=1", *overrides)["status"] == "finished"
 
 
-def test_what_the_trainer_refuses_is_one_line_and_recorded(tmp_path):
+@pytest.mark.parametrize(
+    "option",
+    [
+        "trainer.accelerator=abacus",
+        "+trainer.nonsense=3",
+        "callbacks.timer.duration=oops",
+        "+callbacks.hello={_target_: nosuchmodule.Hello}",
+        "logger.csv._target_=os.getcwd",
+        "scheduler.warmup=1",
+        "scheduler.min_lr_ratio=2",
+    ],
+)
+def test_parts_that_cannot_be_built_are_refused_before_data_is_read(tmp_path, monkeypatch, option):
+    monkeypatch.setattr("fer.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
     with pytest.raises(UserError) as error:
-        run(tmp_path / "run", "trainer.accelerator=abacus")
+        run(tmp_path / "run", option)
     assert "\n" not in str(error.value)
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["status"] == "failed"
+    assert not (tmp_path / "run").exists()
+
+
+LOSS = """
+from torch import nn
+class Rows(nn.CrossEntropyLoss):
+    def __init__(self):
+        super().__init__(reduction="none")
+class Flat(nn.Module):
+    def forward(self, images):
+        return images.flatten(1)
+class Bigger(nn.Module):
+    def forward(self, images, labels):
+        return images, labels[:1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("loss", "Rows"), ("model", "Flat"), ("augment.bigger", "Bigger")],
+)
+def test_own_parts_that_break_their_contract_are_told_before_data_is_read(tmp_path, monkeypatch, option, said):
+    (tmp_path / "breaking.py").write_text(LOSS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("fer.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
+    cfg = compose_config([*TINY, f"output_dir={tmp_path / 'run'}"])
+    OmegaConf.set_struct(cfg, False)
+    OmegaConf.update(cfg, option, {"_target_": f"breaking.{said}"}, merge=False)
+    with pytest.raises(UserError, match=f"{option.split('.')[0]}: .*expected"):
+        train(cfg)
 
 
 def test_compiling_without_a_compiler_is_told_before_data_is_read(tmp_path, monkeypatch):
