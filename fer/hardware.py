@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ def best_precision(accelerator: str = "auto") -> str:
     return "bf16-mixed" if accelerator in ("auto", "cpu") and cpu_has_bf16() else "32-true"
 
 
+@cache
 def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 itself (AVX512-BF16 or AMX); emulation would be slower than float32."""
     try:

@@ -3,15 +3,21 @@
 import torch
 from torch import Tensor
 
+from fer.hardware import cpu_has_bf16
+
+LARGE = 65_536  # elements; smaller matrices cost next to nothing
+
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """Pushes the singular values of a matrix (rows, columns) to about 1 and keeps its singular vectors.
 
     Newton-Schulz iteration with the coefficients of Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/:
-    they are fast rather than exact, the values end between roughly 0.7 and 1.2.
+    they are fast rather than exact, the values end between roughly 0.7 and 1.2. Large matrices are multiplied in
+    bfloat16 where the hardware does that itself, which takes half the time.
     """
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the Gram matrix of the shorter side
-    x = wide.bfloat16() if matrix.is_cuda else wide.float()  # bfloat16 is slow on most CPUs
+    in_bf16 = matrix.is_cuda or (matrix.numel() >= LARGE and cpu_has_bf16())
+    x = wide.bfloat16() if in_bf16 else wide.float()
     x = x / x.norm().clamp_min(1e-7)
     for _ in range(steps):
         gram = x @ x.T

@@ -90,6 +90,18 @@ def test_orthogonalise_keeps_the_singular_vectors_and_evens_out_the_values(shape
     assert values.diag().max() < 1.3
 
 
+@pytest.mark.parametrize("has_bf16", [False, True])
+def test_large_matrices_are_orthogonalised_alike_in_bfloat16(monkeypatch, has_bf16):
+    monkeypatch.setattr("fer.optimizers.cpu_has_bf16", lambda: has_bf16)
+    torch.manual_seed(0)
+    matrix = torch.randn(256, 512)
+    u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
+    values = u.T @ orthogonalise(matrix) @ vh.T
+    assert (values - values.diag().diag()).norm() < 0.03 * values.norm()
+    assert values.diag().min() > 0.6
+    assert values.diag().max() < 1.3
+
+
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
 @pytest.mark.parametrize("shape", [(16, 48), (48, 16)])
 def test_matrices_move_as_in_torchs_muon(shape):
