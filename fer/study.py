@@ -43,6 +43,7 @@ from fer.tables import (
     is_synthetic,
     markdown,
     monitor,
+    overview,
     per_emotion,
     per_run,
     provenance,
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         if finished(runs) and header.stamp(recipe, header.line(runs, args.with_test)):
             print(f"wrote what was measured on top of {recipe}")
     if args.readme:
-        fill(args.readme, markdown(everything))
+        fill(args.readme, markdown(overview(studies, args.with_test) if args.together else everything))
     print(f"next: read {place / ('' if args.together else args.studies[0]) / 'README.md'}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from fer.console import counted
+from fer.console import counted, duration
 from fer.data.emotions import EMOTIONS
 from fer.report import markdown_table
 from fer.results import Run
@@ -50,6 +50,23 @@ def compare(studies: Studies, claims: pd.DataFrame, with_test: bool) -> pd.DataF
         row["minutes (median)"] = minutes(runs, machines)
         epochs = sorted(run["epochs"] for run in runs)
         row["epochs"] = "–".join(dict.fromkeys(map(str, (epochs[0], epochs[-1]))))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def overview(studies: Studies, with_test: bool) -> pd.DataFrame:
+    """A README's table: one row for each configuration on the official split, in few and readable columns."""
+    splits = {"val": "PublicTest", "test": "PrivateTest"} if with_test else {"val": "PublicTest"}
+    rows = []
+    for study, name, runs in configurations(studies):
+        if not all(run["data"]["official_split"] for run in runs):
+            continue
+        alone = len(by_name(studies[study])) == 1
+        row = {"recipe": study if alone else f"{study}: {name}", "classes": len(runs[0]["data"]["counts"]["train"])}
+        row["parameters"] = f"{runs[0]['parameters'] / 1e6:.2f} M" if "parameters" in runs[0] else "–"
+        for split, title in splits.items():
+            row[title] = spread([100 * run[f"{split}/accuracy"] for run in runs if f"{split}/accuracy" in run])
+        row["training"] = duration(pd.Series([run["fit_seconds"] for run in runs]).median())
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -118,6 +118,28 @@ def test_the_command_writes_the_study_and_fills_the_readme(runs, tmp_path):
     assert "old" not in filled
 
 
+def test_a_readme_of_several_studies_shows_the_official_splits_alone(runs, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results -->\n<!-- end of results -->\n")
+    for path in runs.glob("b/*/metrics.json"):
+        record = json.loads(path.read_text())
+        record["data"]["official_split"] = False
+        path.write_text(json.dumps(record))
+    arguments = ["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out"), "--together", "all"]
+    study.main([*arguments, "--with-test", "--readme", str(readme)])
+    rows = [line.split("|")[1:-1] for line in readme.read_text().splitlines() if line.startswith("|")]
+    assert [cell.strip() for cell in rows[0]] == [
+        "recipe",
+        "classes",
+        "parameters",
+        "PublicTest",
+        "PrivateTest",
+        "training",
+    ]
+    assert len(rows) == 3
+    assert "80.0 ± 10.0" in rows[2][3]
+
+
 def run_study(folder, *arguments: str) -> None:
     study.main([*arguments, "--runs", str(folder / "runs"), "--out", str(folder / "out")])
 

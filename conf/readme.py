@@ -1,0 +1,56 @@
+"""Writes conf/README.md: every group and choice in a line, from the first comment of each YAML file.
+
+python conf/readme.py
+"""
+
+from pathlib import Path
+
+CONF = Path(__file__).resolve().parent
+HEAD = """# Options
+
+`python -m fer.train` composes its config from one choice in every folder here; `train.yaml` names the defaults.
+
+| typed | effect |
+| --- | --- |
+| `optimizer=adam` | takes `optimizer/adam.yaml` in place of the default choice |
+| `optimizer.lr=0.01` | sets one key |
+| `+callbacks.mine._target_=mymodule.Mine` | adds a key that no file lists |
+| `~augment.jitter` | removes a key |
+| `-m optimizer=sgd,adam seed=0,1,2` | runs all combinations |
+| `--cfg job` | prints the composed config and stops; `--help` lists groups and keys |
+
+Quote what a shell would change: `'model.blocks=[[32],[64,64]]'`, `'labels.merge={disgust: angry}'`. Your own folder of
+the same shape is added with `--config-dir FOLDER`. Hydra writes no files here: a run keeps its config in `config.yaml`.
+"""
+
+
+def first_comment(path: Path) -> str:
+    """The first sentence of a YAML file's leading comment, without directives of Hydra."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#") or line.startswith("#   "):
+            break
+        if not line.startswith("# @package"):
+            lines.append(line.lstrip("# "))
+    text = " ".join(lines).strip()
+    return text.split(". ")[0].rstrip(".")
+
+
+def choices(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.yaml"), key=lambda path: path.relative_to(folder).parts)
+
+
+def readme() -> str:
+    parts = [HEAD]
+    for folder in sorted(path for path in CONF.iterdir() if path.is_dir() and choices(path)):
+        rows = [
+            f"| `{path.relative_to(folder).with_suffix('').as_posix()}` | {first_comment(path)} |"
+            for path in choices(folder)
+        ]
+        parts.append("\n".join([f"## {folder.name}\n", "| choice | what it is |", "| --- | --- |", *rows, ""]))
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    (CONF / "README.md").write_text(readme(), encoding="utf-8")
+    print(f"wrote {CONF / 'README.md'}")
