@@ -4,8 +4,8 @@
 
 Says on standard output that it is ready. Then it reads messages from standard input and answers each: first the file,
 then one uint8 array after the other as numpy.save writes it. A message is its length, as 8 bytes, and its bytes; an
-answer begins with "+", followed by an array, or with "-", followed by the reason. Loading and every run end the process after SECONDS. The memory that
-it may take is limited where the system can do that (Linux).
+answer begins with "+", followed by an array, or with "-", followed by the reason. Loading and every run end the process
+after SECONDS. The memory that it may take is limited where the system can do that (Linux).
 
 It imports nothing of fer, so it starts in a fraction of a second.
 """
