@@ -51,12 +51,13 @@ codecs.register_error(READABLE, readable)
 class Standard(io.RawIOBase):
     """The raw file of a standard stream, whose `write` takes everything and never raises OSError.
 
-    raw: the file below, None for a stream that was closed. error: what ended the writing, None as long as it works.
+    below: the raw file that it stands on, None for a stream that was closed. error: what ended the writing, None as
+    long as it works.
     """
 
-    def __init__(self, raw: Any, name: str):
-        self.raw, self.name = raw, name
-        self.error: OSError | None = None if raw else OSError(errno.EBADF, "it is closed")
+    def __init__(self, below: Any, name: str):
+        self.below, self.name = below, name
+        self.error: OSError | None = None if below else OSError(errno.EBADF, "it is closed")
 
     def write(self, data: Any) -> int:
         rest = memoryview(data).cast("B")
@@ -68,9 +69,9 @@ class Standard(io.RawIOBase):
     def _write(self, data: memoryview) -> int:
         """Bytes written, 0 where a non-blocking stream was full."""
         try:
-            written = self.raw.write(data)
+            written = self.below.write(data)
             if written is None:
-                select.select([], [self.raw], [], 1)
+                select.select([], [self.below], [], 1)
         except OSError as error:
             self._lose(error)
             return 0
@@ -85,12 +86,12 @@ class Standard(io.RawIOBase):
         return True
 
     def isatty(self) -> bool:
-        return bool(self.raw) and self.raw.isatty()
+        return bool(self.below) and self.below.isatty()
 
     def fileno(self) -> int:
-        if self.raw is None:
+        if self.below is None:
             raise io.UnsupportedOperation("fileno")
-        return self.raw.fileno()
+        return self.below.fileno()
 
 
 def harden() -> None:

@@ -151,10 +151,11 @@ class Sweep:
 
 def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
     """The environment of number `slot` of the `jobs` processes that share this machine: a GPU, or cores of it."""
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}  # what they say goes into a log file
     if gpus:
-        return os.environ | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
+        return environment | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
+    return environment | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
 
 
 def last_line(log: Path) -> str:

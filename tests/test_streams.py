@@ -13,12 +13,12 @@ TEXT = "a ─ × … → é ж 😀 \udce9 b"
 START = "import os, sys\nfrom fer.errors import UserError, Interrupted, one_line_errors\n"
 
 
-def run(body: str, *options: str, **given) -> subprocess.CompletedProcess:
+def run(body: str, **given) -> subprocess.CompletedProcess:
     """A command whose body is `body`."""
     code = START + "with one_line_errors():\n" + "".join(f"    {line}\n" for line in body.splitlines())
     environment = os.environ | given.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | given
-    return subprocess.run([sys.executable, *options, "-c", code], env=environment, check=False, timeout=120, **pipes)
+    return subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=120, **pipes)
 
 
 @pytest.mark.parametrize("code_page", ["utf-8", "cp1252", "ascii", "latin-1:strict", "cp437", "utf-16", "shift_jis"])
@@ -46,10 +46,10 @@ def test_a_reader_that_goes_away_ends_nothing(tmp_path):
     assert (tmp_path / "done").exists()
 
 
-@pytest.mark.parametrize("options", [(), ("-u",)])
-def test_all_that_is_written_arrives_in_order(options):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_all_that_is_written_arrives_in_order(unbuffered):
     lines = [f"line {number} é" for number in range(3000)]
-    done = run("for number in range(3000): print('line', number, 'é')", *options)
+    done = run("for number in range(3000): print('line', number, 'é')", env={"PYTHONUNBUFFERED": unbuffered})
     assert done.stdout.decode().splitlines() == lines
 
 
@@ -97,9 +97,10 @@ def test_signals_still_end_a_command_that_writes():
         assert process.wait(60) == 128 + signal.SIGTERM
 
 
-def test_a_second_call_changes_nothing():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_second_call_changes_nothing(unbuffered):
     body = "from fer import streams\nbefore = sys.stdout\nstreams.harden()\nprint(sys.stdout is before)"
-    assert run(body).stdout.split() == [b"True"]
+    assert run(body, env={"PYTHONUNBUFFERED": unbuffered}).stdout.split() == [b"True"]
 
 
 def test_control_characters_do_not_reach_the_terminal():

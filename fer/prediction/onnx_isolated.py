@@ -49,9 +49,10 @@ class Isolated:
 
     def close(self) -> None:
         """Ends the child, and whoever waits for it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process = None
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def __del__(self) -> None:
         self.close()
