@@ -16,6 +16,8 @@ SECONDS = 30
 """The longest that loading a file, or one run of its graph, may take."""
 START = 120
 """The same for the child's own start, which takes long only where many compete for the processor."""
+ROOM = 4 << 30
+"""Bytes of memory for the graph, beside eight times its file."""
 LOOK = 0.5
 """Seconds between looks, for systems where a signal does not wake up whoever waits."""
 LARGEST = 1 << 24
@@ -36,7 +38,8 @@ class Isolated:
     def load(self) -> None:
         """Starts the child. Raises UserError where the file cannot be loaded, or not in time."""
         if self.process is None:
-            command = [sys.executable, "-P", onnx_worker.__file__, str(SECONDS + 5)]
+            limits = [str(SECONDS + 5), str(ROOM + 8 * len(self.model))]
+            command = [sys.executable, "-P", onnx_worker.__file__, *limits]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
             self.process = subprocess.Popen(command, **pipes, start_new_session=True)  # Ctrl-C is for us
             self._answer(self.thread.submit(receive, self.process), START)

@@ -1,11 +1,11 @@
 """Runs an ONNX file in a process of its own, so that a graph without end or measure takes only that process along.
 
-    python -P onnx_worker.py SECONDS
+    python -P onnx_worker.py SECONDS BYTES
 
 Says on standard output that it is ready. Then it reads messages from standard input and answers each: first the file,
 then one uint8 array after the other as numpy.save writes it. A message is its length, as 8 bytes, and its bytes; an
 answer begins with "+", followed by an array, or with "-", followed by the reason. Loading and every run end the process
-after SECONDS. The memory that it may take is limited where the system can do that (Linux).
+after SECONDS. From the file on it may take BYTES of memory more, where the system can limit that (Linux).
 
 It imports nothing of fer, so it starts in a fraction of a second.
 """
@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 LENGTH = struct.Struct("<q")
-ROOM = 4 << 30
-"""Bytes of memory for a run, beside eight times the file."""
+STACK = 8 << 20
+"""Bytes that each thread reserves."""
 LONGEST = 1 << 31
 INPUT, OUTPUT = "images", "probabilities"
 
@@ -77,16 +77,16 @@ def unpacked(data: bytes) -> np.ndarray:
 
 
 def limit_memory(room: int) -> None:
-    """`room` bytes more than now, and not more than half of the machine's memory."""
+    """`room` bytes more than now, and not more than half of the machine's memory; the stacks of threads beside it."""
     try:
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+        page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (ImportError, OSError, ValueError):
         return
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + min(room, half)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    limit = used * page + min(room, pages * page // 2) + STACK * (os.cpu_count() or 1)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def alarm(seconds: int) -> None:
@@ -106,7 +106,7 @@ def answer(call: Callable[[], np.ndarray], seconds: int) -> tuple[bytes, bytes]:
         alarm(0)
 
 
-def main(seconds: int) -> None:
+def main(seconds: int, room: int) -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     sessions: list[Any] = []
@@ -120,7 +120,7 @@ def main(seconds: int) -> None:
     try:
         send(answers, b"+", packed(np.empty(0)))
         model = receive(requests)
-        limit_memory(ROOM + 8 * len(model))
+        limit_memory(room)
         send(answers, *answer(load, seconds))
         while True:
             images = unpacked(receive(requests))
@@ -130,4 +130,4 @@ def main(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
