@@ -120,7 +120,7 @@ class Sweep:
         log = Path(self.cfg.hydra.sweep.dir) / "logs" / f"{name}{f',seed-{seed}' * bool(seed)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "fer.train", *self.jobs[index], "existing=continue"]
-        with log.open("a") as file:
+        with log.open("a", encoding="utf-8") as file:
             process = subprocess.Popen(command, env=self.environment(slot), stdout=file, stderr=subprocess.STDOUT)
             self.children.add(process)
             code = process.wait()
@@ -159,7 +159,7 @@ def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
 
 
 def last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()]
     return lines[-1].removeprefix("error: ") if lines else "no output"
 
 

@@ -42,5 +42,5 @@ def listed(path: Path) -> dict[str, str]:
     """File name -> SHA-256; empty without the list."""
     if not path.is_file():
         return {}
-    pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
+    pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     return {name.lstrip("*"): digest for digest, name in pairs}
