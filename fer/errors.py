@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fer import streams
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a command to stop: Ctrl-C, and what schedulers send."""
 
@@ -43,7 +45,11 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code."""
+    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code.
+
+    From here on standard output and error never raise: see `fer.streams`.
+    """
+    streams.harden()
     try:
         with interruptible():
             yield
@@ -61,5 +67,5 @@ def as_user_error(error: BaseException) -> UserError:
 
 
 def fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {streams.printable(message)}", file=sys.stderr)
     return 2

@@ -25,7 +25,7 @@ def best_precision(accelerator: str = "auto") -> str:
 def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 itself (AVX512-BF16 or AMX); emulation would be slower than float32."""
     try:
-        flags = Path("/proc/cpuinfo").read_text().split()
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
@@ -54,7 +54,7 @@ def hardware() -> dict[str, Any]:
 
 def cpu_name() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -88,4 +88,6 @@ def commit() -> str | None:
 
 def git(folder: Path, *arguments: str) -> str:
     command = ["git", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, encoding="utf-8"
+    ).stdout.strip()

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from fer.arguments import add_trust, again, positive, share, whole
 from fer.errors import UserError, one_line_errors
+from fer.streams import printable
 
 if TYPE_CHECKING:
     from fer.prediction.outputs import Output
@@ -99,15 +100,21 @@ def predictor_of(args: argparse.Namespace) -> "Predictor":
 
 def predict(args: argparse.Namespace, sources: Sequence, predictor: "Predictor", say) -> int:
     """Runs everything through the predictor and into the outputs; returns the exit code."""
+    from fer.prediction.outputs import check_delivered
     from fer.prediction.summary import Summary
 
     started, summary, outputs = time.perf_counter(), Summary(), outputs_of(args, predictor)
+    answers = "-" in (args.json, args.csv)
     try:
         for result in progress(everything(sources, predictor, args, outputs), len(sources)):
             for output in (summary, *outputs):
                 output.add(result)
+            if answers and len(outputs) == 1:  # nothing else is left to do for anybody
+                check_delivered()
     finally:
         written = [line for output in outputs if (line := output.close())]
+    if answers:
+        check_delivered()
     print("\n".join([*summary.lines(), *closing(summary, time.perf_counter() - started, written, args)]), file=say)
     return BROKEN if summary.broken else NO_FACE if summary.empty else 0
 
@@ -163,7 +170,7 @@ def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -179,7 +186,7 @@ def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
                 continue
             frames, first = frames + 1, result.source is not last
             rate = f"{frames / (time.perf_counter() - started):.1f} frames/s"
-            bar.update(task, advance=first, rate=rate, description=result.source.name[-40:], visible=True)
+            bar.update(task, advance=first, rate=rate, description=printable(result.source.name)[-40:], visible=True)
             last = result.source
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 from markdown import markdown
 
+from fer.streams import READABLE
+
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -71,8 +73,8 @@ class Report:
             table.to_csv(folder / f"{name}.csv", index=False)
         for name, figure in self.figures.items():
             figure.savefig(folder / f"{name}.png")
-        (folder / "report.md").write_text(self.markdown)
-        (folder / "report.html").write_text(page(self.title, self.markdown, folder))
+        (folder / "report.md").write_text(self.markdown, encoding="utf-8", errors=READABLE)
+        (folder / "report.html").write_text(page(self.title, self.markdown, folder), encoding="utf-8", errors=READABLE)
         files = [f"{name}.csv" for name in self.tables] + [f"{name}.png" for name in self.figures]
         return ["report.html", "report.md", *files]
 

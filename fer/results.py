@@ -109,7 +109,7 @@ def typed(command: str) -> str:
 
 
 def _run(path: Path, name: str, predictions: Path) -> Run:
-    return {"name": name, "predictions": predictions, **json.loads(path.read_text())}
+    return {"name": name, "predictions": predictions, **json.loads(path.read_text(encoding="utf-8"))}
 
 
 def _name(folder: Path) -> str:

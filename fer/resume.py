@@ -147,6 +147,8 @@ def whole_rows(path: Path) -> Any:
     import pandas as pd
 
     rows = (
-        pd.read_csv(io.StringIO(path.read_text().rpartition("\n")[0] or "step"), dtype=str) if path.is_file() else None
+        pd.read_csv(io.StringIO(path.read_text(encoding="utf-8").rpartition("\n")[0] or "step"), dtype=str)
+        if path.is_file()
+        else None
     )
     return None if rows is None or rows.empty else rows

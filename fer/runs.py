@@ -79,7 +79,7 @@ def earlier(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What the run wrote to metrics.json when it was last started or stopped."""
-    return json.loads((folder / METRICS).read_text())
+    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
 
 
 def reopen(folder: Path) -> tuple[Path, FileLock]:
@@ -120,7 +120,7 @@ def write_config(path: Path, content: dict[str, Any]) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """In one step: readers see the old file or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, default=float)
         file.write("\n")
     os.chmod(temporary, 0o644)

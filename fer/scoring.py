@@ -21,6 +21,8 @@ from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
 
 SHOWN = 32  # faces on the sheet
+DIGITS = "%.5g"
+"""Of predictions.csv: significant digits, so that the logarithms of small probabilities stay right."""
 
 
 def score(
@@ -54,9 +56,10 @@ def score(
         results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
-    results["temperature"] = temperature(tables["val"], classifier.classes)
+        if split == "val":
+            results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
     held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
-    held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
+    held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format=DIGITS)
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
     confusion_figure(counts, classifier.classes, title).savefig(folder / "confusion.png")
     sheet(tables[split], datamodule.splits[split].images).savefig(folder / "faces.png")
@@ -86,11 +89,6 @@ class Collected(Callback):
             kept[start : start + len(values)] = values
 
 
-def temperature(table: pd.DataFrame, classes: Sequence[str]) -> float | None:
-    """What the logits are to be divided by for calibrated probabilities, by predictions on validation."""
-    return calibration.fitted(table[list(classes)].to_numpy(float), pd.Index(classes).get_indexer(table["true"]))
-
-
 def sheet(table: pd.DataFrame, images: Tensor) -> Any:
     """Some faces of a split, evenly spread, with predicted and true label; `table` is in the order of `images`."""
     rows = np.linspace(0, len(table) - 1, min(SHOWN, len(table))).astype(int)
@@ -104,5 +102,5 @@ def prediction_table(
     """split, id, true, predicted, and one probability a class under the class's name."""
     names = np.array(classes)
     known = {"split": split, "id": ids, "true": names[labels], "predicted": names[logits.argmax(1)]}
-    probabilities = pd.DataFrame(logits.softmax(1).numpy(), columns=list(classes))
+    probabilities = pd.DataFrame(logits.double().softmax(1).numpy(), columns=list(classes))
     return pd.concat([pd.DataFrame(known), probabilities], axis=1)

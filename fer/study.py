@@ -88,8 +88,8 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
     if with_test and tested:
         parts += pictures(tested, out, found)
     if (out / NOTES).is_file():
-        parts.append((out / NOTES).read_text())
-    (out / "README.md").write_text("\n".join(parts))
+        parts.append((out / NOTES).read_text(encoding="utf-8"))
+    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
     per_run(runs, with_test).to_csv(out / "results.csv", index=False)
 
 
@@ -119,7 +119,7 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
         draw_confusion(mine, split, out / picture, dpi=80)
         parts.append(f"{study}, `{run_name}`:\n\n![confusion matrix]({picture})\n")
     parts += ["## Machines\n", provenance_by_machine(studies)]
-    (out / "README.md").write_text("\n".join(parts))
+    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
     tables = [per_run(mine, with_test).assign(study=study) for study, mine in studies.items()]
     pd.concat(tables).set_index("study").to_csv(out / "results.csv")
 
@@ -209,10 +209,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def fill(readme: Path, table: str) -> None:
-    text, count = MARKS.subn(lambda marks: f"{marks[1]}{table}{marks[2]}", readme.read_text())
+    text, count = MARKS.subn(lambda marks: f"{marks[1]}{table}{marks[2]}", readme.read_text(encoding="utf-8"))
     if not count:
         raise UserError(f"{readme}: no <!-- results --> … <!-- end of results --> to fill; add these two lines")
-    readme.write_text(text)
+    readme.write_text(text, encoding="utf-8")
     print(f"wrote the table of results into {readme}")
 
 

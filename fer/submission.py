@@ -103,7 +103,7 @@ def complaint(job: Any) -> str:
     if not error:
         return ""
     log = job.paths.stderr if job.paths.stderr.exists() else job.paths.stdout
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines() if log.exists() else []
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return f"{said[-1] if said else error} (see {log})"
 

@@ -138,13 +138,32 @@ class WholeCSVLogger(CSVLogger):
 
 
 class WholeTable(ExperimentWriter):
-    """Adds columns in one step, where Lightning empties the file and writes its rows again."""
+    """Adds columns in one step, where Lightning empties the file and writes its rows again; UTF-8 everywhere."""
+
+    def __init__(self, log_dir: str):
+        super().__init__(log_dir)
+        self._fs = Utf8Files(self._fs)
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         path = Path(self.metrics_file_path)
         partial = path.with_name(f".{path.name}")
-        with path.open(newline="") as old, partial.open("w", newline="") as new:
+        with path.open(newline="", encoding="utf-8") as old, partial.open("w", newline="", encoding="utf-8") as new:
             table = csv.DictWriter(new, fieldnames)
             table.writeheader()
             table.writerows(csv.DictReader(old))
         os.replace(partial, path)
+
+
+class Utf8Files:
+    """A file system of fsspec whose text files are UTF-8, whatever the machine's own encoding."""
+
+    def __init__(self, files: Any):
+        self.files = files
+
+    def open(self, path: str, mode: str = "r", **options: Any) -> Any:
+        if "b" not in mode:
+            options.setdefault("encoding", "utf-8")
+        return self.files.open(path, mode, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.files, name)

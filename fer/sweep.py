@@ -120,7 +120,7 @@ class Sweep:
         log = Path(self.cfg.hydra.sweep.dir) / "logs" / f"{name}{f',seed-{seed}' * bool(seed)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "fer.train", *self.jobs[index], "existing=continue"]
-        with log.open("a") as file:
+        with log.open("a", encoding="utf-8") as file:
             process = subprocess.Popen(command, env=self.environment(slot), stdout=file, stderr=subprocess.STDOUT)
             self.children.add(process)
             code = process.wait()
@@ -151,14 +151,15 @@ class Sweep:
 
 def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
     """The environment of number `slot` of the `jobs` processes that share this machine: a GPU, or cores of it."""
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}  # what they say goes into a log file
     if gpus:
-        return os.environ | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
+        return environment | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return os.environ | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
+    return environment | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
 
 
 def last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()]
     return lines[-1].removeprefix("error: ") if lines else "no output"
 
 

@@ -50,9 +50,9 @@ class Keras:
             "threads": cfg.threads,
         }
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
-        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process)
+        self.said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (it lives as long as the process)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
-        self.process = subprocess.Popen(COMMAND, **pipes, env=quiet, text=True)
+        self.process = subprocess.Popen(COMMAND, **pipes, env=quiet, text=True, encoding="utf-8")
         answer = self.ask(request)
         self.parameters = answer["parameters"]
         self.how = f"{answer['library']}: model.fit on arrays in memory, no augmentation"

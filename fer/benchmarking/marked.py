@@ -19,7 +19,7 @@ class Marks:
         self.path = path
 
     def __call__(self, name: str) -> None:
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{name}\t{time.time():.6f}\n")
 
     def around(self, name: str, call: Callable) -> Callable:

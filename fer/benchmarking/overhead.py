@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], folder: Path, cache: Path | None = None) -> St
 
 def started(command: Sequence[str], folder: Path, cache: Path | None = None, file: Path | None = None) -> Started:
     log = folder / "log.txt"
-    with log.open("w") as out:
+    with log.open("w", encoding="utf-8") as out:
         begun = time.time()
         environment = os.environ | ({"XDG_CACHE_HOME": str(cache)} if cache else {})
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
@@ -64,9 +64,9 @@ def started(command: Sequence[str], folder: Path, cache: Path | None = None, fil
         ended = time.time()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
+        last = (log.read_text(errors="replace", encoding="utf-8").strip().splitlines() or ["no output"])[-1]
         raise UserError(f"{shlex.join(command[1:])} failed: {last}")
-    lines = [line.split("\t") for line in file.read_text().splitlines()] if file else []
+    lines = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()] if file else []
     return Started(ended - begun, [(name, float(at) - begun) for name, at in lines], peak_mb(used))
 
 

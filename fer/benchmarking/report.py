@@ -121,7 +121,7 @@ def render(out: Path) -> list[str]:
             for name, rows in settings.items():
                 parts += [*heading(name, rows), markdown_table(table_of_growth(rows)), ""]
             files += [f"growth_{axis}.csv", f"growth_{axis}.png"]
-    (out / "README.md").write_text("\n".join(parts))
+    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
     return ["README.md", *files]
 
 

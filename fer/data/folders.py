@@ -17,6 +17,7 @@ from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import ARCHIVES, Files, brief, files_at
 from fer.errors import UserError
+from fer.filenames import spelled
 from fer.preprocess import luma, to_face
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -40,7 +41,7 @@ class Place:
 
     base: str
     part: str  # the nearest folder above called train, validation, test or the like; "" without
-    label: str  # the folder around the picture, unless it is that part
+    label: str  # the folder around the picture as `fer.filenames` spells it, unless it is that part
 
     @property
     def role(self) -> int:
@@ -50,7 +51,7 @@ class Place:
 
 def place_of(name: str) -> Place:
     folders = name.removeprefix("./").split("/")[:-1]
-    label = folders.pop() if folders and folders[-1].casefold() not in ROLES else ""
+    label = spelled(folders.pop()) if folders and folders[-1].casefold() not in ROLES else ""
     roles = (index for index, folder in enumerate(folders) if folder.casefold() in ROLES)
     part = max(roles, default=len(folders))
     return Place("/".join(folders[:part]), "".join(folders[part : part + 1]), label)
@@ -156,6 +157,7 @@ def _usage(name: str, place: Place) -> int:
 
 
 def _id(name: str) -> str:
+    name = spelled(name)
     return stem_of(name) if OFFICIAL_NAME.fullmatch(stem_of(name)) else posixpath.splitext(name)[0]
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 BINS = 15
 SMALLEST = 1e-6
-"""A probability below it counts as it: files round to five digits, and no logarithm of 0 is wanted."""
+"""What a probability of 0 counts as where a file has rounded all to five decimals: no logarithm of 0 is wanted."""
 RANGE = (0.05, 20.0)
 FEWEST = 100
 """Images from which on a temperature that is kept is worth fitting."""
@@ -13,8 +13,18 @@ SEED = 0
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """(N, C) -> the same as logits."""
-    return np.log(np.maximum(probabilities, SMALLEST))
+    """(N, C) -> the same as logits, up to one number an image."""
+    return np.log(np.maximum(probabilities, floor(probabilities)))
+
+
+def floor(probabilities: np.ndarray) -> float:
+    """What a probability of 0 counts as: SMALLEST, or the smallest one that is not 0 where that is smaller."""
+    return float(min(SMALLEST, probabilities.min(initial=SMALLEST, where=probabilities > 0)))
+
+
+def bounded(probabilities: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a true class has the probability 0, as in a file of five decimals: a temperature is then too small."""
+    return bool((probabilities[np.arange(len(labels)), labels] == 0).any())
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -49,26 +59,26 @@ def ece(table: pd.DataFrame) -> float:
     return float((gaps * table["images"]).sum() / table["images"].sum())
 
 
-def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The number that the logits are to be divided by for the smallest NLL (Guo et al. 2017); within RANGE.
+def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The number to divide (N, C) logits by for the smallest NLL of (N,) labels (Guo et al. 2017); within RANGE.
 
-    Logarithms of probabilities stand for the logits: they differ by one number an image, which the softmax drops.
+    Logarithms of probabilities serve as well: they differ from the logits by one number an image.
     """
     from scipy.optimize import minimize_scalar  # takes seconds to import
 
-    logits, rows = log_probabilities(probabilities), np.arange(len(labels))
+    logits, rows = np.asarray(logits, dtype=np.float64), np.arange(len(labels))
+    logits = logits - logits.max(1, keepdims=True)
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
-        scaled = scaled - scaled.max(1, keepdims=True)
         return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, labels]).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
 
 
-def fitted(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
+def fitted(logits: np.ndarray, labels: np.ndarray) -> float | None:
     """`temperature`, to keep beside a network; None where fewer than FEWEST images would decide it."""
-    return round(temperature(probabilities, labels), 4) if len(labels) >= FEWEST else None
+    return round(temperature(logits, labels), 4) if len(labels) >= FEWEST else None
 
 
 def cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -79,9 +89,9 @@ def cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 def cross_fitted(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[float]]:
     """Each random half with the temperature of the other one, so that no image helped to fit its own; and the two."""
     half = np.random.default_rng(SEED).permutation(len(labels)) % 2 == 0
-    scaled, found = np.empty_like(probabilities), []
+    logits, scaled, found = log_probabilities(probabilities), np.empty_like(probabilities), []
     for mine in (half, ~half):
-        found.append(temperature(probabilities[~mine], labels[~mine]) if not mine.all() else 1.0)
+        found.append(temperature(logits[~mine], labels[~mine]) if not mine.all() else 1.0)
         scaled[mine] = cooled(probabilities[mine], found[-1])
     return scaled, found
 

@@ -45,7 +45,8 @@ def rescaled(splits: Mapping[str, Predictions], split: str) -> tuple[np.ndarray,
         return calibration.cross_fitted(part.probabilities, part.labels)
     if split == "val" or "val" not in splits:
         return part.probabilities, []
-    found = calibration.temperature(splits["val"].probabilities, splits["val"].labels)
+    logits = calibration.log_probabilities(splits["val"].probabilities)
+    found = calibration.temperature(logits, splits["val"].labels)
     return calibration.cooled(part.probabilities, found), [found]
 
 

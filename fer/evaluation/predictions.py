@@ -59,7 +59,7 @@ class Predictions:
         there = self.take(new[self.labels] >= 0)
         if not len(there):
             raise UserError(f"no image of {', '.join(classes)} is left; name other classes with --labels")
-        left = np.maximum(there.probabilities[:, columns], calibration.SMALLEST)
+        left = np.maximum(there.probabilities[:, columns], calibration.floor(there.probabilities))
         predicted = new[there.predicted]
         predicted = np.where(predicted >= 0, predicted, left.argmax(1))  # rounded digits may tie, a kept winner stays
         return replace(

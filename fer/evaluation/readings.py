@@ -31,7 +31,7 @@ def add(folder: Path, command: str, given: list[str], commit: str | None) -> Non
     """One line more in `folder`: time (UTC), command, inputs, commit of the code."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "input": given}
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / NAME).open("a") as file:
+    with (folder / NAME).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line | {"commit": commit}) + "\n")
 
 
@@ -39,7 +39,7 @@ def count(folder: Path) -> dict[str, int]:
     """`runs` below `folder` that are finished, each having scored the test split once, and later `evaluations`."""
     finished = sum(_finished(path) for path in folder.rglob(runs.METRICS))
     try:
-        lines = (folder / NAME).read_text().splitlines()
+        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
@@ -59,7 +59,7 @@ def sentence(folder: Path) -> str:
 
 def _finished(metrics: Path) -> bool:
     try:
-        record = json.loads(metrics.read_text())
+        record = json.loads(metrics.read_text(encoding="utf-8"))
         return record.get("status") == "finished" and record.get("config", {}).get("test", True)
     except (OSError, ValueError, AttributeError):
         return False

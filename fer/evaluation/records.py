@@ -14,7 +14,7 @@ Record = dict[str, Any]
 def record_of(folder: Path, name: str = runs.METRICS) -> Record:
     """The run's metrics.json; empty without one."""
     try:
-        record = json.loads((folder / name).read_text())
+        record = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

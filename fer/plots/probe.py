@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 def probe_figure(answer: Answer, title: str) -> Figure:
     """The picture with box and crop, the face as the network saw it, probabilities, Grad-CAM, training faces."""
     figure = Figure(figsize=(12, 6.6), dpi=110, layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)  # a file may be called $x$.png
     top, bottom = figure.subfigures(2, 1, height_ratios=[3, 1.5])
     picture, face, bars, heat = top.subplots(1, 4, width_ratios=[1.7, 1, 1.15, 1.9])
     draw_picture(picture, answer)

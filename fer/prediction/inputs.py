@@ -26,6 +26,8 @@ def is_video(source: Source) -> bool:
 
 def _of(text: str) -> Iterator[Source]:
     if text == STDIN:
+        if sys.stdin is None:
+            raise UserError("-: standard input is closed; name a file")
         yield Source("standard input", sys.stdin.buffer.read(), "stdin.png")
         return
     path = Path(os.path.expanduser(text))

@@ -54,5 +54,6 @@ def about(network: Network) -> str:
     if network.temperature is None:
         probabilities = "probabilities as the network gives them, not calibrated"
     else:
-        probabilities = f"probabilities calibrated on validation (temperature {network.temperature:.2f})"
+        remark = getattr(network, "remark", "") and f", {network.remark}"
+        probabilities = f"probabilities calibrated on validation (temperature {network.temperature:.2f}{remark})"
     return f"{network.name}: {', '.join(network.classes)}; {probabilities}"

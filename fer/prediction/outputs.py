@@ -1,6 +1,12 @@
-"""Where results go: JSON, CSV, annotated copies, the network's own view. Each takes result after result."""
+r"""Where results go: JSON, CSV, annotated copies, the network's own view. Each takes result after result.
+
+JSON and CSV are UTF-8 in every code page, on standard output too. A byte of a file name that is no UTF-8 is written as
+the escape of its surrogate, `caf\udce9.jpg`: `os.fsencode(name)` of what Python's JSON parser reads, or of
+`fer.filenames.unspelled(cell)` for a cell of the CSV, is the name as the file system has it.
+"""
 
 import csv
+import errno
 import json
 import os
 import sys
@@ -11,7 +17,9 @@ from typing import Any, Protocol, TextIO
 
 from PIL import Image
 
+from fer import streams
 from fer.errors import UserError
+from fer.filenames import escaped, spelled
 from fer.prediction.draw import annotated
 from fer.prediction.pictures import Source, Unreadable, in_colour
 from fer.prediction.stream import Result
@@ -33,11 +41,13 @@ class Json:
     """A list of pictures (frames, of videos), each with its faces."""
 
     def __init__(self, target: str):
+        self.ascii = target == STDOUT and (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
         self.target, self.file, self.count = target, opened(target), 0
 
     def add(self, result: Result) -> None:
         self.file.write("[\n" if self.count == 0 else ",\n")
-        json.dump(plain(result), self.file, ensure_ascii=False)
+        text = json.dumps(plain(result), ensure_ascii=self.ascii)
+        self.file.write(escaped(text))
         self.count += 1
 
     def close(self) -> str | None:
@@ -51,16 +61,19 @@ class Csv:
     def __init__(self, target: str, classes: Sequence[str]):
         self.target, self.file, self.classes = target, opened(target), classes
         self.table = csv.writer(self.file, lineterminator="\n")
-        self.table.writerow([*COLUMNS, *classes, "error"])
+        self._row([*COLUMNS, *classes, "error"])
 
     def add(self, result: Result) -> None:
         seconds = "" if result.seconds is None else f"{result.seconds:.3f}"
         start = [result.source.name, "" if result.frame is None else result.frame, seconds]
         for number, face in enumerate(result.faces, 1):
             shares = [f"{share:.5f}" for share in (face.confidence, *face.probabilities.values())]
-            self.table.writerow([*start, face.track or number, *face.box, face.label, *shares, ""])
+            self._row([*start, face.track or number, *face.box, face.label, *shares, ""])
         if not result.faces:
-            self.table.writerow([*start, *[""] * (len(COLUMNS) - 3 + len(self.classes)), result.error])
+            self._row([*start, *[""] * (len(COLUMNS) - 3 + len(self.classes)), result.error])
+
+    def _row(self, cells: Sequence[Any]) -> None:
+        self.table.writerow([spelled(cell) if isinstance(cell, str) else cell for cell in cells])
 
     def close(self) -> str | None:
         return closed(self.target, self.file)
@@ -167,6 +180,8 @@ def save(picture: Image.Image, path: Path) -> None:
 
 def opened(target: str) -> TextIO:
     if target == STDOUT:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")
         return sys.stdout
     with writing(Path(target)):
         return open(target, "w", encoding="utf-8", newline="")
@@ -178,6 +193,19 @@ def closed(target: str, file: TextIO) -> str | None:
         return None
     file.close()
     return target
+
+
+def check_delivered() -> None:
+    """Ends a command whose answer on standard output is lost.
+
+    Raises SystemExit (141) where its reader went away, as `head` does, and UserError for a full disk and the like.
+    """
+    error = streams.lost()
+    if error is None:
+        return
+    if error.errno == errno.EPIPE:
+        sys.exit(streams.PIPE_CLOSED)
+    raise UserError(f"standard output: the answer cannot be written ({error.strerror}); name a file for it")
 
 
 def made(folder: Path) -> Path:

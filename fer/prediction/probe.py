@@ -13,6 +13,7 @@ from fer.prediction.network import about
 from fer.prediction.outputs import free, made, writing
 from fer.prediction.pictures import Source, Unreadable, in_colour, read
 from fer.prediction.predictor import Face, Predictor
+from fer.streams import printable
 
 if TYPE_CHECKING:
     from fer.evaluation.pixels import Pixels
@@ -30,27 +31,28 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
     training, why = training_faces(predictor, data)
     code, written, taken = 0, [], set()
     for source in sources:
+        name = printable(source.name)
         try:
             [faces] = predictor([read(source.content, source.name)])
             shown = np.asarray(in_colour(source.content, source.name))
         except Unreadable as error:
-            print(error)
+            print(printable(str(error)))
             code = BROKEN
             continue
         if not faces:
-            print(f"{source.name}: no face found; --no-detect takes the whole picture")
+            print(f"{name}: no face found; --no-detect takes the whole picture")
             code = code or NO_FACE
         for number, face in enumerate(faces, 1):
             answer = answered(shown, face, predictor, training, why)
             path = made(folder) / free(Path(f"{Path(source.place).stem}-face{number}.png"), taken)
             with writing(path):
-                probe_figure(answer, f"{source.name}, face {number} of {len(faces)}").savefig(path)
-            print(f"{source.name}: face {number}: {face.label} {100 * face.confidence:.0f} %")
+                probe_figure(answer, f"{name}, face {number} of {len(faces)}").savefig(path)
+            print(f"{name}: face {number}: {face.label} {100 * face.confidence:.0f} %")
             written.append(str(path))
-    print(f"wrote {', '.join(written) or 'nothing'}")
+    print(f"wrote {printable(', '.join(written)) or 'nothing'}")
     if written and training:
         print("they show faces of the training data: keep them where the data may be kept")
-    print(f"next: open {written[0]}" if written else "next: try another picture, or --no-detect")
+    print(f"next: open {printable(written[0])}" if written else "next: try another picture, or --no-detect")
     return code
 
 

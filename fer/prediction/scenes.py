@@ -163,7 +163,7 @@ faces that were found, by the side of the crop in sides of the box (`--margin` o
 {markdown_table(margins)}
 """
     made(folder)
-    (folder / "README.md").write_text(text)
+    (folder / "README.md").write_text(text, encoding="utf-8")
     sides.to_csv(folder / "sides.csv", index=False)
     margins.to_csv(folder / "margins.csv", index=False)
     print(text)

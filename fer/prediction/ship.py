@@ -59,9 +59,9 @@ def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Pat
     for old in set(folder.iterdir()) - set(made):
         old.unlink()
     text = card(run, record, name, command, made)
-    (folder / f"{name}.md").write_text(text)
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]
-    (folder / SUMS).write_text("".join(sums))
+    (folder / SUMS).write_text("".join(sums), encoding="utf-8")
     return [*made, folder / f"{name}.md", folder / SUMS]
 
 

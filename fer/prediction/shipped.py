@@ -33,9 +33,14 @@ def network(folder: Path = WEIGHTS, inside: bool = False) -> Path:
     return path
 
 
+def is_ours(name: str, content: bytes, folder: Path = WEIGHTS) -> bool:
+    """Whether a file of that name ships with this content."""
+    return listed(folder / SUMS).get(name) == hashlib.sha256(content).hexdigest()
+
+
 def listed(path: Path) -> dict[str, str]:
     """File name -> SHA-256; empty without the list."""
     if not path.is_file():
         return {}
-    pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
+    pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     return {name.lstrip("*"): digest for digest, name in pairs}

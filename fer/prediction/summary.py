@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from fer.console import counted
 from fer.prediction.predictor import Face
 from fer.prediction.stream import Result
+from fer.streams import printable
 
 ROWS = 60  # lines on the terminal; files have everything
 NAME = 44  # characters of a picture's name
@@ -32,7 +33,8 @@ class Summary:
         self.broken += bool(result.error)
         self.empty += not result.error and not result.faces
         if result.error:
-            self.rows.append((name, "", "", result.error.removeprefix(f"{result.source.name}: ")))
+            reason = printable(result.error.removeprefix(f"{result.source.name}: "))
+            self.rows.append((name, "", "", reason))
         elif not result.faces:
             self._row(name, "", "", "no face found")
         for number, face in enumerate(result.faces, 1):
@@ -85,4 +87,6 @@ def ranked(face: Face) -> str:
 
 
 def shortened(name: str) -> str:
+    """`name` as a terminal can show it; of a long one, its end."""
+    name = printable(name)
     return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

@@ -7,7 +7,7 @@ import torch
 
 from fer import checkpoint
 from fer.evaluation.tta import evaluating
-from fer.prediction.calibrated import temperature_of
+from fer.prediction.calibrated import calibration_of
 
 
 class TorchNetwork:
@@ -18,7 +18,7 @@ class TorchNetwork:
         self.name = str(path)
         self.classifier = checkpoint.build(content, path)
         self.classes = self.classifier.classes
-        self.temperature = temperature_of(path, content)
+        self.temperature, self.remark = calibration_of(path, content)
         device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
         self.classifier.to(device)
 

@@ -63,7 +63,7 @@ class Crew:
         self.log(slot).parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "fer.searching.worker"]
         options: dict[str, Any] = {"env": share(slot, self.workers, self.gpus), "start_new_session": True}
-        with self.log(slot).open("a") as file:
+        with self.log(slot).open("a", encoding="utf-8") as file:
             child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=file, **options)
         self.children[slot] = child
         child.stdin.write(f"{self.plan.to_json()}\n".encode())

@@ -39,7 +39,7 @@ def write_table(study: optuna.Study, plan: Plan) -> Path:
     columns = ["trial", "status", plan.monitor, *names, "epochs seen", "seconds", "error", "run"]
     path = plan.folder / TABLE
     partial = path.with_name(f".{TABLE}.{os.getpid()}")  # several machines may share the folder
-    with partial.open("w", newline="") as file:
+    with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(row(trial, plan) for trial in trials.counted(study))

@@ -21,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from fer import config
+from fer import config, streams
 from fer.errors import SIGNALS, Interrupted, UserError
 from fer.searching.plan import Plan
 
@@ -183,6 +183,7 @@ def heed(stopping: threading.Event) -> None:
 
 
 def main() -> None:
+    streams.harden()
     line = sys.stdin.buffer.raw.readline()  # unbuffered: what follows is read elsewhere
     plan, stopping = Plan(**json.loads(line)), threading.Event()
     heed(stopping)

@@ -40,6 +40,7 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         batches = asyncio.create_task(recogniser.batcher.run())
         yield
+        predictor.close()  # its thread would wait for a graph that does not end
         batches.cancel()
         with suppress(asyncio.CancelledError):
             await batches

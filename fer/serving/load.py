@@ -95,8 +95,10 @@ def markdown(table: dict[str, str]) -> str:
 def write(out: Path, found: list[Asked], table: dict[str, str], about: str) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     lines = [f"{one.begun:.3f},{one.seconds:.4f},{one.status}" for one in sorted(found)]
-    (out / "load.csv").write_text("\n".join(["begun,seconds,status", *lines, ""]))
-    (out / "README.md").write_text(f"# {out.name}\n\n```\n{command()}\n```\n\n{markdown(table)}\n\n{about}\n")
+    (out / "load.csv").write_text("\n".join(["begun,seconds,status", *lines, ""]), encoding="utf-8")
+    (out / "README.md").write_text(
+        f"# {out.name}\n\n```\n{command()}\n```\n\n{markdown(table)}\n\n{about}\n", encoding="utf-8"
+    )
     return [out / "load.csv", out / "README.md"]
 
 

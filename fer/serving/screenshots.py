@@ -66,7 +66,7 @@ def screenshots(address: str, out: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as folder:
         photo, text = Path(folder) / "two_faces.jpg", Path(folder) / "letter.jpg"
         scene(*FACES).save(photo, quality=92)
-        text.write_text("not a picture")
+        text.write_text("not a picture", encoding="utf-8")
         with browser(film(Path(folder) / "camera.y4m", scene(FACES[0]))) as chromium:
             photos = [
                 shown(chromium, address, out / "light.png", photo),

@@ -30,7 +30,7 @@ def stamp(path: Path, text: str) -> bool:
     """Puts the line where the last one stood, else below the comments on top of the file; whether there is a file."""
     if not path.is_file():
         return False
-    lines = [row for row in path.read_text().splitlines() if not row.startswith(MARK)]
+    lines = [row for row in path.read_text(encoding="utf-8").splitlines() if not row.startswith(MARK)]
     top = next((number for number, row in enumerate(lines) if not row.startswith("#")), len(lines))
-    path.write_text("\n".join([*lines[:top], text, *lines[top:]]) + "\n")
+    path.write_text("\n".join([*lines[:top], text, *lines[top:]]) + "\n", encoding="utf-8")
     return True

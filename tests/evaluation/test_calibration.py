@@ -4,7 +4,8 @@ import torch
 from sklearn.metrics import log_loss
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from fer.evaluation import calibration
+from fer.evaluation import calibration, predictions
+from fer.scoring import DIGITS, prediction_table
 
 
 @pytest.fixture
@@ -50,17 +51,46 @@ def test_nll_is_scikit_learns(drawn):
     assert calibration.nll(*drawn) == pytest.approx(log_loss(drawn[1], drawn[0], labels=range(4)))
 
 
-@pytest.mark.parametrize("true", [0.5, 1.0, 2.0])
-def test_the_temperature_that_was_put_in_is_found(drawn, true):
-    probabilities, labels = drawn
-    assert calibration.temperature(calibration.cooled(probabilities, 1 / true), labels) == pytest.approx(true, rel=0.08)
+@pytest.fixture(scope="module")
+def many():
+    """Logits of 20,000 images of 7 classes in float32, and labels drawn with their probabilities."""
+    random = np.random.default_rng(1)
+    logits = (2 * random.normal(size=(20_000, 7))).astype(np.float32)
+    labels = (calibration.softmax(logits).cumsum(1) < random.random((len(logits), 1))).sum(1).clip(max=6)
+    return logits, labels
+
+
+@pytest.mark.parametrize("true", [0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0])
+def test_the_temperature_that_was_put_in_is_found(many, true):
+    logits, labels = many
+    assert calibration.fitted(logits * np.float32(true), labels) == pytest.approx(true, rel=0.02)
+
+
+@pytest.mark.parametrize("true", [0.2, 1.0, 8.0])
+def test_a_table_of_predictions_tells_the_same_temperature(many, true, tmp_path):
+    """As written at training's end and read again, whatever the size of the probabilities."""
+    logits, labels = torch.from_numpy(many[0][:2000]) * true, torch.from_numpy(many[1][:2000])
+    table = prediction_table("val", np.arange(2000), labels, logits, list("abcdefg"))
+    table.to_csv(tmp_path / "predictions.csv", index=False, float_format=DIGITS)
+    there = predictions.read(tmp_path / "predictions.csv")["val"]
+    found = calibration.temperature(calibration.log_probabilities(there.probabilities), there.labels)
+    assert found == pytest.approx(calibration.temperature(logits.numpy(), labels.numpy()), rel=1e-3)
+    assert not calibration.bounded(there.probabilities, there.labels)
+
+
+def test_a_rounded_table_of_a_sure_network_is_known_for_what_it_is(many):
+    logits, labels = many
+    rounded = calibration.softmax(logits * 8.0).round(5)
+    assert calibration.bounded(rounded, labels)
+    assert calibration.temperature(calibration.log_probabilities(rounded), labels) < 7
 
 
 def test_the_temperature_is_that_of_a_search_through_all(drawn):
     probabilities, labels = drawn
     tried = np.linspace(0.5, 2, 301)
     losses = [log_loss(labels, calibration.cooled(probabilities**1.7, t), labels=range(4)) for t in tried]
-    assert calibration.temperature(probabilities**1.7, labels) == pytest.approx(tried[np.argmin(losses)], abs=0.01)
+    found = calibration.temperature(1.7 * np.log(probabilities), labels)
+    assert found == pytest.approx(tried[np.argmin(losses)], abs=0.01)
 
 
 def test_a_temperature_changes_no_prediction(drawn):

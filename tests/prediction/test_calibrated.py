@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from fer import checkpoint
+from fer import checkpoint, export
 from fer.data.emotions import EMOTIONS
 from fer.evaluation import calibration
-from fer.prediction.calibrated import temperature_of
+from fer.prediction import onnx_file
+from fer.prediction.calibrated import BOUNDED, KEY, calibration_of
+from fer.prediction.network import about, load
 from fer.prediction.torch_network import TorchNetwork
 
 
@@ -31,8 +33,15 @@ def run(checkpoint_file, tmp_path):
     return folder
 
 
+def temperature_of(path, content):
+    return calibration_of(path, content).temperature
+
+
 def test_it_is_fitted_on_validation_where_only_predictions_tell(run):
-    assert temperature_of(run / "checkpoints" / "best.ckpt", {}) == pytest.approx(4, rel=0.2)
+    found, remark = calibration_of(run / "checkpoints" / "best.ckpt", {})
+    assert 3 < found < 4  # the table is rounded to five decimals, and the remark says so
+    assert remark == BOUNDED
+    assert BOUNDED in about(TorchNetwork(run / "checkpoints" / "best.ckpt"))
 
 
 def test_what_the_run_recorded_is_taken(run):
@@ -60,3 +69,33 @@ def test_probabilities_are_the_softmax_of_logits_by_temperature(run, faces):
     logits = checkpoint.load(run / "checkpoints" / "best.ckpt").logits(torch.from_numpy(faces)[:, None])
     expected = (logits / network.temperature).softmax(1).detach().numpy()
     assert np.allclose(network.probabilities(faces), expected, atol=1e-6)
+
+
+@pytest.fixture
+def mirrored(checkpoint_file, tmp_path):
+    """The network with test-time flip and the temperature 2.5, far from its run."""
+    content = torch.load(checkpoint_file, weights_only=True)
+    content["hyper_parameters"]["tta"] = "flip"
+    torch.save(content | {KEY: 2.5}, tmp_path / "flip.ckpt")
+    return tmp_path / "flip.ckpt"
+
+
+def test_with_flip_scoring_prediction_and_export_divide_the_same_logits(mirrored, faces):
+    classifier, images = checkpoint.load(mirrored), torch.from_numpy(faces)[:, None]
+    with torch.no_grad():
+        _, _, scored = classifier.predict_step((images, None, None, 1.0), 0)
+        both = (classifier(images) + classifier(images.flip(-1))) / 2
+        exported = onnx_file.whole(checkpoint.load(mirrored), 2.5)(images).numpy()
+    assert torch.allclose(scored, both, atol=1e-6)
+    assert not torch.allclose(both, classifier(images), atol=1e-3)
+    expected = (both / 2.5).softmax(1).numpy()
+    assert np.allclose(TorchNetwork(mirrored).probabilities(faces), expected, atol=1e-6)
+    assert np.allclose(exported, expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_exported_file_answers_as_the_checkpoint_with_flip_and_temperature(mirrored, faces):
+    export.main([str(mirrored), "--out", str(mirrored.with_suffix(".onnx"))])
+    there = load(mirrored.with_suffix(".onnx"))
+    assert there.temperature == 2.5
+    assert np.allclose(there.probabilities(faces), TorchNetwork(mirrored).probabilities(faces), atol=1e-5)
