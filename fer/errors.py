@@ -11,8 +11,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a command to stop: Ctrl-C, and what schedulers send."""
 
 
+LONGEST = 400
+"""Characters of an error that are shown."""
+
+
 class UserError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, where, and what to do."""
+    """Something the user can mend. The message is one line: what is wrong, where, and what to do.
+
+    What files and libraries contributed to it is made fit for a terminal, see `printable`.
+    """
+
+    def __init__(self, message: object):
+        super().__init__(printable(str(message)))
 
 
 class Interrupted(BaseException):
@@ -61,5 +71,21 @@ def as_user_error(error: BaseException) -> UserError:
 
 
 def fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    """Prints an error and returns the exit code for it."""
+    print(f"error: {printable(message)}", file=sys.stderr)
     return 2
+
+
+def printable(text: str, longest: int = LONGEST) -> str:
+    r"""`text` as one line without control characters, at most `longest` characters.
+
+    Line breaks become blanks. Characters that a terminal could obey, or that are not printable, become escapes such as
+    `\x1b`. From a longer text the middle is cut out: an error begins with what is wrong and ends with what to do.
+    """
+    line = text.replace("\n", " ")
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    if len(line) <= longest:
+        return line
+    end = longest // 2 - 1
+    return f"{line[: longest - end - 3]} … {line[-end:]}"

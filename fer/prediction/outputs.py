@@ -12,8 +12,9 @@ from typing import Any, Protocol, TextIO
 from PIL import Image
 
 from fer.errors import UserError
+from fer.pictures import Unreadable
 from fer.prediction.draw import annotated
-from fer.prediction.pictures import Source, Unreadable, in_colour
+from fer.prediction.pictures import Source, in_colour
 from fer.prediction.stream import Result
 from fer.prediction.video import VideoWriter
 
