@@ -32,7 +32,8 @@ newest sensors at full size). In memory each pixel takes 1 to 12 bytes, up to 24
 
 BLOCK = 1 << 20  # bytes read at a time
 
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata; damaged pixels raise
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is checked instead
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # on damaged metadata; damaged pixels raise
 
 
 class Unreadable(UserError):

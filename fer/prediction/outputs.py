@@ -88,7 +88,6 @@ class Annotated:
     def __init__(self, folder: Path):
         self.folder, self.taken, self.count = made(folder), set(), 0
         self.video: tuple[Source, VideoWriter] | None = None
-        self.rates: dict[Source, float] = {}  # frames a second of a video, as far as they are known
 
     def add(self, result: Result) -> None:
         if self.video and self.video[0] is not result.source:
@@ -106,10 +105,9 @@ class Annotated:
     def _add_frame(self, result: Result) -> None:
         if self.video is None:
             path = self._path(result.source).with_suffix(".mp4")
-            rate = self.rates.get(result.source, 25.0)
-            self.video = result.source, VideoWriter(path, rate, result.picture.size)
+            self.video = result.source, VideoWriter(path, result.picture.size)
             self.count += 1
-        self.video[1].add(annotated(result.picture, result.faces))
+        self.video[1].add(annotated(result.picture, result.faces), result.seconds)
 
     def _end_video(self) -> None:
         if self.video:
