@@ -13,8 +13,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a command to stop: Ctrl-C, and what schedulers send."""
 
 
+LONGEST = 400
+"""Characters of an error that are shown."""
+
+
 class UserError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, where, and what to do."""
+    """Something the user can mend. The message is one line: what is wrong, where, and what to do.
+
+    What files and libraries contributed to it is made fit for a terminal, see `printable`.
+    """
+
+    def __init__(self, message: object):
+        super().__init__(streams.printable(str(message), LONGEST))
 
 
 class Interrupted(BaseException):
@@ -67,5 +77,6 @@ def as_user_error(error: BaseException) -> UserError:
 
 
 def fail(message: str) -> int:
-    print(f"error: {streams.printable(message)}", file=sys.stderr)
+    """Prints an error and returns the exit code for it."""
+    print(f"error: {streams.printable(message, LONGEST)}", file=sys.stderr)
     return 2

@@ -106,7 +106,7 @@ def predict(args: argparse.Namespace, sources: Sequence, predictor: "Predictor",
     started, summary, outputs = time.perf_counter(), Summary(), outputs_of(args, predictor)
     answers = "-" in (args.json, args.csv)
     try:
-        for result in progress(everything(sources, predictor, args, outputs), len(sources)):
+        for result in progress(everything(sources, predictor, args), len(sources)):
             for output in (summary, *outputs):
                 output.add(result)
             if answers and len(outputs) == 1:  # nothing else is left to do for anybody
@@ -119,7 +119,7 @@ def predict(args: argparse.Namespace, sources: Sequence, predictor: "Predictor",
     return BROKEN if summary.broken else NO_FACE if summary.empty else 0
 
 
-def everything(sources: Sequence, predictor: "Predictor", args: argparse.Namespace, outputs: Sequence["Output"]):
+def everything(sources: Sequence, predictor: "Predictor", args: argparse.Namespace):
     """The results of pictures and of frames, in the order of the sources."""
     from fer.prediction.inputs import is_video
     from fer.prediction.stream import results
@@ -129,21 +129,16 @@ def everything(sources: Sequence, predictor: "Predictor", args: argparse.Namespa
             yield from results(group, predictor, args.workers)
             continue
         for source in group:
-            yield from of_video(source, predictor, args, outputs)
+            yield from of_video(source, predictor, args)
 
 
-def of_video(source, predictor: "Predictor", args: argparse.Namespace, outputs: Sequence["Output"]):
-    from fer.prediction.outputs import Annotated
-    from fer.prediction.pictures import Unreadable
+def of_video(source, predictor: "Predictor", args: argparse.Namespace):
+    from fer.pictures import Unreadable
     from fer.prediction.stream import Result
     from fer.prediction.video import Video, followed
 
     try:
-        video = Video(source.content)
-        for output in outputs:
-            if isinstance(output, Annotated):
-                output.rates[source] = video.rate / args.every
-        yield from followed(source, video.frames(args.every), predictor, args.workers)
+        yield from followed(source, Video(source.content).frames(args.every), predictor, args.workers)
     except Unreadable as error:
         yield Result(source, error=str(error))
 

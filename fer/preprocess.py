@@ -1,29 +1,15 @@
 """Picture -> face: the one way from any picture to the 48×48 grey pixels that networks see."""
 
+from contextlib import suppress
+
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 SIZE = 48
 """Height and width of a face in pixels, everywhere."""
 
 FILTER = Image.Resampling.BILINEAR
 """Pillow widens the filter when it shrinks a picture, so this is antialiased."""
-
-TURNS = dict(
-    enumerate(
-        (
-            Image.Transpose.FLIP_LEFT_RIGHT,
-            Image.Transpose.ROTATE_180,
-            Image.Transpose.FLIP_TOP_BOTTOM,
-            Image.Transpose.TRANSPOSE,
-            Image.Transpose.ROTATE_270,
-            Image.Transpose.TRANSVERSE,
-            Image.Transpose.ROTATE_90,
-        ),
-        start=2,
-    )
-)
-"""Exif orientation -> what makes the picture upright."""
 
 
 def to_face(picture: Image.Image) -> np.ndarray:
@@ -39,32 +25,19 @@ def to_face(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def luma(picture: Image.Image) -> Image.Image:
-    """A picture just opened, such that a JPEG is decoded to the brightness it stores, without its colour.
-
-    That takes half the time. It differs from the grey of the decoded colours where these were rounded or clipped: on a
-    photograph by 0.01 of 255 levels on average and 15 at most, by 1 at most once it has shrunk to 48×48.
-    """
-    picture.draft("L", None)
-    return picture
-
-
 def upright(picture: Image.Image) -> Image.Image:
-    """As the camera's orientation tag says it is to be looked at."""
-    turn = TURNS.get(orientation(picture))
-    if turn is None:
-        return picture
-    turned = picture.transpose(turn)
-    turned.info = {key: value for key, value in picture.info.items() if key == "transparency"}  # the tag held before
-    return turned
-
-
-def orientation(picture: Image.Image) -> int:
-    """The camera's tag, 1 to 8; 1 (upright) where there is none that can be read."""
+    """The picture turned as the camera's orientation tag says; unchanged where there is no tag or none is readable."""
+    picture.load()  # first, since getexif() hides what a decoder raises
     try:
-        return picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged Exif data, on which Pillow raises almost anything, beside a picture that is whole
-        return 1
+        if picture.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+            return picture
+    except Exception:  # Pillow raises almost anything on damaged Exif data, beside which the pixels are whole
+        return picture
+    turned = picture.copy()
+    with suppress(Exception):  # raised once the pixels are turned, for Exif data that Pillow cannot write again
+        ImageOps.exif_transpose(turned, in_place=True)
+    turned.info = {key: value for key, value in picture.info.items() if key == "transparency"}  # without the tag
+    return turned
 
 
 def to_grey(picture: Image.Image) -> Image.Image:

@@ -32,9 +32,18 @@ def escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def printable(text: str) -> str:
-    """`text` in one line without control characters: whatever a terminal would not print is escaped."""
-    return "".join(character if character.isprintable() else escaped(character) for character in text)
+def printable(text: str, longest: int | None = None) -> str:
+    r"""`text` in one line without control characters: whatever a terminal would not print is escaped, as `\x1b`.
+
+    Line breaks become blanks. From a text of more than `longest` characters the middle is cut out: an error begins with
+    what is wrong and ends with what to do.
+    """
+    text = text.replace("\n", " ")
+    line = "".join(character if character.isprintable() else escaped(character) for character in text)
+    if longest is None or len(line) <= longest:
+        return line
+    end = longest // 2 - 1
+    return f"{line[: longest - end - 3]} … {line[-end:]}"
 
 
 def readable(error: UnicodeError) -> tuple[str, int]:

@@ -31,20 +31,19 @@ def watch(args: argparse.Namespace) -> int:
     from fer.prediction.pictures import Source
     from fer.prediction.predictor import Predictor
     from fer.prediction.summary import Summary
-    from fer.prediction.video import Video, followed
+    from fer.prediction.video import Camera, Video, followed
 
-    place = int(args.camera) if args.camera.isdigit() else Path(args.camera)
     detector = detect.YuNet(args.yunet) if args.yunet else detect.Haar()
     predictor = Predictor(network.load(args.checkpoint), detector, args.threshold)
     print(network.about(predictor.network), flush=True)
-    video, source = Video(place), Source(f"camera {args.camera}", b"", "camera.mp4")
+    video = Camera(int(args.camera)) if args.camera.isdigit() else Video(Path(args.camera))
+    source = Source(f"camera {args.camera}", b"", "camera.mp4")
     screen = NoWindow() if args.no_window else open_window()
     files: list[outputs.Output] = []
     if args.csv:
         files.append(outputs.Csv(args.csv, predictor.network.classes))
     if args.out:
         files.append(outputs.Annotated(args.out))
-        files[-1].rates[source] = video.rate
     summary, times = Summary(), deque([time.perf_counter()], maxlen=SPAN)
     try:
         for result in followed(source, video.frames(), predictor):

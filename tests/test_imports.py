@@ -62,6 +62,7 @@ def test_data_knows_no_model_and_no_classifier(name):
         "augment",
         "errors",
         "filenames",
+        "pictures",
         "preprocess",
     }
 
@@ -84,6 +85,7 @@ def test_commands_import_nothing_heavy_at_their_top(command):
         "optuna",
         "submitit",
         "cv2",
+        "av",
         "onnxruntime",
     }
     assert not top & heavy

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from fer.preprocess import luma, to_face, to_grey, upright
+from fer.pictures import decode
+from fer.preprocess import to_face, upright
 
 
 @pytest.fixture
@@ -42,23 +43,6 @@ def test_colour_becomes_luma():
     colours = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     luma = colours @ np.array([0.299, 0.587, 0.114])
     assert np.abs(to_face(Image.fromarray(colours)) - luma).max() <= 1
-
-
-def test_a_jpeg_decoded_without_its_colour_is_the_grey_of_its_colours():
-    rows, columns = np.mgrid[:40, :60] * 4
-    content = Image.fromarray(np.stack([rows, columns, 255 - rows], axis=2).astype(np.uint8))
-    coloured, grey = to_grey(stored(content, "JPEG")), luma(stored(content, "JPEG"))
-    assert grey.mode == "L"
-    difference = np.abs(np.asarray(coloured).astype(int) - np.asarray(grey))
-    assert difference.max() <= 3
-    assert difference.mean() < 0.5
-
-
-@pytest.mark.parametrize(("mode", "kind"), [("CMYK", "JPEG"), ("L", "JPEG"), ("RGB", "PNG"), ("RGBA", "WEBP")])
-def test_files_that_do_not_store_brightness_apart_are_decoded_as_they_are(mode, kind):
-    content = Image.new(mode, (30, 20), 77)
-    assert luma(stored(content, kind)).mode == mode
-    assert np.array_equal(to_face(luma(stored(content, kind))), to_face(stored(content, kind)))
 
 
 def test_cmyk_photographs_are_read():
@@ -105,23 +89,82 @@ def test_a_transparent_colour_is_laid_on_black(mode):
     assert (face[:, 24:] == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("orientation", "undo"),
-    [
-        (1, lambda image: image),
-        (2, np.fliplr),
-        (3, lambda image: np.rot90(image, 2)),
-        (4, np.flipud),
-        (5, lambda image: image.T),
-        (6, lambda image: np.rot90(image, -1)),
-        (7, lambda image: np.rot90(image, 2).T),
-        (8, np.rot90),
-    ],
-)
-def test_the_cameras_orientation_is_obeyed(orientation, undo, noise):
+UPRIGHT = {
+    1: lambda image: image,
+    2: np.fliplr,
+    3: lambda image: np.rot90(image, 2),
+    4: np.flipud,
+    5: lambda image: image.T,
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(image, 2).T,
+    8: np.rot90,
+}
+"""Orientation tag -> what makes the pixels upright (CIPA DC-008, "Orientation")."""
+
+
+def tagged(picture: Image.Image, kind: str, orientation: int) -> bytes:
     exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "maker"
     exif[ExifTags.Base.Orientation] = orientation
-    assert np.array_equal(to_face(stored(Image.fromarray(noise), exif=exif)), undo(noise))
+    content = io.BytesIO()
+    picture.save(content, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(("orientation", "undo"), UPRIGHT.items())
+def test_the_cameras_orientation_is_obeyed(kind, orientation, undo, noise):
+    content = tagged(Image.fromarray(noise), kind, orientation)
+    assert np.array_equal(to_face(Image.open(io.BytesIO(content))), undo(noise))
+    assert np.array_equal(to_face(decode(content, "a")), undo(noise))
+
+
+@pytest.mark.parametrize(("orientation", "undo"), UPRIGHT.items())
+def test_the_orientation_of_a_jpeg_is_obeyed(orientation, undo, noise):
+    plain = np.asarray(decode(tagged(Image.fromarray(noise), "JPEG", 1), "a"))
+    assert np.array_equal(to_face(decode(tagged(Image.fromarray(noise), "JPEG", orientation), "a")), undo(plain))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_orientations_that_do_not_exist_turn_nothing(orientation, noise):
+    assert np.array_equal(to_face(decode(tagged(Image.fromarray(noise), "PNG", orientation), "a")), noise)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_damaged_exif_data_leave_the_picture_whole_and_turn_it_at_most_as_they_say(kind, noise):
+    """Whatever their bytes, the pixels are those of the file under one of the eight turns, and turned only once."""
+    content = tagged(Image.fromarray(noise), kind, 6)
+    start = content.index(b"MM\0*") if b"MM\0*" in content else content.index(b"II*\0")
+    plain = np.asarray(decode(tagged(Image.fromarray(noise), kind, 1), "a").convert("L"))
+    turns = [undo(plain) for undo in UPRIGHT.values()]
+    random, upside = np.random.default_rng(0), 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        damaged[start + random.integers(40)] = random.integers(256)
+        picture = upright(decode(bytes(damaged), "a"))
+        face = to_face(picture)
+        assert any(np.array_equal(face, turn) for turn in turns)
+        assert np.array_equal(to_face(picture.convert("L")), face)
+        upside += np.array_equal(face, plain)
+    assert upside  # some damage hides the tag
+
+
+def test_a_tag_is_obeyed_beside_exif_data_that_cannot_be_written_again(noise, monkeypatch):
+    def fail(*_):
+        raise ValueError("damaged")
+
+    picture = decode(tagged(Image.fromarray(noise), "PNG", 6), "a")
+    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    assert np.array_equal(to_face(upright(picture)), np.rot90(noise, -1))
+    assert np.array_equal(to_face(upright(picture).convert("RGB")), np.rot90(noise, -1))
+
+
+def test_a_damaged_picture_is_an_error_though_exif_is_read_first(noise):
+    content = io.BytesIO()
+    Image.fromarray(noise).save(content, "PNG")
+    damaged = content.getvalue()[:-300]
+    with pytest.raises(OSError, match="truncated"):
+        to_face(Image.open(io.BytesIO(damaged)))
 
 
 def test_a_picture_is_turned_once(noise):

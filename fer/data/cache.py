@@ -61,7 +61,7 @@ def digest(key: object) -> str:
 def code() -> str:
     """Digest of the code that reads data, so that nobody has to count versions of this format."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), here.parent / "preprocess.py"]
+    files = [*sorted(here.glob("*.py")), here.parent / "pictures.py", here.parent / "preprocess.py"]
     return digest([file.read_text(encoding="utf-8") for file in files])
 
 

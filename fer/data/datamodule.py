@@ -18,6 +18,7 @@ from fer.data.resizing import Resizing
 from fer.data.sources import read_faces
 from fer.data.splits import SPLITS
 from fer.errors import UserError
+from fer.pictures import MAX_PIXELS
 
 STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 
@@ -121,6 +122,7 @@ class FERDataModule(pl.LightningDataModule):
     votes, votes_file: FER+ labels, see `relabelled`; "soft" ones are for training, evaluation meets hard ones.
     roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
     that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
+    on_bad_row: "error" or "skip" for rows and pictures that cannot be used; max_pixels: the largest picture read.
     normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
     balance: "none", or "sampler" to draw every class equally often. progressive_resizing: see `Resizing`. Raises
     UserError for data that cannot be used.
@@ -143,6 +145,7 @@ class FERDataModule(pl.LightningDataModule):
         per_class: Mapping[str, int | None] | None = None,
         limit: int | None = None,
         on_bad_row: str = "error",
+        max_pixels: int = MAX_PIXELS,
         normalize: str = "train",
         balance: str = "none",
         batch_size: int = 64,
@@ -179,7 +182,9 @@ class FERDataModule(pl.LightningDataModule):
     def _faces(self) -> Faces:
         """All faces of the chosen classes; those of `held_out` in the place of what the source itself holds out."""
         options = self.hparams
-        faces, self.origin = read_faces(options.source, options.root, options.on_bad_row, options.synthetic)
+        faces, self.origin = read_faces(
+            options.source, options.root, options.on_bad_row, options.synthetic, options.max_pixels
+        )
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
             self.origin += f" with FER+ labels ({options.votes})"
@@ -189,7 +194,7 @@ class FERDataModule(pl.LightningDataModule):
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
         source = "auto" if options.source == "synthetic" else options.source
-        others, origin = read_faces(source, options.held_out, options.on_bad_row)
+        others, origin = read_faces(source, options.held_out, options.on_bad_row, max_pixels=options.max_pixels)
         self.origin += f", validated and tested on {origin}"
         return splits.with_held_out(faces, splits.choose_classes(others, options.classes, options.merge), options.roles)
 

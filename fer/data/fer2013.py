@@ -20,6 +20,7 @@ from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import ARCHIVES, Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
 from fer.errors import UserError
+from fer.pictures import MAX_PIXELS
 
 HOW_TO_GET = (
     "to get FER2013, download it from kaggle.com/datasets/msambare/fer2013 (free account, research use), put it into "
@@ -41,26 +42,26 @@ class Candidate:
     unread: str  # what to say when it is passed over; "" for nothing
 
 
-def read_fer2013(roots: Sequence[Path], on_bad_row: str = "error") -> Faces:
+def read_fer2013(roots: Sequence[Path], on_bad_row: str = "error", max_pixels: int = MAX_PIXELS) -> Faces:
     """All labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
-    `on_bad_row` is "error" or "skip". Raises UserError naming file, row or image, and `NothingFound` where no known
-    layout is.
+    on_bad_row: "error" or "skip" for rows and pictures that cannot be used. max_pixels: the largest picture read.
+    Raises UserError naming file, row or image, and `NothingFound` where no known layout is.
     """
-    found = [search(root) for root in roots]
+    found = [search(root, max_pixels) for root in roots]
     best = [candidate for root, some in zip(roots, found, strict=True) for candidate in choose(root, some)]
     chosen = [candidate for candidate in best if candidate.rank < UNFIT] or best
     faces = concatenate([candidate.read(on_bad_row) for candidate in chosen])
     return faces.noting([c.unread for some in found for c in some if c not in chosen and c.unread])
 
 
-def search(root: Path) -> list[Candidate]:
+def search(root: Path, max_pixels: int = MAX_PIXELS) -> list[Candidate]:
     """Everything at `root` that looks like FER2013."""
     files = files_at(root)
-    found = list(candidates(files))
+    found = list(candidates(files, max_pixels))
     if isinstance(files, Directory) and all(candidate.rank > FOLDERS for candidate in found):
         archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
-        packed = [candidate for name in archives for candidate in candidates(files_at(root / name))]
+        packed = [candidate for name in archives for candidate in candidates(files_at(root / name), max_pixels)]
         unpacked = min((candidate.rank for candidate in found), default=UNFIT + 1)
         found += [candidate for candidate in packed if candidate.rank < unpacked]
     return found
@@ -78,7 +79,7 @@ def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
     return best
 
 
-def candidates(files: Files) -> Iterator[Candidate]:
+def candidates(files: Files, max_pixels: int = MAX_PIXELS) -> Iterator[Candidate]:
     """Every known layout among `files`, archives in them unopened."""
     for name in files.names:
         if name.lower().endswith(".csv"):
@@ -86,7 +87,7 @@ def candidates(files: Files) -> Iterator[Candidate]:
     for base, names in emotion_sets(files).items():
         where = files.path(base).rstrip("/")
         roles = {place.role for place in places_of(files, names).values()}
-        read = partial(read_folders, files, names)
+        read = partial(read_folders, files, names, max_pixels=max_pixels)
         yield Candidate(FOLDERS, where, filled(roles), read, f"not used: {where}")
 
 

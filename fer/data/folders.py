@@ -1,6 +1,5 @@
 """Pictures in a folder per class, with or without train/validation/test above -> `Faces`."""
 
-import io
 import posixpath
 import re
 from collections import Counter, defaultdict
@@ -9,18 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from rich import get_console
 from rich.progress import track
 
 from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import SIZE, Faces, concatenate
-from fer.data.files import ARCHIVES, Files, brief, files_at
+from fer.data.files import ARCHIVES, Files, files_at
 from fer.errors import UserError
 from fer.filenames import spelled
-from fer.preprocess import luma, to_face
+from fer.pictures import MAX_PIXELS, SUFFIXES, TooLarge, Unreadable, decode
+from fer.preprocess import to_face
+from fer.streams import printable
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 ROLES = {
     **dict.fromkeys(("train", "training"), 0),
     **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), 1),
@@ -58,7 +57,7 @@ def place_of(name: str) -> Place:
 
 
 def image_names(files: Files) -> list[str]:
-    return [name for name in files.names if name.lower().endswith(PICTURES)]
+    return [name for name in files.names if name.lower().endswith(SUFFIXES)]
 
 
 def places_of(files: Files, names: Iterable[str]) -> dict[str, Place]:
@@ -90,22 +89,28 @@ def emotion_sets(files: Files) -> dict[str, list[str]]:
 
 
 def read_folders(
-    files: Files, names: Sequence[str], on_bad_row: str = "error", classes: tuple[str, ...] | None = None
+    files: Files,
+    names: Sequence[str],
+    on_bad_row: str = "error",
+    classes: tuple[str, ...] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Faces:
     """The pictures `names`, labelled by the folder around them.
 
     Classes are FER2013's in its order, or `classes`, compared without case. Roles are those of the folders above; the
     official ones are read off file names such as `PublicTest_123.jpg`, or off folders so called. Raises UserError for
-    an unknown class folder or, unless `on_bad_row` is "skip", an unreadable picture.
+    an unknown class folder or, unless `on_bad_row` is "skip", a picture that is unreadable or has more than
+    `max_pixels` pixels. Notes say how many pictures and other files were not used.
     """
     places = places_of(files, names)
     codes = _codes(files, places, classes)
-    images, kept = _decode(files, places, on_bad_row)
+    images, kept = _decode(files, places, on_bad_row, max_pixels)
     bad, outside = len(places) - len(kept), len(names) - len(places)
     if not kept:
         raise UserError(f"{files.root}: no readable picture in a folder per class ({bad} unreadable); check data.root")
     notes = [f"{files.root}: {bad} unreadable pictures skipped"] * bool(bad)
     notes += [f"{files.root}: {outside} pictures outside of the class folders not used"] * bool(outside)
+    notes += other_files(files, {place.base for place in places.values()})
     return Faces(
         images=images,
         labels=np.array([codes[places[name].label] for name in kept], dtype=np.int64),
@@ -119,18 +124,35 @@ def read_folders(
     )
 
 
-def _decode(files: Files, names: Collection[str], on_bad_row: str) -> tuple[np.ndarray, list[str]]:
+def other_files(files: Files, bases: Collection[str]) -> list[str]:
+    """A note that counts and names the files in folders below `bases` which are no pictures by their suffix, if any."""
+    names = [name for name in files.names if not name.lower().endswith(SUFFIXES)]
+    names = [name for name in names if place_of(name).label and place_of(name).base in bases]
+    if not names:
+        return []
+    return [f"{files.root}: {len(names)} files left out, no pictures by their suffix: {suffixes_of(names)}"]
+
+
+def suffixes_of(names: Iterable[str]) -> str:
+    """How many of the files have each suffix, the most frequent first: ".heic 2, .txt 1"."""
+    suffixes = Counter(posixpath.splitext(name)[1].lower() or "none" for name in names)
+    return printable(", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common()))
+
+
+def _decode(files: Files, names: Collection[str], on_bad_row: str, max_pixels: int) -> tuple[np.ndarray, list[str]]:
     """(N, 48, 48) uint8 of the readable ones among the pictures `names`, and their names."""
     images, kept = np.empty((len(names), SIZE, SIZE), np.uint8), []
     quiet = len(names) < MANY or not get_console().is_terminal
     for name, data in track(files.read(names), f"reading {files.root}", len(names), transient=True, disable=quiet):
         try:
-            images[len(kept)] = to_face(luma(Image.open(io.BytesIO(data))))
+            images[len(kept)] = to_face(decode(data, files.path(name), max_pixels))
             kept.append(name)
-        except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+        except Unreadable as error:
             if on_bad_row != "skip":
                 fix = "replace or remove it, or drop such pictures with data.on_bad_row=skip"
-                raise UserError(f"{files.path(name)}: unreadable picture ({brief(error)}); {fix}") from error
+                if isinstance(error, TooLarge):
+                    fix = "shrink it, raise data.max_pixels, or drop such pictures with data.on_bad_row=skip"
+                raise UserError(f"{error}; {fix}") from error
     return images[: len(kept)], kept
 
 
@@ -165,7 +187,7 @@ def stem_of(name: str) -> str:
     return posixpath.splitext(posixpath.basename(name))[0]
 
 
-def read_own(roots: Sequence[Path], on_bad_row: str = "error") -> Faces:
+def read_own(roots: Sequence[Path], on_bad_row: str = "error", max_pixels: int = MAX_PIXELS) -> Faces:
     """One's own pictures below `roots`, directories or archives: the folders' names, in any case, are the classes.
 
     Classes are sorted. Raises UserError where no picture lies in a folder, and as `read_folders` does.
@@ -175,9 +197,11 @@ def read_own(roots: Sequence[Path], on_bad_row: str = "error") -> Faces:
     for files in everything:
         places = places_of(files, image_names(files))
         if not places:
-            expected = f"no picture ({' '.join(PICTURES)}) in a folder per class"
-            raise UserError(f"{files.root}: {expected}; check data.root")
+            expected = f"no picture ({' '.join(SUFFIXES)}) in a folder per class"
+            raise UserError(f"{files.root}: {expected}, but {suffixes_of(files.names) or 'nothing'}; check data.root")
         for place in places.values():
             labels.setdefault(place.label.casefold(), place.label)
     classes = tuple(labels[key] for key in sorted(labels))
-    return concatenate([read_folders(files, image_names(files), on_bad_row, classes) for files in everything])
+    return concatenate(
+        [read_folders(files, image_names(files), on_bad_row, classes, max_pixels) for files in everything]
+    )

@@ -1,6 +1,5 @@
 """What pictures measure: light, contrast, sharpness, noise; grey levels and mean faces of many; sizes; votes."""
 
-import io
 import os
 import re
 from collections import Counter
@@ -10,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from fer.data.ferplus import CLASSES, Votes
 from fer.data.files import Files, files_at
 from fer.data.folders import image_names, places_of
+from fer.pictures import Unreadable, size_of
 
 CHUNK = 512  # images; what is computed of them stays in the processor's cache
 BLANK = 5.0
@@ -123,14 +122,14 @@ def pictures_at(source: str) -> tuple[Files, list[str]] | None:
 def picture_sizes(places: Sequence[tuple[Files, list[str]]]) -> pd.DataFrame:
     """How many of the pictures at `places` have each width, height and aspect ratio, the most frequent first.
 
-    Sizes are those stored, before any turn that a camera asks for. Only headers are decoded; what Pillow cannot
-    identify is left out.
+    Sizes are those stored, before any turn that a camera asks for. Only headers are decoded; what is no picture is
+    left out.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     for files, names in places:
-        for _, data in files.read(names):
-            with suppress(OSError):  # the reader skipped it as it was told to
-                sizes[Image.open(io.BytesIO(data)).size] += 1
+        for name, data in files.read(names):
+            with suppress(Unreadable):  # the reader skipped it as it was told to
+                sizes[size_of(data, name)] += 1
     rows = [(*size, round(size[0] / size[1], 2), count) for size, count in sizes.most_common()]
     return pd.DataFrame(rows, columns=["width", "height", "aspect", "pictures"])
 

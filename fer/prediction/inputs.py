@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fer.data.files import Directory
 from fer.errors import UserError
+from fer.pictures import SUFFIXES
 from fer.prediction.pictures import Source
 
-PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
 VIDEOS = (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ogv")
 STDIN = "-"
 
@@ -44,8 +44,8 @@ def _of(text: str) -> Iterator[Source]:
 
 
 def _below(folder: Path) -> Iterator[Source]:
-    names = [name for name in Directory(folder).names if name.lower().endswith(PICTURES + VIDEOS)]
+    names = [name for name in Directory(folder).names if name.lower().endswith(SUFFIXES + VIDEOS)]
     if not names:
-        raise UserError(f"{folder}: no picture ({' '.join(PICTURES)}) and no video ({' '.join(VIDEOS)}) in it")
+        raise UserError(f"{folder}: no picture ({' '.join(SUFFIXES)}) and no video ({' '.join(VIDEOS)}) in it")
     for name in names:
         yield Source(str(folder / name), folder / name, name)

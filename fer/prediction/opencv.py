@@ -9,12 +9,11 @@ INSTALL = "pip install 'fer-lightning[photos]'"
 
 def opencv():
     """The module cv2. Raises UserError where it is missing, or where it has no cascades (5.0 has none)."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a video is said in one line, by us
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     try:
         import cv2
     except ModuleNotFoundError:
-        raise UserError(f"OpenCV finds faces and reads videos, and is missing: {INSTALL}") from None
+        raise UserError(f"OpenCV finds faces and reads cameras, and is missing: {INSTALL}") from None
     if not hasattr(cv2, "CascadeClassifier"):
         raise UserError(f"OpenCV {cv2.__version__} has no face cascades any more; 4.10 or a later 4 has: {INSTALL}")
     return cv2

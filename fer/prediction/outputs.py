@@ -20,8 +20,9 @@ from PIL import Image
 from fer import streams
 from fer.errors import UserError
 from fer.filenames import escaped, spelled
+from fer.pictures import Unreadable
 from fer.prediction.draw import annotated
-from fer.prediction.pictures import Source, Unreadable, in_colour
+from fer.prediction.pictures import Source, in_colour
 from fer.prediction.stream import Result
 from fer.prediction.video import VideoWriter
 
@@ -100,7 +101,6 @@ class Annotated:
     def __init__(self, folder: Path):
         self.folder, self.taken, self.count = made(folder), set(), 0
         self.video: tuple[Source, VideoWriter] | None = None
-        self.rates: dict[Source, float] = {}  # frames a second of a video, as far as they are known
 
     def add(self, result: Result) -> None:
         if self.video and self.video[0] is not result.source:
@@ -118,10 +118,9 @@ class Annotated:
     def _add_frame(self, result: Result) -> None:
         if self.video is None:
             path = self._path(result.source).with_suffix(".mp4")
-            rate = self.rates.get(result.source, 25.0)
-            self.video = result.source, VideoWriter(path, rate, result.picture.size)
+            self.video = result.source, VideoWriter(path, result.picture.size)
             self.count += 1
-        self.video[1].add(annotated(result.picture, result.faces))
+        self.video[1].add(annotated(result.picture, result.faces), result.seconds)
 
     def _end_video(self) -> None:
         if self.video:

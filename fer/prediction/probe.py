@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer.errors import UserError
+from fer.pictures import Unreadable, decode
 from fer.plots.probe import Answer, probe_figure
 from fer.prediction.inputs import is_video
 from fer.prediction.network import about
 from fer.prediction.outputs import free, made, writing
-from fer.prediction.pictures import Source, Unreadable, in_colour, read
+from fer.prediction.pictures import Source, in_colour
 from fer.prediction.predictor import Face, Predictor
 from fer.streams import printable
 
@@ -33,7 +34,7 @@ def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: l
     for source in sources:
         name = printable(source.name)
         try:
-            [faces] = predictor([read(source.content, source.name)])
+            [faces] = predictor([decode(source.content, source.name)])
             shown = np.asarray(in_colour(source.content, source.name))
         except Unreadable as error:
             print(printable(str(error)))

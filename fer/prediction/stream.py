@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from fer.prediction.pictures import Source, Unreadable, read
+from fer.pictures import Unreadable, decode
+from fer.prediction.pictures import Source
 from fer.prediction.predictor import BATCH, Face, Predictor, Seen
 
 T, R = TypeVar("T"), TypeVar("R")
@@ -37,7 +38,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
 
     def look(source: Source) -> Seen | Unreadable:
         try:
-            return predictor.look(read(source.content, source.name))
+            return predictor.look(decode(source.content, source.name))
         except Unreadable as error:
             return error
 

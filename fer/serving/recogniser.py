@@ -6,14 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from fer.prediction.pictures import Source, Unreadable, read
+from fer.pictures import Unreadable, decode
+from fer.prediction.pictures import Source
 from fer.prediction.predictor import Predictor, Seen
 from fer.prediction.stream import Result
 from fer.serving.batching import Batcher
 from fer.serving.settings import Settings
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-"""What Pillow may take bytes for. Its other readers are little used, and one of them starts Ghostscript."""
 
 
 class Recogniser:
@@ -42,10 +40,10 @@ class Recogniser:
 
     def _look(self, source: Source) -> Seen | str:
         try:
-            picture = read(source.content, source.name, self.limits.pixels, FORMATS)
+            picture = decode(source.content, source.name, self.limits.pixels)
             return largest(self.predictor.look(picture), self.limits.faces)
         except Unreadable as error:
-            return str(error).removeprefix(f"{source.name}: ")
+            return error.reason
 
     def close(self) -> None:
         self.threads.shutdown(wait=False, cancel_futures=True)

@@ -10,6 +10,9 @@ from fer.data.emotions import EMOTIONS
 from fer.data.files import files_at
 from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
 from fer.errors import UserError
+from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
+from fer.prediction.inputs import sources
+from fer.prediction.predictor import Predictor
 
 
 def read(root, on_bad_row="error", classes=None):
@@ -30,23 +33,84 @@ def jpeg(size=(48, 48)) -> bytes:
     return content.getvalue()
 
 
-@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".bmp", ".webp"])
+@pytest.mark.parametrize("ending", SUFFIXES)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("size", [(48, 48), (1, 1), (300, 20)])
 def test_pictures_of_every_kind_are_read(ending, mode, size, tmp_path):
+    kind = next(kind for kind, suffixes in KINDS.items() if ending in suffixes)
+    if kind not in FORMATS:
+        pytest.skip("this Pillow cannot read it")
+    if ending == ".pbm":
+        pytest.skip("black and white only")
     for spelled in (ending, ending.upper()):
-        save(tmp_path / "happy" / f"x{spelled}", size, mode)
+        save(tmp_path / "happy" / "x.png", size, mode)
+        Image.open(tmp_path / "happy" / "x.png").save(tmp_path / "happy" / f"x{spelled}", kind)
+        if spelled.lower() != ".png":
+            (tmp_path / "happy" / "x.png").unlink()
     faces = read(tmp_path)
     assert faces.images.shape == (2, 48, 48)
     assert np.abs(faces.images.astype(int) - 100).max() <= 2
     assert faces.labels.tolist() == [3, 3]
 
 
-@pytest.mark.parametrize("ending", [".txt", ".gif", ".npy", ""])
+@pytest.mark.parametrize("ending", [".txt", ".heic", ".npy", ".eps", ""])
 def test_other_files_are_not_pictures(ending, tmp_path):
     save(tmp_path / "happy" / "x.png")
     (tmp_path / "happy" / f"notes{ending}").write_text("no picture")
-    assert len(read(tmp_path)) == 1
+    faces = read(tmp_path)
+    assert len(faces) == 1
+    assert faces.notes == (f"{tmp_path}: 1 files left out, no pictures by their suffix: {ending or 'none'} 1",)
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+def test_files_left_out_are_counted_by_suffix_where_the_data_set_lies(packing, tmp_path):
+    root = tmp_path / "set"
+    for name in ("train/happy/1.png", "train/sad/2.JFIF", "test/happy/3.pgm"):
+        save(root / "x.png")
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.open(root / "x.png").save(root / name, {"png": "PNG", "JFIF": "JPEG", "pgm": "PPM"}[name.split(".")[1]])
+        (root / "x.png").unlink()
+    for name in ("train/happy/a.heic", "train/fear/b.HEIC", "test/sad/c.txt", "test/sad/d\x1b[2J.\x1b[5m"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "README.md").touch()  # beside the class folders
+    (root / "tools" / "src").mkdir(parents=True)
+    (root / "tools" / "src" / "fetch.py").touch()  # in no folder of the data set
+    if packing == "zip":
+        root = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", root_dir=root))
+    faces = read(root)
+    assert len(faces) == 3
+    [note] = faces.notes
+    counts, named = note.rsplit(": ", 1)
+    assert "4 files left out" in counts
+    assert sorted(named.split(", ")) == [".\\x1b[5m 1", ".heic 2", ".txt 1"]
+
+
+@pytest.mark.parametrize("on_bad_row", ["error", "skip"])
+def test_a_picture_beyond_the_limit_is_an_error_that_names_the_option(on_bad_row, tmp_path):
+    save(tmp_path / "happy" / "small.png", (48, 48))
+    save(tmp_path / "happy" / "large.png", (50, 49))
+    files = files_at(tmp_path)
+    assert len(read_folders(files, image_names(files), on_bad_row, max_pixels=2450)) == 2
+    if on_bad_row == "error":
+        with pytest.raises(UserError, match=r"large.png: 2,450 pixels, more than the 2,449 .*data.max_pixels"):
+            read_folders(files, image_names(files), on_bad_row, max_pixels=2449)
+    else:
+        assert read_folders(files, image_names(files), on_bad_row, max_pixels=2449).ids.tolist() == ["happy/small"]
+
+
+def test_pictures_decoded_for_training_and_for_prediction_are_the_same(tmp_path):
+    random = np.random.default_rng(0)
+    for number, kind in enumerate(FORMATS):
+        colours = random.integers(0, 256, (60, 50, 3), dtype=np.uint8)
+        (tmp_path / "happy").mkdir(exist_ok=True)
+        Image.fromarray(colours).save(tmp_path / "happy" / f"{number}{KINDS[kind][0]}", kind)
+    faces = read(tmp_path)
+    assert len(faces) == len(FORMATS)
+    shown = {Path(source.place).stem: source for source in sources([str(tmp_path)])}
+    for name, image in zip(faces.ids, faces.images, strict=True):
+        source = shown[name.split("/")[-1]]
+        assert np.array_equal(Predictor(None).look(decode(source.content, source.name)).faces[0], image)
 
 
 def test_junk_of_operating_systems_is_ignored(tmp_path):
@@ -161,7 +225,9 @@ BAD_PICTURES = {
 def test_an_unreadable_picture_is_named(content, tmp_path):
     save(tmp_path / "happy" / "good.png")
     (tmp_path / "happy" / "bad.jpg").write_bytes(content)
-    with pytest.raises(UserError, match=r"happy/bad.jpg: unreadable picture .*data.on_bad_row=skip") as error:
+    with pytest.raises(
+        UserError, match=r"happy/bad.jpg: .*(unreadable|not a picture|empty).*data.on_bad_row=skip"
+    ) as error:
         read(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -226,7 +292,7 @@ def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):
 
 def test_own_place_without_pictures_in_folders_is_an_error(tmp_path):
     save(tmp_path / "1.png")
-    with pytest.raises(UserError, match=r"no picture .* in a folder per class"):
+    with pytest.raises(UserError, match=r"no picture .* in a folder per class, but .png 1; check data.root"):
         read_own([tmp_path])
 
 

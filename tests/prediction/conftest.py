@@ -84,11 +84,11 @@ def film(tmp_path) -> Path:
     from fer.prediction.video import VideoWriter
 
     path = tmp_path / "film.mp4"
-    writer = VideoWriter(path, 10, (240, 120))
+    writer = VideoWriter(path, (240, 120))
     for number in range(30):
         pixels = np.full((120, 240, 3), 128, np.uint8)
         pixels[30:90, 10 + 4 * number : 70 + 4 * number] = 20 if number < 10 else 235
-        writer.add(Image.fromarray(pixels))
+        writer.add(Image.fromarray(pixels), number / 10)
     writer.close()
     return path
 

@@ -60,5 +60,5 @@ def test_without_a_display_one_line_says_what_to_do(film, monkeypatch):
 
 
 def test_a_missing_camera_is_one_line():
-    with pytest.raises(UserError, match="camera 97 cannot be opened"):
+    with pytest.raises(UserError, match="camera 97: cannot be opened"):
         webcam.main(["--camera", "97", "--no-window"])

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from fer.prediction.pictures import read
+from fer.pictures import decode
 from fer.serving import screenshots
 from fer.serving.scene import SIZE, film
 
@@ -17,7 +17,7 @@ TOKEN = "a-token-of-32-letters-0123456789"
 @pytest.fixture(scope="module")
 def driven(chromium, picture, tmp_path_factory):
     """The browser; its camera shows a bright square, then a dark one, a second each."""
-    scenes = [read(picture(value, size=SIZE), "").convert("RGB") for value in (230, 10)]
+    scenes = [decode(picture(value, size=SIZE), "").convert("RGB") for value in (230, 10)]
     with screenshots.browser(film(tmp_path_factory.mktemp("film") / "camera.y4m", *scenes)) as running:
         yield running
 

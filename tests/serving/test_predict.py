@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer.prediction.pictures import read
+from fer.pictures import decode
 from fer.serving.settings import Limits
 
 SMALL = Limits(body=20_000, pictures=2, pixels=50_000, faces=1, seconds=1)
@@ -154,7 +154,7 @@ def test_a_decompression_bomb_is_refused_undecoded(serve):
 
 
 def test_the_largest_faces_count(serve, picture):
-    image = np.asarray(read(picture(230), "")).copy()
+    image = np.asarray(decode(picture(230), "")).copy()
     image[50:70, 100:120] = 10
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
