@@ -3,8 +3,8 @@
 While the server waits for a client, the connection has a deadline and can be ended to make room for another one. It
 waits until a request's header is complete, between two requests, and until the client takes what is sent to it.
 
-This file overrides methods of uvicorn's protocols that are not documented. Tested with uvicorn 0.35 to 0.54 and
-websockets 15 to 17; pyproject.toml bounds uvicorn above.
+This file overrides methods of uvicorn's protocols that are not documented. Tested with uvicorn 0.44 to 0.54 and
+websockets 15 to 17, which pyproject.toml asks for.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from fer.serving.budget import PIECES, Budget, Parser
 from fer.serving.meters import Meters
 from fer.serving.settings import Limits
 
 log = logging.getLogger("fer.serving")
 YOUNG = 1.0
 """Seconds that a client may keep the server waiting before its connection is ended for another one."""
-SLICE = 2**14  # bytes that are parsed at a time
-FRAMES = 1000
-"""WebSocket frames of a client in a second, and in a burst. Pings, pongs and fragments count too."""
+HEADER = SLICE = 2**14
+"""Bytes that a header may have, and that are parsed at a time."""
 CLOSING = 2.0  # seconds that a client has to answer the end of its WebSocket
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -56,6 +56,7 @@ class Waiting:
     """A connection that has a deadline while it waits for its client; base of uvicorn's protocols."""
 
     config: Config
+    budget: Budget
     timer: asyncio.TimerHandle | None = None
 
     def wait(self, seconds: float, reason: str) -> None:
@@ -100,7 +101,9 @@ class Waiting:
         for start in range(0, len(data), SLICE):
             if self.transport.is_closing():
                 break
-            self.parse(data[start : start + SLICE])
+            part = data[start : start + SLICE]
+            self.budget.add(len(part), self.loop.time())
+            self.parse(part)
 
 
 class HTTP(Waiting, H11Protocol):
@@ -108,6 +111,8 @@ class HTTP(Waiting, H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self.budget = Budget(self.loop.time())
+        self.conn = Parser(HEADER, self.budget)
         self.config.make_room(self.loop.time())
         self.wait_for_header()
         if len(self.config.open) > 2 * self.config.limits.connections:
@@ -165,7 +170,7 @@ class WebSocket(Waiting, WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.close_timeout = CLOSING
-        self.frames_left, self.counted = float(FRAMES), self.loop.time()
+        self.budget = Budget(self.loop.time())
 
     def parse(self, data: bytes) -> None:
         super(Waiting, self).data_received(data)
@@ -191,11 +196,8 @@ class WebSocket(Waiting, WebSocketsSansIOProtocol):
 
     def affordable(self) -> bool:
         """Whether one more frame is taken. Ends the connection of a client that sends too many."""
-        now = self.loop.time()
-        self.frames_left = min(FRAMES, self.frames_left + FRAMES * (now - self.counted)) - 1
-        self.counted = now
-        if self.frames_left < 0 and not self.transport.is_closing():
-            self.drop(f"more than {FRAMES} WebSocket frames in a second")
+        if not self.budget.spend() and not self.transport.is_closing():
+            self.drop(f"more than {PIECES} WebSocket frames in a second")
         return not self.transport.is_closing()
 
     def handle_ping(self) -> None:

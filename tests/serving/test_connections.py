@@ -194,6 +194,28 @@ def test_a_flood_of_frames_ends_its_socket(serve, client, flood):
     assert server("/healthz").status == 200
 
 
+CHUNKED = UPLOAD.replace("Content-Length: 1000", "Transfer-Encoding: chunked").encode()
+
+
+def test_a_flood_of_chunks_ends_its_connection_while_others_are_answered(serve, client):
+    server = serve()
+    connection = client(server, CHUNKED)
+    begun = time.monotonic()
+    with pytest.raises(ConnectionError):  # noqa: PT012
+        while time.monotonic() - begun < PATIENCE:
+            connection.sendall(b"1\r\nx\r\n" * 10_000)
+    assert server("/healthz").status == 200
+
+
+@pytest.mark.parametrize("size", [500, 4000])
+def test_a_picture_in_chunks_is_no_flood(server, client, picture, size):
+    content = picture(230) + bytes(2_000_000)
+    parts = [content[start : start + size] for start in range(0, len(content), size)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts[:900]) + b"0\r\n\r\n"
+    connection = client(server, CHUNKED + body)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
 def test_a_picture_in_many_fragments_is_no_flood(serve, client, picture):
     content = picture(230)
     size = len(content) // 200 + 1
