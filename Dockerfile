@@ -5,7 +5,7 @@
 FROM python:3.13-slim
 RUN pip install --no-cache-dir \
     "numpy>=2.1" "pillow>=11" "opencv-python-headless>=4.10.0.84,<5" "onnxruntime>=1.22" \
-    "fastapi>=0.115" "uvicorn>=0.35" "websockets>=15" "python-multipart>=0.0.20" "prometheus-client>=0.21"
+    "fastapi>=0.115" "uvicorn>=0.44,<0.55" "websockets>=15,<18" "python-multipart>=0.0.20" "prometheus-client>=0.21"
 WORKDIR /fer
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf

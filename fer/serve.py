@@ -8,7 +8,8 @@
 
 / is a page that takes photos and the camera, /docs lists the rest: /v1/predict, /v1/stream (WebSocket), /v1/model,
 /healthz, /metrics. Listens on this machine only unless --host says otherwise. Writes no file and keeps nothing of what
-it is sent. Ctrl-C and SIGTERM end it after the requests at work; the last line says what it served.
+it is sent. After Ctrl-C or SIGTERM it answers for five seconds more (--limit grace=…), refuses the rest with 503 and
+ends; the last line says what it served.
 """
 
 import argparse

@@ -22,10 +22,11 @@ from fer.serving.answers import answer
 from fer.serving.body import pictures
 from fer.serving.guard import Guard
 from fer.serving.meters import Meters
+from fer.serving.places import Places
 from fer.serving.recogniser import Recogniser
 from fer.serving.refusal import Refused
 from fer.serving.settings import Settings
-from fer.serving.stream import Stream
+from fer.serving.stream import INTRODUCTION, INTRODUCTIONS, Stream
 
 ABOUT = "Faces in pictures and the expressions they show. Nothing that is sent here is stored."
 
@@ -35,6 +36,7 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
     return_freed()
     meters = meters or Meters()
     recogniser = Recogniser(predictor, settings, meters.batches.observe)
+    places = Places(settings.limits.requests, settings.limits.seconds, meters.active.set)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -49,8 +51,9 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
     app = FastAPI(
         title="fer", version=own_version(), description=ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan
     )
+    app.state.meters, app.state.places = meters, places
     refusal.install(app)
-    add_prediction(app, recogniser, meters, settings)
+    add_prediction(app, recogniser, places, meters, settings)
     add_state(app, predictor, meters, settings)
     app.include_router(files.router())
     app.add_middleware(Guard, settings=settings, meters=meters)
@@ -64,38 +67,28 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
     return app
 
 
-def add_prediction(app: FastAPI, recogniser: Recogniser, meters: Meters, settings: Settings) -> None:
+def add_prediction(app: FastAPI, recogniser: Recogniser, places: Places, meters: Meters, settings: Settings) -> None:
     limits = settings.limits
     described = {200: {"model": schema.Answer}} | schema.REFUSALS
+    introductions = Places(INTRODUCTIONS, INTRODUCTION)
 
     @app.post("/v1/predict", responses=described, openapi_extra=schema.predict_body(limits))
     async def predict(request: Request, crops: bool = False) -> JSONResponse:
         """The faces of one picture or several, with a probability for each expression."""
-        with meters.predicting(limits.requests):
-            deadline = time.monotonic() + limits.seconds
-            async with within(deadline, 408, f"the upload took longer than {limits.seconds:g} s"):
+        with places.take() as place:
+            async with place.upload(f"the upload took longer than {limits.seconds:g} s"):
                 sources = await pictures(request, limits)
             started = time.perf_counter()
-            async with within(deadline, 503, f"no answer within {limits.seconds:g} s; the server is busy"):
+            async with place.work(f"no answer within {limits.seconds:g} s; the server is busy"):
                 results = await recogniser(sources)
-                found = await recogniser.threaded(lambda: [answer(result, crops) for result in results])
+                found = await recogniser.written(lambda: [answer(result, crops) for result in results])
         meters.found(results)
         refuse_unreadable(results)
         return JSONResponse({"pictures": found, "milliseconds": round(1000 * (time.perf_counter() - started), 2)})
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
-        await Stream(socket, recogniser, meters, settings).run()
-
-
-@asynccontextmanager
-async def within(deadline: float, status: int, reason: str) -> AsyncIterator[None]:
-    """Raises Refused where the block is not done at `deadline`, seconds of time.monotonic()."""
-    try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            yield
-    except TimeoutError:
-        raise Refused(status, reason) from None
+        await Stream(socket, recogniser, introductions, meters, settings).run()
 
 
 def refuse_unreadable(results: list[Result]) -> None:

@@ -5,8 +5,9 @@ machine (DNS rebinding): both show in the headers Origin and Host.
 """
 
 import hmac
+import ipaddress
+import re
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,9 @@ from fer.serving.refusal import refusal
 from fer.serving.settings import Settings
 
 PROTECTED = ("/v1/", "/metrics")
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/?#@\\\s]*)(?::[0-9]*)?")
+"""A name or an address, and a port: the header Host, and the header Origin after its scheme."""
+ORIGIN = re.compile(r"https?://([^/?#@\\\s]+)")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; media-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -54,14 +58,15 @@ class Guard:
         if self.settings.names and name not in self.settings.names:
             return 421, "the server does not go by this name; start it with --name NAME"
         origin = headers.get("origin")
-        if origin and not self.known(origin.lower(), headers.get("host", "")):
+        if origin is not None and not self.known(origin.lower(), headers.get("host", "")):
             return 403, f"pages of {origin[:100]} may not ask; start the server with --cors ORIGIN"
         if kind == "http" and path.startswith(PROTECTED) and not admitted(self.settings.token, bearer(headers)):
             return 401, "a token is needed: Authorization: Bearer TOKEN"
         return None
 
     def known(self, origin: str, host: str) -> bool:
-        return urlsplit(origin).netloc == host.lower() or origin in self.settings.origins
+        own = ORIGIN.fullmatch(origin)
+        return (own is not None and own[1] == host.lower()) or origin in self.settings.origins
 
     def marked(self, scope: Scope, send: Send, started: float) -> Send:
         """`send` that adds the headers every answer has, and counts it when its last part goes."""
@@ -95,9 +100,15 @@ def admitted(token: str | None, given: str) -> bool:
 
 
 def host_name(host: str) -> str:
-    """Without the port; an IPv6 address without its brackets."""
+    """Without the port; an IPv6 address without its brackets; "" for what is no host."""
+    match = HOST.fullmatch(host.lower())
+    if match is None:
+        return ""
+    name = match[1]
+    if not name.startswith("["):
+        return name
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return str(ipaddress.IPv6Address(name[1:-1]))
     except ValueError:
         return ""
 

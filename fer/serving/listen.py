@@ -1,20 +1,25 @@
 """The socket the server listens on, and in words who can reach it."""
 
+import asyncio
 import errno
 import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from fer.errors import Interrupted, UserError
+from fer.serving import log
+from fer.serving.connections import Config
 from fer.serving.settings import Limits
 
-GRACE = 10
-"""Seconds that requests at work have to end after Ctrl-C or SIGTERM."""
+BACKLOG = 128  # connections that are accepted at a time, and that wait to be accepted
+REFUSING = 1.0
+"""Seconds between the refusal of what is still queued at the end and the end of all connections."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 REASONS = {
     errno.EADDRINUSE: "is taken; --port 0 takes a free one",
@@ -60,8 +65,8 @@ def reach(listener: socket.socket, token: str | None) -> str:
 
 
 def run(app: FastAPI, listener: socket.socket, limits: Limits) -> None:
-    """Until Ctrl-C or SIGTERM; what is at work is answered first."""
-    with suppress(Interrupted):  # uvicorn raises the signal once more when all is done
+    """Until Ctrl-C or SIGTERM. Requests are answered for `limits.grace` seconds more, the rest is refused with 503."""
+    with log.summed(), suppress(Interrupted):  # uvicorn raises the signal once more when all is done
         server(app, limits).run(sockets=[listener])
 
 
@@ -78,18 +83,48 @@ def in_background(app: FastAPI, listener: socket.socket, limits: Limits) -> Iter
         thread.join()
 
 
-def server(app: FastAPI, limits: Limits) -> uvicorn.Server:
-    config = uvicorn.Config(
+class Server(uvicorn.Server):
+    """uvicorn's, which ends in bounded time: it refuses what is still queued, and then ends every connection."""
+
+    config: Config
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        timer = self.loop.call_later(self.config.limits.grace, self.refuse)
+        await super().shutdown(sockets)
+        timer.cancel()
+
+    def refuse(self) -> None:
+        self.config.app.state.places.close()
+        self.loop.call_later(REFUSING, self.end_connections)
+
+    def end_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def handle_exit(self, number: int, frame: FrameType | None) -> None:
+        """A second signal ends the grace."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.refuse)
+        else:
+            super().handle_exit(number, frame)
+
+
+def server(app: FastAPI, limits: Limits) -> Server:
+    log.quiet()
+    config = Config(
         app,
-        http="h11",
-        ws="websockets-sansio",
+        limits,
+        app.state.meters,
         ws_max_size=limits.frame,
         ws_per_message_deflate=False,
-        limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=GRACE,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=limits.grace + 2 * REFUSING,
+        log_config=None,
         log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
     )
-    return uvicorn.Server(config)
+    return Server(config)

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from fer.console import counted
 from fer.prediction.stream import Result
-from fer.serving.refusal import Refused
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 FACES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -19,7 +18,7 @@ class Meters:
 
     def __init__(self):
         self.registry, self.started = CollectorRegistry(), time.monotonic()
-        self.now = self.cameras = 0
+        self.cameras = 0
         own = {"registry": self.registry}
         self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **own)
         self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **own)
@@ -29,6 +28,7 @@ class Meters:
         self.active = Gauge("fer_predictions_active", "Predictions at work or waiting", **own)
         self.streams = Gauge("fer_streams_active", "Cameras connected", **own)
         self.watched = Counter("fer_streams", "Cameras that were connected", **own)
+        self.dropped = Counter("fer_connections_dropped", "Connections ended because of their client", **own)
         self.frames = Counter("fer_frames", "Frames of cameras by what became of them", ["outcome"], **own)
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -43,19 +43,6 @@ class Meters:
     def expressions(self, result: Result) -> None:
         for face in result.faces:
             self.faces.labels(face.label).inc()
-
-    @contextmanager
-    def predicting(self, most: int) -> Iterator[None]:
-        """Raises Refused where so many are at it already."""
-        if self.now >= most:
-            raise Refused(503, f"{most} predictions are at work already; try again")
-        self.now += 1
-        self.active.set(self.now)
-        try:
-            yield
-        finally:
-            self.now -= 1
-            self.active.set(self.now)
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
@@ -84,4 +71,7 @@ class Meters:
             parts.append(f"{counted(frames, 'frame')} of {counted(self.total('fer_streams'), 'camera')}")
         parts.append(counted(self.total("fer_faces"), "face"))
         refused = counted(self.total("fer_requests", lambda labels: int(labels["status"]) >= 400), "request")
-        return f"served {', '.join(parts)} in {time.monotonic() - self.started:,.0f} s; {refused} refused"
+        line = f"served {', '.join(parts)} in {time.monotonic() - self.started:,.0f} s; {refused} refused"
+        if dropped := self.total("fer_connections_dropped"):
+            line += f", {counted(dropped, 'connection')} ended because of the client"
+        return line

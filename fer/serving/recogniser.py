@@ -20,6 +20,7 @@ class Recogniser:
     def __init__(self, predictor: Predictor, settings: Settings, observe: Callable[[int], None] = lambda faces: None):
         self.predictor, self.limits = predictor, settings.limits
         self.threads = ThreadPoolExecutor(settings.workers, "look")
+        self.writer = ThreadPoolExecutor(1, "write")  # answers do not queue behind pictures of later requests
         self.batcher = Batcher(predictor.recognise, observe)
 
     async def __call__(self, sources: Sequence[Source]) -> list[Result]:
@@ -33,10 +34,11 @@ class Recogniser:
 
     async def look(self, source: Source) -> Seen | str:
         """What is to be seen in a picture, or why it cannot be read, without its name."""
-        return await self.threaded(self._look, source)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self._look, source)
 
-    async def threaded(self, call: Callable, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, call, *arguments)
+    async def written(self, write: Callable, *arguments: Any) -> Any:
+        """What `write` makes of a result, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.writer, write, *arguments)
 
     def _look(self, source: Source) -> Seen | str:
         try:
@@ -46,7 +48,8 @@ class Recogniser:
             return error.reason
 
     def close(self) -> None:
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        for executor in (self.threads, self.writer):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def largest(seen: Seen, count: int) -> Seen:

@@ -25,6 +25,9 @@ class Limits:
     idle: float = field(default=30.0, metadata={"unit": "seconds a camera may be silent"})
     watch: float = field(default=3600.0, metadata={"unit": "seconds a camera may be watched"})
     connections: int = field(default=256, metadata={"unit": "connections at a time"})
+    header: float = field(default=10.0, metadata={"unit": "seconds for the header of a request"})
+    taking: float = field(default=30.0, metadata={"unit": "seconds for a client to take an answer"})
+    grace: float = field(default=5.0, metadata={"unit": "seconds for requests to end after Ctrl-C or SIGTERM"})
 
 
 @dataclass(frozen=True)

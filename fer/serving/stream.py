@@ -10,9 +10,10 @@ With a token, the first message is {"token": TOKEN}, unless the handshake had it
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import Seen
@@ -22,12 +23,17 @@ from fer.prediction.video import smoothed
 from fer.serving.answers import answer
 from fer.serving.guard import admitted, bearer
 from fer.serving.meters import Meters
+from fer.serving.places import Places
 from fer.serving.recogniser import Recogniser
+from fer.serving.refusal import Refused
 from fer.serving.settings import Settings
 
 REFUSED, TOO_LARGE, BUSY, IDLE = 1008, 1009, 1013, 1001
 """Codes that close a WebSocket (RFC 6455 and its registry)."""
 INTRODUCTION = 5.0  # seconds within which a token has to come
+INTRODUCTIONS = 32  # connections at a time that may wait for their token
+GONE = (WebSocketDisconnect, RuntimeError)
+"""Raised by a send after the client left; RuntimeError where that was only half known."""
 
 
 class Closed(Exception):
@@ -60,35 +66,46 @@ class Newest:
 class Stream:
     """One camera."""
 
-    def __init__(self, socket: WebSocket, recogniser: Recogniser, meters: Meters, settings: Settings):
+    def __init__(
+        self, socket: WebSocket, recogniser: Recogniser, introductions: Places, meters: Meters, settings: Settings
+    ):
         self.socket, self.recogniser, self.meters, self.settings = socket, recogniser, meters, settings
+        self.introductions = introductions
         self.limits, self.newest, self.tracker = settings.limits, Newest(), Tracker()
         self.started = time.monotonic()
 
     async def run(self) -> None:
         """Until either side ends it."""
-        await self.socket.accept()
         try:
+            await self.socket.accept()
             await self.introduce()
             if self.meters.cameras >= self.limits.streams:
                 raise Closed(BUSY, f"{self.limits.streams} cameras are connected already; try again later")
             with self.meters.streaming():
                 await self.exchange()
         except Closed as end:
-            if self.socket.application_state is WebSocketState.CONNECTED:
+            with suppress(*GONE):
                 await self.socket.close(end.code, end.reason)
         except WebSocketDisconnect:
             pass
+
+    async def message(self) -> dict[str, Any]:
+        """The next one of the client. Raises WebSocketDisconnect where none can come any more."""
+        message = await self.socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect
+        return message
 
     async def introduce(self) -> None:
         token = self.settings.token
         if admitted(token, bearer(self.socket.headers)):
             return
         try:
-            async with asyncio.timeout(INTRODUCTION):
-                message = await self.socket.receive()
-        except TimeoutError:
-            raise Closed(REFUSED, "no token came") from None
+            with self.introductions.take() as place:
+                async with place.upload("no token came"):
+                    message = await self.message()
+        except Refused as refused:
+            raise Closed(BUSY if refused.status == 503 else REFUSED, refused.reason) from None
         if not admitted(token, token_in(message.get("text"))):
             raise Closed(REFUSED, 'a token is needed: {"token": TOKEN} as the first message')
 
@@ -109,24 +126,26 @@ class Stream:
         while True:
             try:
                 async with asyncio.timeout(self.limits.idle):
-                    message = await self.socket.receive()
+                    message = await self.message()
             except TimeoutError:
                 raise Closed(IDLE, f"no frame for {self.limits.idle:g} s") from None
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect
             frame = message.get("bytes")
             if frame is None:
                 raise Closed(REFUSED, "expected frames as binary messages")
             if len(frame) > self.limits.frame:
                 raise Closed(TOO_LARGE, f"a frame is longer than {self.limits.frame / 2**20:.1f} MiB")
             self.newest.put(frame)
+            await asyncio.sleep(0)  # messages that are here already must not keep others waiting
 
     async def answer(self) -> None:
         while True:
             number, frame, dropped = await self.newest.take()
             begun = time.perf_counter()
             text = await self.described(number, frame, dropped, begun)
-            await self.socket.send_text(json.dumps(text))
+            try:
+                await self.socket.send_text(json.dumps(text))
+            except RuntimeError:
+                raise WebSocketDisconnect from None
             self.meters.frames.labels("answered").inc()
             self.meters.frames.labels("dropped").inc(dropped)
             await asyncio.sleep(max(0.0, begun + 1 / self.limits.rate - time.perf_counter()))
@@ -141,7 +160,7 @@ class Stream:
         faces = smoothed(self.tracker, self.recogniser.predictor, faces, seconds)
         result = Result(source, seen.width, seen.height, faces, frame=number, seconds=seconds)
         self.meters.expressions(result)
-        known = await self.recogniser.threaded(answer, result, True)
+        known = await self.recogniser.written(answer, result, True)
         return known | {"dropped": dropped, "milliseconds": round(1000 * (time.perf_counter() - begun), 2)}
 
 

@@ -1,9 +1,16 @@
+import socket
+
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from fer.serving import listen
 from fer.serving.guard import host_name
 
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 TOKEN = "a-token-of-32-letters-0123456789"
 EVIL = "https://evil.example"
 
@@ -59,8 +66,74 @@ def test_every_answer_forbids_the_browser_all_else(server, path):
     assert "server" not in headers
 
 
+NO_ORIGIN = [
+    "",
+    "null",
+    "http://",
+    "://",
+    "http://[",
+    "http://[::1",
+    "http://[::1]]",
+    "http://[v1.x]",
+    "http://[fe80::1%25eth0]",
+    "http://{host}/",
+    "http://{host}:99999999",
+    "http://{host}:x",
+    "http://user@{host}",
+    "ftp://{host}",
+    "http://{host} http://{host}",
+    "http://ex\xe4mple.org",
+    "http://a\xe2\x84\x80b",
+    "http://%00",
+    "a" * 5000,
+]
+
+
+@pytest.mark.parametrize("names", [listen.LOCAL, ()], ids=["names", "any name"])
+@pytest.mark.parametrize("origin", NO_ORIGIN)
+def test_what_is_no_origin_is_refused_on_both_ways_in(serve, origin, names):
+    server = serve(names=names)
+    host = server.address.removeprefix("http://")
+    for path, more in (("/healthz", ""), ("/v1/stream", UPGRADE)):
+        assert status(server, f"GET {path}", f"Host: {host}\r\nOrigin: {origin.format(host=host)}\r\n{more}") == 403
+
+
 @pytest.mark.parametrize(
-    ("host", "name"), [("a.b:80", "a.b"), ("[::1]:80", "::1"), ("", ""), ("[", ""), ("LOCALHOST", "localhost")]
+    "host", ["", "[", "[::1", "[v1.x]", "\xff", "a\xe2\x84\x80b", ":", ":80", "a@b", "a b", "a" * 5000]
+)
+@pytest.mark.parametrize("origin", ["", "Origin: null\r\n", "Origin: http://\r\n"])
+def test_no_host_fails_the_server(serve, host, origin):
+    server = serve(names=())
+    for path, more in (("/healthz", ""), ("/healthz/", ""), ("/nothing", ""), ("/v1/stream", UPGRADE)):
+        answer = status(server, f"GET {path}", f"Host: {host}\r\n{origin}{more}")
+        assert answer == 403 if origin else answer < 500
+
+
+def status(server, request: str, headers: str) -> int:
+    """Of the answer to a request that is sent as it is written."""
+    with socket.create_connection(server.address.removeprefix("http://").split(":"), timeout=20) as connection:
+        connection.sendall(f"{request} HTTP/1.1\r\n{headers}\r\n".encode("latin-1"))
+        return int(connection.recv(100).split()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("a.b:80", "a.b"),
+        ("LOCALHOST", "localhost"),
+        ("[::1]:80", "::1"),
+        ("[0:0::1]", "::1"),
+        ("127.0.0.1:99999999", "127.0.0.1"),
+        ("", ""),
+        ("[", ""),
+        ("[::1", ""),
+        ("[x]", ""),
+        ("localhost:x", ""),
+        ("user@localhost", ""),
+        ("localhost/x", ""),
+        ("localhost\\@evil", ""),
+        ("localhost localhost", ""),
+    ],
 )
 def test_names_come_without_port(host, name):
     assert host_name(host) == name

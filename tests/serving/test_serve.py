@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -45,8 +46,8 @@ def command():
     """`command("--port", "0")`: the running command, with a network and a detector that stand in."""
     started = []
 
-    def start(*arguments: str, **environment: str) -> subprocess.Popen:
-        line = [sys.executable, "-c", STAND_INS, *arguments]
+    def start(*arguments: str, stand_ins: str = STAND_INS, **environment: str) -> subprocess.Popen:
+        line = [sys.executable, "-c", stand_ins, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(line, env=os.environ | environment, **pipes)
         started.append(process)
@@ -98,6 +99,73 @@ def test_a_request_at_work_is_answered_before_the_end(serve, picture, monkeypatc
     go.set()
     asking.join()
     assert found[0].status == 200
+
+
+SLOW = STAND_INS.replace("lambda grey:", "lambda grey: time.sleep(0.3) or").replace("import sys", "import sys, time")
+
+
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_what_is_queued_at_the_end_gets_503_and_the_log_no_line(command, picture, signals):
+    """One picture takes 0.3 s, and 20 are sent. A second signal ends a grace that would be long enough for all."""
+    grace = 0.5 if signals == 1 else 60
+    process = command("--port", "0", "--workers", "1", "--limit", f"grace={grace}", stand_ins=SLOW)
+    address = [process.stdout.readline() for _ in range(3)][1].split()[2]
+    host, port = address.removeprefix("http://").split(":")
+    uploading = socket.create_connection((host, int(port)))
+    uploading.sendall(
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\n"
+    )
+    statuses = []
+    asking = [threading.Thread(target=lambda: statuses.append(status(address, picture(230)))) for _ in range(20)]
+    for thread in asking:
+        thread.start()
+    while not statuses:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    for _ in range(signals):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # the first one is noticed
+    out, err = process.communicate(timeout=30)
+    for thread in asking:
+        thread.join()
+    assert time.monotonic() - begun < 15
+    assert statuses.count(200) + statuses.count(503) == 20
+    assert statuses.count(200) >= 1
+    assert statuses.count(503) >= 5
+    assert uploading.recv(100).startswith(b"HTTP/1.1 503")
+    uploading.close()
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("served 21 requests")
+
+
+def status(address: str, picture: bytes) -> int:
+    """Of the answer to a picture."""
+    try:
+        ask(address, picture)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    return 200
+
+
+@pytest.mark.slow
+def test_clients_that_never_read_do_not_keep_the_server_from_its_end(command):
+    process = command("--port", "0", "--limit", "grace=0.3", "--limit", "taking=600")
+    address = [process.stdout.readline() for _ in range(3)][1].split()[2]
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = address.removeprefix("http://").split(":")
+        deaf.connect((host, int(port)))
+        deaf.setblocking(False)
+        with pytest.raises(BlockingIOError):  # noqa: PT012
+            for _ in range(100_000):
+                deaf.send(b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        _, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 15
+    assert (process.returncode, err) == (0, "")
 
 
 def test_the_token_may_come_from_the_environment(command, picture):

@@ -19,7 +19,7 @@ def test_a_limit_that_is_none_is_refused(option):
 
 
 def test_every_limit_is_described_with_its_unit():
-    assert len(described()) == 12
+    assert len(described()) == 15
     assert "faces=32           faces of a picture, the largest ones" in described()
 
 
