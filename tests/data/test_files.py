@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer.data.files import files_at, is_junk
+from fer.data.files import files_at
+from fer.data.reading import is_junk
 from fer.errors import UserError
 
 CONTENT = {"a/one.txt": b"1\n2\n", "a/b/two.txt": random.Random(0).randbytes(100_000), "three.txt": b""}
