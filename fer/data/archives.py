@@ -58,23 +58,29 @@ class ZipArchive(Archive):
 
     def lines(self, name: str) -> Iterator[bytes]:
         with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(name) as file:
-            yield from lines_of(io.BufferedReader(file, _step(archive, name)), self.path(name), self.limits)
+            yield from lines_of(io.BufferedReader(file, _step(archive, file)), self.path(name), self.limits)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         total = 0
         with readable(self.root), zipfile.ZipFile(self.root) as archive:
             for name in names:
                 with archive.open(name) as file:
-                    data = content_of(file, self.path(name), self.limits, _step(archive, name))
+                    data = content_of(file, self.path(name), self.limits, _step(archive, file))
                 total += len(data)
                 check_total(total, str(self.root), self.limits)
                 yield name, data
 
 
-def _step(archive: zipfile.ZipFile, name: str) -> int:
-    """Bytes to ask for at once. Of bzip2 and LZMA zipfile reads so many compressed ones and unpacks them all."""
-    bounded = archive.getinfo(name).compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    return BUFFER if bounded else 4096
+def _step(archive: zipfile.ZipFile, file: zipfile.ZipExtFile) -> int:
+    """How many bytes of an entry to ask for at once, such that no more than 50 MB are unpacked in advance.
+
+    zipfile reads as many compressed bytes as it is asked for, or MIN_READ_SIZE, and unpacks them to the asked size only
+    where they are stored or deflated. A block of bzip2 has at least some 40 bytes and up to 46 MB.
+    """
+    if archive.getinfo(file.name).compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return BUFFER
+    file.MIN_READ_SIZE = 32
+    return file.MIN_READ_SIZE
 
 
 class TarArchive(Archive):

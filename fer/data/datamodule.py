@@ -194,9 +194,9 @@ class FERDataModule(pl.LightningDataModule):
             checked(f"data.{name}", self.hparams[name], choices)
         for name in PLACES:
             value = self.hparams[name]
-            if value is not None and (not value or (not isinstance(value, str) and not all(value))):
-                fix = "a variable in it may be unset; give a path, or null for none"
-                raise UserError(f"data.{name} is empty: {fix}")
+            paths = value if isinstance(value, list | tuple) else [value]
+            if not paths or "" in paths:
+                raise UserError(f"data.{name} is empty; is a variable in it unset? Give a path, or null for none")
 
     def _read(self, source: str, root: str | Sequence[str] | None) -> tuple[Faces, str]:
         options = self.hparams
