@@ -1,5 +1,6 @@
 """Files of a directory, a zip or a tar archive behind one small interface."""
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -100,15 +101,24 @@ def _scan(root: str) -> Iterator[Stamp]:
         for entry in os.scandir(folder):
             if is_junk(entry.name):
                 continue
-            try:
-                status = os.stat(entry.path)
-            except FileNotFoundError:  # a dangling link is no file
+            status = _status(entry.path)
+            if status is None:
                 continue
             here = (status.st_dev, status.st_ino)
             if not stat.S_ISDIR(status.st_mode):
                 yield _stamp(f"{inside}{entry.name}", status)
             elif here not in above:
                 waiting.append((entry.path, f"{inside}{entry.name}/", (*above, here)))
+
+
+def _status(path: str) -> os.stat_result | None:
+    """None for a link that leads nowhere or back to itself."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return None
+        raise
 
 
 def _check_bounds(folder: str, visits: Counter[tuple[int, int]], above: tuple[tuple[int, int], ...]) -> None:

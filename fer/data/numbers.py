@@ -115,7 +115,7 @@ def table(numbers: Numbers) -> str:
     return ", ".join(f"{number} {name}" for number, name in numbers.items() if name)
 
 
-def listed(folders: Iterable[str], at_most: int = 8) -> str:
+def listed(folders: Iterable[str], at_most: int = 4) -> str:
     """The names of numbered folders by their number, a few of them."""
     names = sorted(folders, key=lambda folder: (number_of(folder) or 0, folder))
     more = ["…"] if len(names) > at_most else []

@@ -179,6 +179,9 @@ def test_what_is_not_a_regular_file_is_refused_unopened(kind, name, tmp_path):
 
 def test_a_dangling_link_is_no_file(tmp_path):
     (tmp_path / "x").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
     assert files_at(tmp_path).names == []
 
 

@@ -90,6 +90,6 @@ def test_numbers_say_what_class_folders_of_other_data_mean(typed, code, tmp_path
 
 @pytest.mark.parametrize("typed", ["nonsense", "{1: hapy}", "{1: happy", "7"])
 def test_numbers_that_are_none_are_one_line(typed, tmp_path):
-    with pytest.raises(UserError, match="^--numbers") as error:
+    with pytest.raises(UserError, match=r"^--numbers") as error:
         pixels.data({}, [str(tmp_path)], None, inputs.numbers_of(typed))
     assert "\n" not in str(error.value)
