@@ -76,8 +76,9 @@ def _class(key: int | str, name: object, own_classes: bool) -> str | None:
 def emotions_in(folders: Iterable[str], numbers: Numbers | None, where: str) -> dict[str, str | None]:
     """Class folder -> its emotion by name, by number, or None: left out by `numbers`. Unknown names are not in it.
 
-    where: the place that messages name. Raises UserError for numbers without a mapping or that it lacks, and for a
-    folder such as `1_surprise` whose number stands for another emotion in `numbers`.
+    where: the place that messages name. Raises UserError for numbers without a mapping or that it lacks, for numbers of
+    a known data set that lack one of its emotions, since they are likely another's, and for a folder such as
+    `1_surprise` whose number stands for another emotion in `numbers`.
     """
     folders = sorted(folders)
     by_number = {folder: number for folder in folders if (number := number_of(folder)) is not None}
@@ -86,7 +87,10 @@ def emotions_in(folders: Iterable[str], numbers: Numbers | None, where: str) -> 
     by_name = {folder: emotion for folder in folders if (emotion := emotion_of(folder))}
     for folder, emotion in by_name.items():
         _check_agreement(folder, emotion, numbers or {}, where)
-    return by_name | translated(by_number, numbers or {}, where)
+    by_number = translated(by_number, numbers or {}, where)
+    if by_number and numbers in KNOWN.values():
+        _check_complete({*by_name.values(), *by_number.values()}, numbers, where)
+    return by_name | by_number
 
 
 def translated(by_number: Mapping[str, int], numbers: Numbers, where: str) -> dict[str, str | None]:
@@ -98,6 +102,15 @@ def translated(by_number: Mapping[str, int], numbers: Numbers, where: str) -> di
             "choose the mapping of this data set, or leave a class out with null in a mapping of your own"
         )
     return {folder: numbers[number] for folder, number in by_number.items()}
+
+
+def _check_complete(emotions: set[str | None], numbers: Numbers, where: str) -> None:
+    lacking = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
+    if lacking:
+        raise UserError(
+            f"{where}: no class folder {table(lacking)}, so these may be the numbers of another data set than "
+            f"labels.numbers says; if not, type those that are there, as in labels.numbers={EXAMPLE}"
+        )
 
 
 def _check_agreement(folder: str, emotion: str, numbers: Numbers, where: str) -> None:

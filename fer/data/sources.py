@@ -13,7 +13,7 @@ from fer.data.faces import Faces
 from fer.data.fer2013 import HOW_TO_GET, read_fer2013
 from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import PICTURES, NothingFound, read_own
-from fer.data.numbers import Numbers, parse
+from fer.data.numbers import KNOWN, Numbers, parse
 from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
@@ -55,7 +55,10 @@ def read_faces(
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
-    return faces, "own pictures" if source == "folder" else "FER2013"
+    if source == "folder":
+        return faces, "own pictures"
+    is_other = numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders"
+    return faces, "pictures labelled as labels.numbers says" if is_other else "FER2013"
 
 
 def checked(option: str, value: object, choices: Sequence[object]) -> None:

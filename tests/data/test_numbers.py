@@ -78,6 +78,22 @@ def test_with_a_mapping_each_number_has_its_emotion(name):
     assert emotions_in(folders, numbers, "here") == folders
 
 
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("other", KNOWN)
+def test_the_mapping_of_a_data_set_with_other_numbers_is_refused(name, other):
+    """But for FER2013's seven numbers, which are also AffectNet's without contempt."""
+    folders = [str(number) for number, emotion in KNOWN[name].items() if emotion]
+    if set(KNOWN[name]) <= set(KNOWN[other]) and min(KNOWN[name]) == min(KNOWN[other]):
+        assert len(emotions_in(folders, KNOWN[other], "here")) == len(folders)
+    else:
+        with pytest.raises(UserError, match=r"here: .*labels\.numbers"):
+            emotions_in(folders, KNOWN[other], "here")
+
+
+def test_own_numbers_may_lack_emotions():
+    assert emotions_in(["1", "sad"], {1: "happy", 2: "fear"}, "here") == {"1": "happy", "sad": "sad"}
+
+
 @pytest.mark.parametrize(("name", "folder"), [("rafdb", "0"), ("fer2013", "7"), ("affectnet", "11")])
 def test_a_number_that_the_mapping_lacks_is_refused(name, folder):
     with pytest.raises(UserError, match=f"here: .*says nothing of class folders {folder};"):

@@ -177,9 +177,13 @@ def test_arguments_that_drawing_does_not_take_are_one_line(options):
 
 
 def test_another_mapping_of_numbers_is_not_answered_from_the_cache(data, make_faces, write_pictures):
-    write_pictures(data, make_faces([1, 2], classes=("0", "1", "2")), "train/{emotion}/{row}.png")
-    found = [read_faces("fer2013", numbers=numbers)[0].labels.tolist() for numbers in ("fer2013", "rafdb") * 2]
-    assert found == [[1, 2], [5, 2]] * 2
+    write_pictures(
+        data, make_faces(range(7), classes=[str(number) for number in range(7)]), "train/{emotion}/{row}.png"
+    )
+    found = [read_faces("fer2013", numbers=numbers)[0].labels.tolist() for numbers in ("fer2013", "affectnet") * 2]
+    assert found == [[0, 1, 2, 3, 4, 5, 6], [6, 3, 4, 5, 2, 1, 0]] * 2
+    assert read_faces("fer2013", numbers="fer2013")[1] == "FER2013"
+    assert "FER2013" not in read_faces("fer2013", numbers="affectnet")[1]
     for _ in range(2):
         with pytest.raises(UserError, match=r"labels\.numbers="):
             read_faces("fer2013")

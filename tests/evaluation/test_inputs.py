@@ -75,12 +75,13 @@ def test_a_stored_file_knows_its_data_from_the_record_beside_it(tmp_path):
     assert given.study is None
 
 
-@pytest.mark.parametrize(("typed", "code"), [("rafdb", 5), ("{1: surprise}", 5), ("{1: sad, 2: null}", 4)])
+@pytest.mark.parametrize(("typed", "code"), [("{1: surprise}", 5), ("{1: anger}", 0), ("{1: sad, 2: null}", 4)])
 def test_numbers_say_what_class_folders_of_other_data_mean(typed, code, tmp_path, make_faces, write_pictures):
     numbered = make_faces([1] * 20, classes=("0", "1", "2"))
     options = {"classes": None, "numbers": "fer2013"}
     root = str(write_pictures(tmp_path, numbered, "{emotion}/{row}.png"))
     module = FERDataModule("fer2013", root, numbers=inputs.numbers_of(typed))
+    assert inputs.numbers_of("rafdb") == "rafdb"
     assert set(module._faces().labels) == {code}
     with pytest.raises(UserError, match="training holds no image"):
         pixels.data(options, [root], None, inputs.numbers_of(typed))
