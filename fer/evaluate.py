@@ -133,14 +133,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="train: of checkpoints only")
     parser.add_argument("--labels", help="tell only these classes apart: fer4, or happy,sad,neutral")
     parser.add_argument("--data", metavar="PATH", action="append", help="the images; several times for several paths")
+    parser.add_argument(
+        "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
+    )
     parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict anew, over views of each face")
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=Path, help="folder of the report")
     add_trust(parser)
     args = parser.parse_args(arguments)
+    numbers = inputs.numbers_of(args.numbers)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-    wanted = Wanted(args.split, args.labels, args.data, args.tta, pixels=not args.quick, faces=not args.no_faces)
+    wanted = Wanted(args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers)
     evaluate(args.inputs, wanted, args.out, typed)
 
 

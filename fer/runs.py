@@ -35,6 +35,10 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
         cfg.pop("test", None)
     if not cfg.data.get("progressive_resizing"):
         cfg.data.pop("progressive_resizing", None)
+    cfg.data.pop("max_bytes", None)  # no result depends on it
+    if cfg.labels.get("numbers") is None:
+        cfg.data.pop("numbers", None)  # which refers to that of labels
+        cfg.labels.pop("numbers", None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 

@@ -2,6 +2,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from omegaconf import OmegaConf
 
 from fer import runs
 from fer.config import compose_config
@@ -29,6 +30,21 @@ def test_paths_do_not_make_another_run():
 @pytest.mark.parametrize("other", ["logger.csv._target_=lightning.pytorch.loggers.CSVLogger", "data.eval_batch_size=7"])
 def test_runs_of_earlier_versions_are_recognised(other):
     assert identity(other) == identity()
+
+
+def test_options_that_are_newer_than_a_run_do_not_make_it_another():
+    cfg = compose_config(["output_dir=x"])
+    before = cfg.copy()
+    OmegaConf.set_struct(before, False)
+    for node, key in (("data", "max_bytes"), ("data", "numbers"), ("labels", "numbers")):
+        del before[node][key]
+    assert runs.identity(before, "a") == runs.identity(cfg, "a")
+
+
+def test_limits_do_not_make_another_run_and_numbers_do():
+    assert identity("data.max_bytes.file=1", "data.max_bytes.total=2") == identity()
+    names = [identity(f"labels.numbers={value}") for value in ("fer2013", "rafdb", "{1: happy}", "{1: happy, 2: sad}")]
+    assert len({identity(), *names}) == 5
 
 
 def test_a_taken_folder_is_left_alone(tmp_path):

@@ -22,8 +22,8 @@ CHECKSUM = 4  # bytes of CRC-32 at the end of a file
 def cached(place: Sequence, content: object, build: Callable[[], Faces]) -> Faces:
     """`build()` with its fingerprint, or what an earlier call with the same JSON-able `place` and `content` returned.
 
-    Each `place` has one file, made again when `content` (sizes and times of the sources) or the code that reads them
-    changes. It is written beside its final place and moved there in one step, so several runs may start at once; a
+    Each `place` has one file, made again when `content` (sizes, times and inodes of the sources) or the code that reads
+    them changes. It is written beside its final place and moved there in one step, so several runs may start at once; a
     checksum over the whole file is compared at each reading. Without a writable cache folder everything works, only
     slower.
     """

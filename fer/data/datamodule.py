@@ -11,16 +11,22 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fer.augment import Augment
-from fer.data import splits
+from fer.data import official, splits
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.resizing import Resizing
-from fer.data.sources import read_faces
+from fer.data.sources import checked, read_faces
 from fer.data.splits import SPLITS
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
 STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
+CHOICES = {
+    "roles": ("official", "folders", None),
+    "normalize": ("train", *STATISTICS),
+    "balance": ("none", "sampler"),
+}
+PLACES = ("root", "held_out", "votes_file")
 
 
 class Split(Dataset):
@@ -115,7 +121,8 @@ class FERDataModule(pl.LightningDataModule):
     labels (B,) int64 or, soft or mixed in training, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see
     `Batches`.
 
-    source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`.
+    source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`, as for
+    numbers and max_bytes.
     held_out: path(s) whose validation and test images take the place of the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out one; drop_held_out_copies:
     held-out images that are exact or near copies of a training image.
@@ -134,6 +141,7 @@ class FERDataModule(pl.LightningDataModule):
         root: str | Sequence[str] | None = None,
         classes: Sequence[str] | None = None,
         merge: Mapping[str, str] | None = None,
+        numbers: str | Mapping[int, str | None] | None = None,
         votes: str = "none",
         votes_file: str | None = None,
         roles: str | None = None,
@@ -146,6 +154,7 @@ class FERDataModule(pl.LightningDataModule):
         limit: int | None = None,
         on_bad_row: str = "error",
         max_pixels: int = MAX_PIXELS,
+        max_bytes: Mapping[str, int] | None = None,
         normalize: str = "train",
         balance: str = "none",
         batch_size: int = 64,
@@ -167,9 +176,12 @@ class FERDataModule(pl.LightningDataModule):
         if self.splits:
             return
         options = self.hparams
+        self._check()
         faces = self._faces()
         rows, self.official = self._rows(faces)
-        self.warnings = [*faces.notes, *splits.check(faces, rows)]
+        self.official = self.official and not self.departures
+        notes = [f"not FER2013's official split: {', '.join(self.departures)}"] if self.departures else []
+        self.warnings = [*faces.notes, *notes, *splits.check(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
         self.splits = {split: _tensors(faces, rows[split]) for split in SPLITS}
@@ -179,24 +191,58 @@ class FERDataModule(pl.LightningDataModule):
         self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
+    def _check(self) -> None:
+        """Raises UserError for a choice that does not exist and for a place that is empty."""
+        for name, choices in CHOICES.items():
+            checked(f"data.{name}", self.hparams[name], choices)
+        for name in PLACES:
+            value = self.hparams[name]
+            paths = value if isinstance(value, list | tuple) else [value]
+            if not paths or "" in paths:
+                raise UserError(f"data.{name} is empty; is a variable in it unset? Give a path, or null for none")
+
+    def _read(self, source: str, root: str | Sequence[str] | None) -> tuple[Faces, str]:
+        options = self.hparams
+        faces, origin = read_faces(
+            source,
+            root,
+            options.on_bad_row,
+            options.synthetic,
+            max_pixels=options.max_pixels,
+            numbers=options.numbers,
+            max_bytes=options.max_bytes,
+        )
+        return faces, origin
+
     def _faces(self) -> Faces:
         """All faces of the chosen classes; those of `held_out` in the place of what the source itself holds out."""
         options = self.hparams
-        faces, self.origin = read_faces(
-            options.source, options.root, options.on_bad_row, options.synthetic, options.max_pixels
-        )
+        faces, self.origin = self._read(options.source, options.root)
+        own, others = faces, None
+        if options.source != "folder":
+            faces = splits.without_contempt(faces, options.classes, options.merge)
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
             self.origin += f" with FER+ labels ({options.votes})"
         faces = splits.choose_classes(faces, options.classes, options.merge)
-        if options.held_out is None:
-            return faces
+        if options.held_out is not None:
+            faces, others = self._with_held_out(faces)
+        by_usage = splits.role_of(faces, options.roles)[1]
+        self.departures = official.departures(own, others) if by_usage else []
+        return faces
+
+    def _with_held_out(self, faces: Faces) -> tuple[Faces, Faces]:
+        """`faces` with the validation and test images of `held_out`, and all that was read there."""
+        options = self.hparams
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
-        source = "auto" if options.source == "synthetic" else options.source
-        others, origin = read_faces(source, options.held_out, options.on_bad_row, max_pixels=options.max_pixels)
+        others, origin = self._read("auto" if options.source == "synthetic" else options.source, options.held_out)
         self.origin += f", validated and tested on {origin}"
-        return splits.with_held_out(faces, splits.choose_classes(others, options.classes, options.merge), options.roles)
+        chosen = others
+        if options.source != "folder":
+            chosen = splits.without_contempt(chosen, options.classes, options.merge)
+        chosen = splits.choose_classes(chosen, options.classes, options.merge)
+        return splits.with_held_out(faces, chosen, options.roles), others
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
         options, seed = self.hparams, self.hparams.split_seed

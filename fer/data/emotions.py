@@ -3,6 +3,9 @@
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Index = FER2013's code (Goodfellow et al. 2013, "Challenges in Representation Learning")."""
 
+WITH_CONTEMPT = (*EMOTIONS, "contempt")
+"""FER2013's emotions and the eighth of FER+, AffectNet and CK+."""
+
 USAGES = ("Training", "PublicTest", "PrivateTest")
 """Index = official role: fit, validation, test."""
 
@@ -14,17 +17,17 @@ ALIASES = {
     "sad": ("sadness", "sa"),
     "surprise": ("surprised", "surprising", "sur", "su"),
     "neutral": ("neutrality", "calm", "neu", "ne"),
+    "contempt": ("contemptuous",),
 }
 
-_EMOTION_OF = {name: emotion for emotion, names in ALIASES.items() for name in (emotion, *names)} | {
-    str(code): emotion for code, emotion in enumerate(EMOTIONS)
-}
+_EMOTION_OF = {name: emotion for emotion, names in ALIASES.items() for name in (emotion, *names)}
 
 
 def emotion_of(name: str) -> str | None:
-    """The emotion that a folder called `name` stands for, or None.
+    """One of `WITH_CONTEMPT` that a folder called `name` stands for, or None.
 
-    Case, surrounding blanks and a leading code do not matter: `Angry`, `ANGER`, `0` and `0_angry` are all angry.
+    Case, surrounding blanks and a number before the name do not matter: `Angry`, `ANGER` and `0_angry` are all angry.
+    A number alone stands for no emotion: data sets number them differently, see `fer.data.numbers`.
     """
     name = name.strip().casefold()
     return _EMOTION_OF.get(name) or _EMOTION_OF.get(name.lstrip("0123456789 _-."))

@@ -9,18 +9,20 @@ import posixpath
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import SIZE, Faces, concatenate
-from fer.data.files import ARCHIVES, Directory, Files, SingleFile, files_at
+from fer.data.files import Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
+from fer.data.numbers import Numbers
+from fer.data.reading import ARCHIVES, DEFAULT, LINE, Limits
 from fer.errors import UserError
-from fer.pictures import MAX_PIXELS
 
 HOW_TO_GET = (
     "to get FER2013, download it from kaggle.com/datasets/msambare/fer2013 (free account, research use), put it into "
@@ -28,6 +30,7 @@ HOW_TO_GET = (
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
 CSV_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
+BLANK_LINES = 1000  # at most above a header
 FER2013_CSV, OTHER_CSV, FOLDERS, CSV_WITHOUT_USAGE, UNFIT = range(5)
 
 
@@ -42,26 +45,34 @@ class Candidate:
     unread: str  # what to say when it is passed over; "" for nothing
 
 
-def read_fer2013(roots: Sequence[Path], on_bad_row: str = "error", max_pixels: int = MAX_PIXELS) -> Faces:
+def read_fer2013(
+    roots: Sequence[Path], on_bad_row: str = "error", numbers: Numbers | None = None, limits: Limits = DEFAULT
+) -> Faces:
     """All labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
-    on_bad_row: "error" or "skip" for rows and pictures that cannot be used. max_pixels: the largest picture read.
-    Raises UserError naming file, row or image, and `NothingFound` where no known layout is.
+    `on_bad_row` is "error" or "skip". numbers: what class folders that are numbers stand for. Contempt is an eighth
+    class where pictures show it. Raises UserError naming file, row or image, and `NothingFound` where no known layout
+    is.
     """
-    found = [search(root, max_pixels) for root in roots]
+    found = [search(root, numbers, limits) for root in roots]
     best = [candidate for root, some in zip(roots, found, strict=True) for candidate in choose(root, some)]
     chosen = [candidate for candidate in best if candidate.rank < UNFIT] or best
-    faces = concatenate([candidate.read(on_bad_row) for candidate in chosen])
+    parts = [candidate.read(on_bad_row) for candidate in chosen]
+    classes = max((part.classes for part in parts), key=len)
+    faces = concatenate([replace(part, classes=classes) for part in parts])
+    if numbers is not None:
+        csvs = [candidate.where for candidate in chosen if candidate.rank != FOLDERS]
+        faces = faces.noting([f"{csv}: labels.numbers is for folders; a csv's codes are FER2013's" for csv in csvs])
     return faces.noting([c.unread for some in found for c in some if c not in chosen and c.unread])
 
 
-def search(root: Path, max_pixels: int = MAX_PIXELS) -> list[Candidate]:
+def search(root: Path, numbers: Numbers | None = None, limits: Limits = DEFAULT) -> list[Candidate]:
     """Everything at `root` that looks like FER2013."""
-    files = files_at(root)
-    found = list(candidates(files, max_pixels))
+    files = files_at(root, limits)
+    found = list(candidates(files, numbers))
     if isinstance(files, Directory) and all(candidate.rank > FOLDERS for candidate in found):
         archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
-        packed = [candidate for name in archives for candidate in candidates(files_at(root / name), max_pixels)]
+        packed = [candidate for name in archives for candidate in candidates(files_at(root / name, limits), numbers)]
         unpacked = min((candidate.rank for candidate in found), default=UNFIT + 1)
         found += [candidate for candidate in packed if candidate.rank < unpacked]
     return found
@@ -79,21 +90,22 @@ def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
     return best
 
 
-def candidates(files: Files, max_pixels: int = MAX_PIXELS) -> Iterator[Candidate]:
+def candidates(files: Files, numbers: Numbers | None = None) -> Iterator[Candidate]:
     """Every known layout among `files`, archives in them unopened."""
     for name in files.names:
         if name.lower().endswith(".csv"):
             yield from csv_candidate(files, name)
-    for base, names in emotion_sets(files).items():
+    for base, names in emotion_sets(files, numbers).items():
         where = files.path(base).rstrip("/")
         roles = {place.role for place in places_of(files, names).values()}
-        read = partial(read_folders, files, names, max_pixels=max_pixels)
+        read = partial(read_folders, files, names, numbers=numbers)
         yield Candidate(FOLDERS, where, filled(roles), read, f"not used: {where}")
 
 
 def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
     """The csv as FER2013, or as something close to it that cannot be read; nothing for any other csv."""
-    _, header = next(rows_of(files, name), (1, b""))
+    lines = islice(files.lines(name), BLANK_LINES)
+    header = next((line for line in lines if line.strip()), b"")
     columns, where, stem = split_header(header), files.path(name), stem_of(name).lower()
     if {"emotion", "pixels"} <= set(columns):
         rank = CSV_WITHOUT_USAGE if "usage" not in columns else FER2013_CSV if stem == "fer2013" else OTHER_CSV
@@ -173,6 +185,8 @@ def read_csv(files: Files, name: str, on_bad_row: str = "error") -> Faces:
 
 def parse_row(text: bytes, columns: list[str]) -> tuple[bytes, int, int]:
     """One line as 2304 pixels of a byte each, emotion code, index of the Usage (-1 without)."""
+    if len(text) > LINE:
+        raise BadRow(f"a line of more than {LINE:,} bytes, expected {SIZE * SIZE} pixels ({SIZE}×{SIZE})")
     fields = text.split(b",")
     if len(fields) != len(columns):
         raise BadRow(f"{len(fields)} fields, expected {len(columns)} ({', '.join(columns)})")

@@ -29,14 +29,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer.data.emotions import EMOTIONS, USAGES
+from fer.data.emotions import USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces
-from fer.data.files import Files, SingleFile, brief, files_at, readable
+from fer.data.files import Files, SingleFile, files_at
+from fer.data.reading import brief, readable
 from fer.errors import UserError
 
 MODES = ("none", "majority", "soft")
 NAME = "fer2013new.csv"
-CLASSES = (*EMOTIONS, "contempt")
+CLASSES = WITH_CONTEMPT
 UNKNOWN, NOT_A_FACE = 8, 9
 COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf")
 """Of the votes in the csv, in the order of `CLASSES`, UNKNOWN and NOT_A_FACE."""

@@ -1,155 +1,130 @@
-"""Files of a directory, a zip or a tar archive behind one small interface; archives are read in place."""
+"""Files of a directory, a zip or a tar archive behind one small interface."""
 
-import io
+import errno
 import os
-import tarfile
-import zipfile
-import zlib
+import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from fer.data.archives import TarArchive, ZipArchive
+from fer.data.reading import (
+    ARCHIVES,
+    BUFFER,
+    DEFAULT,
+    Limits,
+    check_regular,
+    checked_names,
+    content_of,
+    is_junk,
+    lines_of,
+    readable,
+)
 from fer.errors import UserError
 
-ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
-JUNK = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__", "lost+found"}
-BUFFER = 1 << 20  # bytes; a row of FER2013 has 8 kB
-DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
-"""What zipfile and tarfile raise on damaged, encrypted (RuntimeError) or unknown (NotImplementedError) content."""
+DEPTH = 64  # folders inside each other
+VISITS = 100  # of one folder, by links to it
 
-Stamp = tuple[str, int, int]  # name, bytes, modification time in ns
+Stamp = tuple[str, int, int, int, int]
+"""Name, bytes, times of the last change of content and of status in ns, inode. A file that takes another's place with
+its size and time, as `cp -p` and `rsync -t` leave it, has another status time or inode."""
 
 
 class Directory:
-    """A directory with everything below it, in order, without junk."""
+    """A directory with everything below it, in order, without junk. Links to folders are followed."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, limits: Limits = DEFAULT):
+        self.root, self.limits = root, limits
         with readable(root):
             self.stamps: list[Stamp] = sorted(_scan(str(root)))
-        self.names = [name for name, _, _ in self.stamps]
+        self.names = checked_names((stamp[0] for stamp in self.stamps), root)
 
     def path(self, name: str) -> str:
         return os.path.join(self.root, name)
 
     def lines(self, name: str) -> Iterator[bytes]:
-        with readable(self.path(name)), open(self.path(name), "rb", buffering=BUFFER) as file:
-            yield from file
+        with readable(self.path(name)), self._open(name) as file:
+            yield from lines_of(file, self.path(name), self.limits)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
-            with readable(self.path(name)), open(self.path(name), "rb") as file:
-                data = file.read()
+            with readable(self.path(name)), self._open(name) as file:
+                data = content_of(file, self.path(name), self.limits)
             yield name, data
+
+    def _open(self, name: str) -> BinaryIO:
+        check_regular(self.path(name))
+        return open(self.path(name), "rb", buffering=BUFFER)
 
 
 class SingleFile(Directory):
     """One file, as a directory that holds nothing else."""
 
-    def __init__(self, path: Path):
-        status = path.stat()
-        self.root, self.names = path.parent, [path.name]
-        self.stamps = [(path.name, status.st_size, status.st_mtime_ns)]
-
-
-class Archive:
-    """What zip and tar have in common."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        with readable(root):
-            self.names = sorted(name for name in self._list() if not is_junk(name))
-
-    def path(self, name: str) -> str:
-        return f"{self.root}:{name}" if name else str(self.root)
-
-    def _list(self) -> list[str]:
-        raise NotImplementedError
-
-
-class ZipArchive(Archive):
-    def _list(self) -> list[str]:
-        with zipfile.ZipFile(self.root) as archive:
-            return [info.filename for info in archive.infolist() if not info.is_dir()]
-
-    def lines(self, name: str) -> Iterator[bytes]:
-        with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(name) as file:
-            yield from io.BufferedReader(file, BUFFER)
-
-    def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        with readable(self.root), zipfile.ZipFile(self.root) as archive:
-            for name in names:
-                yield name, archive.read(name)
-
-
-class TarArchive(Archive):
-    """Compressed tars have no index, so they are read front to back."""
-
-    def _list(self) -> list[str]:
-        with tarfile.open(self.root) as archive:
-            names = [member.name for member in archive if member.isfile()]
-            while archive.fileobj.read(BUFFER):  # to the end, where gzip compares its checksum
-                pass
-            return names
-
-    def lines(self, name: str) -> Iterator[bytes]:
-        with readable(self.root), tarfile.open(self.root) as archive:
-            member = next(member for member in archive if member.name == name)
-            yield from io.BufferedReader(archive.extractfile(member), BUFFER)
-
-    def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        wanted = set(names)
-        with readable(self.root), tarfile.open(self.root) as archive:
-            for member in archive:
-                if member.name in wanted:
-                    wanted.remove(member.name)
-                    yield member.name, archive.extractfile(member).read()
+    def __init__(self, path: Path, limits: Limits = DEFAULT):
+        with readable(path):
+            status = check_regular(path)
+        self.root, self.names, self.limits = path.parent, [path.name], limits
+        self.stamps = [_stamp(path.name, status)]
 
 
 Files = Directory | ZipArchive | TarArchive
 
 
-def files_at(path: Path) -> Files:
-    """The files at `path`: a directory's, an archive's, or the file alone. Raises UserError for what is damaged."""
+def files_at(path: Path, limits: Limits = DEFAULT) -> Files:
+    """The files at `path`: a directory's, an archive's, or the file alone.
+
+    Raises UserError for what is damaged, larger than `limits` or not a regular file.
+    """
     if path.is_dir():
-        return Directory(path)
+        return Directory(path, limits)
     if path.name.lower().endswith(".zip"):
-        return ZipArchive(path)
-    return TarArchive(path) if path.name.lower().endswith(ARCHIVES) else SingleFile(path)
+        return ZipArchive(path, limits)
+    return TarArchive(path, limits) if path.name.lower().endswith(ARCHIVES) else SingleFile(path, limits)
 
 
-@contextmanager
-def readable(where: Path | str) -> Iterator[None]:
-    """Turns what goes wrong in reading files into one line."""
+def _stamp(name: str, status: os.stat_result) -> Stamp:
+    return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _scan(root: str) -> Iterator[Stamp]:
+    """Stamps of everything but folders below `root`.
+
+    A link to a folder above it is not followed. Raises UserError for links that multiply and for too many levels.
+    """
+    status = os.stat(root)
+    visits: Counter[tuple[int, int]] = Counter()
+    waiting = [(root, "", ((status.st_dev, status.st_ino),))]  # folder, its name below root, itself and those above
+    while waiting:
+        folder, inside, above = waiting.pop()
+        _check_bounds(folder, visits, above)
+        for entry in os.scandir(folder):
+            if is_junk(entry.name):
+                continue
+            status = _status(entry.path)
+            if status is None:
+                continue
+            here = (status.st_dev, status.st_ino)
+            if not stat.S_ISDIR(status.st_mode):
+                yield _stamp(f"{inside}{entry.name}", status)
+            elif here not in above:
+                waiting.append((entry.path, f"{inside}{entry.name}/", (*above, here)))
+
+
+def _status(path: str) -> os.stat_result | None:
+    """None for a link that leads nowhere or back to itself."""
     try:
-        yield
-    except DAMAGED as error:
-        is_archive = str(where).lower().endswith(ARCHIVES)
-        what = "not a readable archive" if is_archive else "cannot be read"
-        fix = "fetch or pack it again" if is_archive else "check the file and its permissions"
-        raise UserError(f"{where}: {what} ({brief(error)}); {fix}") from error
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return None
+        raise
 
 
-def brief(error: Exception) -> str:
-    """What a library says about a file, short and on one line."""
-    return " ".join(str(error).split())[:100] or type(error).__name__
-
-
-def is_junk(name: str) -> bool:
-    """Whether `name` or a folder above it is what operating systems leave behind: hidden files, `__MACOSX` …"""
-    return any(part.casefold() in JUNK or (part[:1] == "." and part not in (".", "..")) for part in name.split("/"))
-
-
-def _scan(folder: str, inside: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[Stamp]:
-    status = os.stat(folder)
-    here = (status.st_dev, status.st_ino)
-    if here in above:  # a link back up would never end
-        return
-    for entry in os.scandir(folder):
-        if is_junk(entry.name):
-            continue
-        if entry.is_dir():
-            yield from _scan(entry.path, f"{inside}{entry.name}/", (*above, here))
-        elif entry.is_file():
-            status = entry.stat()
-            yield f"{inside}{entry.name}", status.st_size, status.st_mtime_ns
+def _check_bounds(folder: str, visits: Counter[tuple[int, int]], above: tuple[tuple[int, int], ...]) -> None:
+    """Counts the visit. Raises UserError for a folder that was visited too often or lies too deep."""
+    visits[above[-1]] += 1
+    if visits[above[-1]] > VISITS:
+        raise UserError(f"{folder}: folders that link to each other lead here in {VISITS} ways; remove such links")
+    if len(above) > DEPTH + 1:
+        raise UserError(f"{folder[:100]}…: more than {DEPTH} folders inside each other; name one further down")

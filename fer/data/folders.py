@@ -11,12 +11,14 @@ import numpy as np
 from rich import get_console
 from rich.progress import track
 
-from fer.data.emotions import EMOTIONS, USAGES, emotion_of
+from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import SIZE, Faces, concatenate
-from fer.data.files import ARCHIVES, Files, files_at
+from fer.data.files import Files, files_at
+from fer.data.numbers import Numbers, emotions_in, listed, may_be_emotion, number_of, translated
+from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.errors import UserError
 from fer.filenames import spelled
-from fer.pictures import MAX_PIXELS, SUFFIXES, TooLarge, Unreadable, decode
+from fer.pictures import SUFFIXES, TooLarge, Unreadable, decode
 from fer.preprocess import to_face
 from fer.streams import printable
 
@@ -78,46 +80,60 @@ def root_name(root: Path) -> str:
     return next((name[: -len(suffix)] for suffix in ARCHIVES if name.lower().endswith(suffix)), name)
 
 
-def emotion_sets(files: Files) -> dict[str, list[str]]:
-    """The data sets among the pictures of `files`: base folder -> its pictures, some in a folder called an emotion."""
+def emotion_sets(files: Files, numbers: Numbers | None = None) -> dict[str, list[str]]:
+    """The data sets among the pictures of `files`: base folder -> its pictures, some in a folder called an emotion.
+
+    What `numbers` maps counts as an emotion, and without it any number that a known data set gives to one.
+    """
     sets, labels = defaultdict(list), defaultdict(set)
     for name in image_names(files):
         place = place_of(name)
         sets[place.base].append(name)
         labels[place.base].add(place.label)
-    return {base: names for base, names in sets.items() if any(map(emotion_of, labels[base]))}
+    return {
+        base: names for base, names in sets.items() if any(may_be_emotion(label, numbers) for label in labels[base])
+    }
 
 
 def read_folders(
     files: Files,
     names: Sequence[str],
     on_bad_row: str = "error",
+    numbers: Numbers | None = None,
     classes: tuple[str, ...] | None = None,
-    max_pixels: int = MAX_PIXELS,
 ) -> Faces:
     """The pictures `names`, labelled by the folder around them.
 
-    Classes are FER2013's in its order, or `classes`, compared without case. Roles are those of the folders above; the
-    official ones are read off file names such as `PublicTest_123.jpg`, or off folders so called. Raises UserError for
-    an unknown class folder or, unless `on_bad_row` is "skip", a picture that is unreadable or has more than
-    `max_pixels` pixels. Notes say how many pictures and other files were not used.
+    Classes are FER2013's in its order, with contempt where some pictures show it, or `classes`, compared without case.
+    numbers: what class folders that are numbers stand for. Roles are those of the folders above; the official ones are
+    read off file names such as `PublicTest_123.jpg`, or off folders so called. Raises UserError for an unknown class
+    folder, a number without a mapping or, unless `on_bad_row` is "skip", a picture that is unreadable or has more than
+    `files.limits.pixels` pixels. Notes say how many pictures and other files were not used.
     """
     places = places_of(files, names)
-    codes = _codes(files, places, classes)
-    images, kept = _decode(files, places, on_bad_row, max_pixels)
-    bad, outside = len(places) - len(kept), len(names) - len(places)
+    bases = {place.base for place in places.values()}
+    outside = len(names) - len(places)
+    chosen = _classes(files, places, numbers, own=classes is not None)
+    unwanted = Counter(place.label for place in places.values() if chosen[place.label] is None)
+    places = {name: place for name, place in places.items() if chosen[place.label]}
+    classes = classes or (WITH_CONTEMPT if "contempt" in chosen.values() else EMOTIONS)
+    codes = {name.casefold(): code for code, name in enumerate(classes)}
+    images, kept = _decode(files, places, on_bad_row, files.limits.pixels)
+    bad = len(places) - len(kept)
     if not kept:
         raise UserError(f"{files.root}: no readable picture in a folder per class ({bad} unreadable); check data.root")
     notes = [f"{files.root}: {bad} unreadable pictures skipped"] * bool(bad)
     notes += [f"{files.root}: {outside} pictures outside of the class folders not used"] * bool(outside)
-    notes += other_files(files, {place.base for place in places.values()})
+    notes += other_files(files, bases)
+    if unwanted:
+        notes.append(f"{files.root}: {unwanted.total()} pictures of {listed(unwanted)} left out as labels.numbers says")
     return Faces(
         images=images,
-        labels=np.array([codes[places[name].label] for name in kept], dtype=np.int64),
+        labels=np.array([codes[chosen[places[name].label].casefold()] for name in kept], dtype=np.int64),
         usage=np.array([_usage(name, places[name]) for name in kept], dtype=np.int8),
         folder=np.array([places[name].role for name in kept], dtype=np.int8),
         ids=np.array([_id(name) for name in kept], dtype=str),
-        classes=classes or EMOTIONS,
+        classes=classes,
         layout="class folders",
         sources=(files.path(places[kept[0]].base).rstrip("/"),),
         notes=tuple(notes),
@@ -156,20 +172,25 @@ def _decode(files: Files, names: Collection[str], on_bad_row: str, max_pixels: i
     return images[: len(kept)], kept
 
 
-def _codes(files: Files, places: Mapping[str, Place], classes: tuple[str, ...] | None) -> dict[str, int]:
-    """Label of each class folder's name."""
-    names = {place.label for place in places.values()}
-    if classes:
-        folded = [name.casefold() for name in classes]
-        return {name: folded.index(name.casefold()) for name in names}
-    unknown = Counter(posixpath.dirname(name) for name, place in places.items() if not emotion_of(place.label))
+def _classes(
+    files: Files, places: Mapping[str, Place], numbers: Numbers | None, own: bool = False
+) -> dict[str, str | None]:
+    """Class of each class folder's name; None where `numbers` leaves it out."""
+    folders = {place.label for place in places.values()}
+    if own and numbers is None:
+        return {name: name for name in folders}
+    if own:
+        by_number = {name: number for name in folders if (number := number_of(name)) is not None}
+        return {name: name for name in folders} | translated(by_number, numbers, str(files.root))
+    classes = emotions_in(folders, numbers, str(files.root))
+    unknown = Counter(posixpath.dirname(name) for name, place in places.items() if place.label not in classes)
     if unknown:
-        folders = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(5))
+        named = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(5))
         raise UserError(
-            f"unknown class folder: {folders}; known: {', '.join(EMOTIONS)} and their usual aliases. "
+            f"unknown class folder: {named}; known: {', '.join(EMOTIONS)} and their usual aliases. "
             "Rename or remove it, or train on your own classes with data=folder"
         )
-    return {name: EMOTIONS.index(emotion_of(name)) for name in names}
+    return classes
 
 
 def _usage(name: str, place: Place) -> int:
@@ -187,21 +208,24 @@ def stem_of(name: str) -> str:
     return posixpath.splitext(posixpath.basename(name))[0]
 
 
-def read_own(roots: Sequence[Path], on_bad_row: str = "error", max_pixels: int = MAX_PIXELS) -> Faces:
+def read_own(
+    roots: Sequence[Path], on_bad_row: str = "error", numbers: Numbers | None = None, limits: Limits = DEFAULT
+) -> Faces:
     """One's own pictures below `roots`, directories or archives: the folders' names, in any case, are the classes.
 
-    Classes are sorted. Raises UserError where no picture lies in a folder, and as `read_folders` does.
+    numbers: what folders that are numbers stand for; without it they are classes of that name. Classes are sorted.
+    Raises UserError where no picture lies in a folder, and as `read_folders` does.
     """
-    everything = [files_at(root) for root in roots]
+    everything = [files_at(root, limits) for root in roots]
     labels: dict[str, str] = {}
     for files in everything:
         places = places_of(files, image_names(files))
         if not places:
             expected = f"no picture ({' '.join(SUFFIXES)}) in a folder per class"
             raise UserError(f"{files.root}: {expected}, but {suffixes_of(files.names) or 'nothing'}; check data.root")
+        chosen = _classes(files, places, numbers, own=True)
         for place in places.values():
-            labels.setdefault(place.label.casefold(), place.label)
+            if name := chosen[place.label]:
+                labels.setdefault(name.casefold(), name)
     classes = tuple(labels[key] for key in sorted(labels))
-    return concatenate(
-        [read_folders(files, image_names(files), on_bad_row, classes, max_pixels) for files in everything]
-    )
+    return concatenate([read_folders(files, image_names(files), on_bad_row, numbers, classes) for files in everything])

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,18 @@ import numpy as np
 from fer.data.cache import cached
 from fer.data.faces import Faces
 from fer.data.fer2013 import HOW_TO_GET, read_fer2013
-from fer.data.files import ARCHIVES, Directory, SingleFile, Stamp
+from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import NothingFound, read_own
+from fer.data.numbers import KNOWN, Numbers, parse
+from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS, SUFFIXES
 
 DEFAULT_ROOT = "data"
 READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
+SOURCES = (*READERS, "synthetic")
+ON_BAD_ROW = ("error", "skip")
 
 
 def read_faces(
@@ -27,52 +31,84 @@ def read_faces(
     on_bad_row: str = "error",
     synthetic: Mapping[str, Any] | None = None,
     max_pixels: int = MAX_PIXELS,
+    numbers: str | Mapping[int, str | None] | None = None,
+    max_bytes: Mapping[str, int | None] | None = None,
 ) -> tuple[Faces, str]:
     """The faces, and a line that says loudly where they come from.
 
     source: "auto", "fer2013", "folder" or "synthetic". `root` is one path or several; None stands for the environment
     variable FER2013_ROOT, then ./data. Only `auto` with nothing in ./data falls back to the synthetic faces: a place
-    that was named must hold faces. on_bad_row: "error" or "skip". synthetic: arguments of `synthetic_faces`.
-    max_pixels: a picture with more of them is a bad one.
-    Raises UserError for data that cannot be used.
+    that was named must hold faces. on_bad_row: "error" or "skip". synthetic: arguments of `synthetic_faces`. numbers:
+    what class folders that are numbers stand for, see `fer.data.numbers.parse`. max_pixels: a picture with more of them
+    is a bad one. max_bytes: fields of `Limits`; what the cache holds has been read before, so it does not apply there.
+    Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
+    answer.
     """
+    checked("data.source", source, SOURCES)
+    checked("data.on_bad_row", on_bad_row, ON_BAD_ROW)
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
+    numbers = parse(numbers, own_classes=source == "folder")
+    limits = replace(limits_of(max_bytes), pixels=max_pixels)
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
     named = root or os.environ.get("FER2013_ROOT")
     paths = [named] if isinstance(named, str) else named or [DEFAULT_ROOT]
     roots = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]
     try:
-        faces = _read(source, roots, on_bad_row, max_pixels)
+        faces = _read(source, roots, on_bad_row, numbers, limits)
     except NothingFound as nothing:
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
-    return faces, "own pictures" if source == "folder" else "FER2013"
+    if source == "folder":
+        return faces, "own pictures"
+    is_other = numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders"
+    return faces, "pictures labelled as labels.numbers says" if is_other else "FER2013"
+
+
+def checked(option: str, value: object, choices: Sequence[object]) -> None:
+    """Raises UserError for a value that is not among the choices."""
+    if value not in choices:
+        names = ", ".join("null" if choice is None else str(choice) for choice in choices)
+        raise UserError(f"{option}={value}: expected one of {names}")
+
+
+def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
+    """`data.max_bytes` with the defaults where it says nothing. Raises UserError for anything but positive integers."""
+    if not isinstance(max_bytes or {}, Mapping):
+        fix = f"data.max_bytes.file={max_bytes} or data.max_bytes.total={max_bytes}"
+        raise UserError(f"data.max_bytes={max_bytes}: two limits have that name; give {fix}")
+    given = {name: value for name, value in (max_bytes or {}).items() if value is not None}
+    for name, value in given.items():
+        checked("data.max_bytes", name, [field.name for field in fields(Limits)])
+        if isinstance(value, bool | str) or not (value >= 1 and value == int(value)):
+            raise UserError(f"data.max_bytes.{name}={value}: expected a positive integer")
+    return Limits(**{name: int(value) for name, value in given.items()})
 
 
 def _synthetic(options: Mapping[str, Any] | None) -> Faces:
     options = dict(options or {})
     try:
         faces = cached(["synthetic", sorted(options.items())], None, lambda: synthetic_faces(**options))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: an argument that it does not have
         raise UserError(f"data.synthetic: {error}") from error
     if (faces.usage >= 0).all():  # their roles are no official split
         faces = replace(faces, folder=faces.usage, usage=np.full_like(faces.usage, -1))
     return faces
 
 
-def _read(source: str, roots: Sequence[Path], on_bad_row: str, max_pixels: int) -> Faces:
+def _read(source: str, roots: Sequence[Path], on_bad_row: str, numbers: Numbers | None, limits: Limits) -> Faces:
     for root in roots:
         if not root.exists():
             fix = "check data.root" if source == "folder" else HOW_TO_GET
             raise NothingFound(f"no such path: {root}; {fix}")
-    place = [source == "folder", on_bad_row, max_pixels, *map(str, roots)]
-    return cached(place, [_stamps(root) for root in roots], lambda: READERS[source](roots, on_bad_row, max_pixels))
+    place = [source == "folder", on_bad_row, limits.pixels, sorted((numbers or {}).items()), *map(str, roots)]
+    stamps = [_stamps(root) for root in roots]
+    return cached(place, stamps, lambda: READERS[source](roots, on_bad_row, numbers, limits))
 
 
 def _stamps(root: Path) -> list[Stamp]:
-    """Name, size and time of all that could be read at `root`, archives unopened."""
+    """Name, size, times and inode of all that could be read at `root`, archives unopened."""
     files = Directory(root) if root.is_dir() else SingleFile(root)
     return [stamp for stamp in files.stamps if stamp[0].lower().endswith((*SUFFIXES, *ARCHIVES, ".csv"))]

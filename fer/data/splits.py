@@ -6,12 +6,27 @@ from dataclasses import replace
 import numpy as np
 
 from fer.data.duplicates import copies, seen
-from fer.data.emotions import USAGES
+from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces, concatenate
 from fer.errors import UserError
 
 SPLITS = ("train", "val", "test")
 Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
+
+
+def without_contempt(
+    faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None
+) -> Faces:
+    """Leaves out pictures of contempt, which FER2013 lacks, with a note, unless `classes` or `merge` say otherwise."""
+    contempt = WITH_CONTEMPT.index("contempt")
+    if classes or "contempt" in (merge or {}) or faces.classes != WITH_CONTEMPT:
+        return faces
+    kept = faces.labels != contempt
+    note = (
+        f"{(~kept).sum():,} pictures of contempt left out, which FER2013 lacks; name it in labels.classes=[…] to keep "
+        "them, or count them as another class with labels.merge='{contempt: disgust}'"
+    )
+    return replace(faces.take(kept), classes=EMOTIONS).noting([note])
 
 
 def choose_classes(faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None) -> Faces:

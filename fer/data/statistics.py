@@ -13,6 +13,7 @@ import pandas as pd
 from fer.data.ferplus import CLASSES, Votes
 from fer.data.files import Files, files_at
 from fer.data.folders import image_names, places_of
+from fer.data.reading import UNLIMITED
 from fer.pictures import Unreadable, size_of
 
 CHUNK = 512  # images; what is computed of them stays in the processor's cache
@@ -114,7 +115,7 @@ def pictures_at(source: str) -> tuple[Files, list[str]] | None:
     place = next((head for head in heads if os.path.exists(head)), None)
     if place is None or source.lower().endswith(".csv"):
         return None
-    files, inside = files_at(Path(place)), source[len(place) + 1 :]  # archive.zip:folder
+    files, inside = files_at(Path(place), UNLIMITED), source[len(place) + 1 :]  # archive.zip:folder
     below = f"{inside}/" if inside else ""
     return files, list(places_of(files, [name for name in image_names(files) if name.startswith(below)]))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from omegaconf import OmegaConf
 
 from fer import config, runs
@@ -30,6 +31,7 @@ class Wanted:
     tta: str | None = None
     pixels: bool = True
     faces: bool = True
+    numbers: Any = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -105,7 +107,7 @@ def of_table(path: Path, name: str, wanted: Wanted) -> Given:
         from fer.evaluation import pixels
 
         options = (stored.get("config") or {}).get("data") or {}
-        given.pixels = pixels.Pixels(pixels.data(options, wanted.data, options.get("classes")), ())
+        given.pixels = pixels.Pixels(pixels.data(options, wanted.data, options.get("classes"), wanted.numbers), ())
     return given
 
 
@@ -114,7 +116,7 @@ def of_checkpoint(path: Path, name: str, wanted: Wanted, run: Path) -> Given:
     from fer.evaluation import pixels
 
     record = record_of(run)
-    source = pixels.of_checkpoint(path, wanted.data, wanted.classes, wanted.tta)
+    source = pixels.of_checkpoint(path, wanted.data, wanted.classes, wanted.tta, wanted.numbers)
     about = [f"{source.datamodule.origin} ({', '.join(source.datamodule.sources)}).", *source.datamodule.warnings]
     if other := other_data(source, record):
         if not wanted.data:
@@ -191,3 +193,11 @@ def classes_of(labels: str | None) -> tuple[str, ...] | None:
         there = ", ".join(sorted(path.stem for path in path.parent.glob("*.yaml")))
         raise UserError(f"--labels={labels}: expected one of {there}, or classes such as happy,sad,neutral")
     return listed
+
+
+def numbers_of(text: str | None) -> Any:
+    """--numbers as `labels.numbers` takes it: a name, or number -> class, typed as YAML."""
+    try:
+        return text and yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text

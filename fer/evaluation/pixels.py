@@ -22,6 +22,9 @@ WORDS = {
     "data.root=[PATH,…]": "--data PATH, once for each",
     "data.root": "--data",
     "; data=synthetic needs no download": "",
+    "labels.numbers": "--numbers",
+    ", or raise the limit with data.max_bytes.file=BYTES": "",
+    ", or raise the limit with data.max_bytes.total=BYTES": "",
 }
 """What the data module calls its options, and what this command calls them."""
 
@@ -54,10 +57,13 @@ class Pixels:
         return predictions.from_logits(part.ids, part.labels.numpy(), logits[:, columns].numpy(), self.classes)
 
 
-def of_checkpoint(path: Path, root: Sequence[str] | None, classes: Sequence[str] | None, views: str | None) -> Pixels:
+def of_checkpoint(
+    path: Path, root: Sequence[str] | None, classes: Sequence[str] | None, views: str | None, numbers: Any = None
+) -> Pixels:
     """The classifier of a checkpoint and the data in `root`, or else those of its own experiment.
 
-    classes: those to tell apart, all by default; views: test-time augmentation, the classifier's own by default.
+    classes: those to tell apart, all by default; views: test-time augmentation, the classifier's own by default;
+    numbers: what class folders that are numbers stand for, as in the experiment by default.
     Raises UserError for what is no checkpoint of ours, and for data without its classes.
     """
     classifier = checkpoint.load(path)
@@ -66,20 +72,24 @@ def of_checkpoint(path: Path, root: Sequence[str] | None, classes: Sequence[str]
     if options is None and root is None:
         raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
     try:
-        datamodule = data(options or {}, root, classes)
+        datamodule = data(options or {}, root, classes, numbers)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta)
 
 
-def data(options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None) -> FERDataModule:
-    """The data module of an experiment, read; `root` and `classes` take the place of its own.
+def data(
+    options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None, numbers: Any = None
+) -> FERDataModule:
+    """The data module of an experiment, read; `root`, `classes` and `numbers` take the place of its own.
 
     Raises UserError, in words of this command, where it cannot be read or lacks one of `classes`.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
     options |= {"classes": classes and list(classes), "augment": None}
+    if numbers is not None:
+        options["numbers"] = numbers
     if root:
         named = options.get("source", "auto")
         options |= {"root": list(root), "source": "auto" if named == "synthetic" else named}

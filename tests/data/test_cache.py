@@ -1,11 +1,17 @@
+import dataclasses
+import io
 import json
 import multiprocessing
 import os
+import tarfile
+import time
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer.data import cache
 from fer.data.cache import cached, load
@@ -68,6 +74,62 @@ def test_a_file_of_the_same_size_but_another_time_is_read_again(csv):
     csv.write_bytes(text.replace(b"\n0,", b"\n1,"))
     os.utime(csv, ns=(then + 1, then + 1))
     assert 0 not in read_faces("fer2013", str(csv))[0].labels
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """As `cp -p` does: the same inode."""
+    path.write_bytes(data)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """As `rsync -t` does: another inode."""
+    path.with_name("new").write_bytes(data)
+    os.replace(path.with_name("new"), path)
+
+
+def swap(path: Path, data: bytes) -> None:
+    """As `mv` does: two files that were there before, so that perhaps neither's content changes now."""
+    (path.parent.parent / "other").write_bytes(data)
+    os.replace(path, path.parent.parent / "old")
+    os.replace(path.parent.parent / "other", path)
+
+
+@pytest.mark.parametrize("put", [overwrite, replace, swap])
+@pytest.mark.parametrize("name", ["fer2013.csv", "train/happy/0.png", "x.zip", "x.tar"])
+@pytest.mark.parametrize("named", ["file", "folder"])
+def test_a_file_of_the_same_size_and_time_is_read_again(named, name, put, tmp_path, make_faces, write_csv):
+    def write(path: Path, pixel: int) -> Path:
+        images = np.full((1, 48, 48), pixel, np.uint8)
+        images[0, 0] = np.arange(48)  # PNG stores both in the same size
+        faces = dataclasses.replace(make_faces([3], usage=0), images=images)
+        if name.endswith("csv"):
+            return write_csv(path, faces)
+        picture = io.BytesIO()
+        Image.fromarray(images[0]).save(picture, "BMP")
+        content = picture.getvalue()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("zip"):
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("train/happy/0.bmp", content)
+        elif name.endswith("tar"):
+            with tarfile.open(path, "w") as archive:
+                info = tarfile.TarInfo("train/happy/0.bmp")
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        else:
+            path.write_bytes(content)
+        return path
+
+    path, other = write(tmp_path / "up" / "in" / name, 111), write(tmp_path / "elsewhere" / name, 222)
+    root = path if named == "file" and not name.endswith("png") else tmp_path / "up" / "in"
+    before, status = read_faces("fer2013", str(root))[0], path.stat()
+    time.sleep(0.02)  # the clock of file systems has ticks
+    put(path, other.read_bytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    after = read_faces("fer2013", str(root))[0]
+    assert (before.images[0, 1:] == 111).all()
+    assert (after.images[0, 1:] == 222).all()
 
 
 def test_a_picture_more_or_less_is_seen(tmp_path, faces, write_pictures):

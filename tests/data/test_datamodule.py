@@ -218,19 +218,104 @@ def test_the_public_facts_are_there(datamodule, tmp_path):
     assert module.classes == EMOTIONS
     assert module.class_counts == [2] * 7
     assert module.counts == {split: dict.fromkeys(EMOTIONS, 2) for split in SPLITS}
-    assert module.official is True
+    assert module.official is False
     assert module.origin == "FER2013"
     assert module.sources == (str(tmp_path / "fer2013.csv"),)
     assert len(module.fingerprint) == 16
-    assert module.warnings == []
+    assert module.warnings == [
+        "not FER2013's official split: 28,695 of 28,709 Training images missing, 3,575 of 3,589 PublicTest images "
+        "missing, 3,575 of 3,589 PrivateTest images missing"
+    ]
 
 
 def test_the_description_can_be_written_as_json(datamodule):
     module = datamodule(limit=9, classes=["sad", "happy"])
     described = json.loads(json.dumps(module.description()))
-    assert described["official_split"] is True
+    assert described["official_split"] is False
     assert described["counts"]["train"] == {"sad": 2, "happy": 2}
     assert described["fingerprint"] == module.fingerprint
+
+
+@pytest.fixture
+def whole(monkeypatch):
+    """Lets the tiny fer2013.csv count as all of FER2013."""
+    monkeypatch.setattr("fer.data.official.COUNTS", np.full((3, 7), 2))
+    monkeypatch.setattr("fer.data.official.DISTINCT", 42)
+
+
+@pytest.mark.usefixtures("whole")
+def test_all_of_fer2013_is_official_whatever_is_chosen_of_it(datamodule, tmp_path):
+    for options in ({}, {"limit": 9}, {"classes": ["sad", "happy"]}, {"merge": {"disgust": "angry"}},
+                    {"per_class": {"train": 1}}, {"held_out": str(tmp_path / "fer2013.csv")}):  # fmt: skip
+        module = datamodule(**options)
+        assert module.official is True
+        assert module.warnings == []
+    assert datamodule(roles="folders", val_fraction=0.5, test_fraction=0.5).official is False
+
+
+@pytest.mark.usefixtures("whole")
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.arange(41), "1 of 14 PrivateTest images missing"),
+        (np.arange(1, 42), "1 of 14 Training images missing"),
+        (np.arange(28), "14 of 14 PrivateTest images missing"),
+        ([*range(42), 0], "1 Training images more than 14"),
+    ],
+)
+def test_a_csv_that_lost_or_repeats_rows_is_not_official_and_says_so(
+    rows, said, datamodule, faces, write_csv, tmp_path
+):
+    cut = str(write_csv(tmp_path / "cut.csv", faces.take(np.array(rows))))
+    for options in ({}, {"classes": ["sad", "happy"]}):
+        module = datamodule(root=cut, **options)
+        assert module.official is False
+        assert f"not FER2013's official split: {said}" in module.warnings
+
+
+@pytest.mark.usefixtures("whole")
+def test_held_out_images_count_for_what_they_replace(datamodule, faces, write_csv, tmp_path):
+    train = str(write_csv(tmp_path / "train.csv", faces.take(faces.usage == 0)))
+    short = str(write_csv(tmp_path / "short.csv", faces.take(np.arange(41))))
+    assert datamodule(root=train, held_out=str(tmp_path / "fer2013.csv")).official is True
+    assert "1 of 14 PrivateTest images missing" in datamodule(root=train, held_out=short).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("roles", "kaggle"), ("normalize", "nonsense"), ("balance", None), ("source", "nonsense")]
+)
+def test_a_choice_that_does_not_exist_is_an_error(option, value, datamodule):
+    with pytest.raises(UserError, match=rf"data\.{option}={value}: expected one of"):
+        datamodule(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["root", "held_out", "votes_file"])
+@pytest.mark.parametrize("value", ["", [], ["x.csv", ""]])
+def test_an_empty_place_is_an_error(option, value, datamodule):
+    with pytest.raises(UserError, match=rf"data\.{option} is empty"):
+        datamodule(**{option: value})
+
+
+def test_contempt_is_a_class_where_it_is_asked_for(datamodule, make_faces, write_pictures, tmp_path):
+    numbered = make_faces(np.tile(np.arange(8), 6), classes=[f"{number}" for number in range(8)])
+    root = str(write_pictures(tmp_path / "affectnet", numbered, "{emotion}/{row}.png"))
+    known = {"root": root, "numbers": "affectnet"}
+    names = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"]
+    module = datamodule(**known)
+    assert module.classes == EMOTIONS
+    assert module.warnings[0].startswith("6 pictures of contempt left out")
+    for options, classes in (
+        ({"classes": names}, names),
+        ({"classes": ["contempt", "happy"]}, ["contempt", "happy"]),
+        ({"merge": {"contempt": "disgust"}}, list(EMOTIONS)),
+    ):
+        module = datamodule(**known, **options)
+        assert list(module.classes) == classes
+        assert not any("contempt" in note for note in module.warnings)
+        for part in module.splits.values():
+            for face_id, label in zip(part.ids, part.labels, strict=True):
+                name = names[int(str(face_id).split("/")[0])]
+                assert module.classes[label] == options.get("merge", {}).get(name, name)
 
 
 def test_setup_reads_once(datamodule, monkeypatch):

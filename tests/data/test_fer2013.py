@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fer.data.emotions import EMOTIONS
 from fer.data.fer2013 import BadRow, parse_pixels, read_fer2013
 from fer.data.folders import NothingFound
+from fer.data.numbers import KNOWN
 from fer.data.splits import SPLITS, assign_roles
 from fer.errors import UserError
 
@@ -203,6 +204,34 @@ def test_a_broken_fer2013_csv_is_not_passed_over_for_something_else(faces, write
     write_pictures(here, faces, "{part}/{emotion}/{usage}_{row}.png")
     complaint(read_text, "emotion;pixels;Usage\n")
     assert "fer2013.csv: columns" in complaint(read_fer2013, [here])
+
+
+def test_a_row_of_millions_of_pixels_is_a_bad_row_like_any_other(read_text):
+    text = f"emotion,pixels,Usage\n{ROW}\n3,{'1 ' * 3_000_000},Training\n{ROW}\n"
+    message = complaint(read_text, text)
+    assert "fer2013.csv, line 3: a line of more than 1,048,576 bytes, expected 2304 pixels" in message
+    faces = read_text(text, on_bad_row="skip")
+    assert faces.ids.tolist() == ["Training_0", "Training_2"]
+    assert (faces.images == 7).all()
+
+
+def test_a_header_is_not_looked_for_without_end(read_text):
+    assert len(read_text("\n" * 900 + f"emotion,pixels,Usage\n{ROW}\n")) == 1
+    assert "columns missing" in complaint(read_text, "\n" * 1100 + f"emotion,pixels,Usage\n{ROW}\n")
+
+
+def test_codes_of_a_csv_stay_and_numbers_that_do_not_touch_them_are_noted(faces, write_csv, rows_of, here):
+    found = read_fer2013([write_csv(here / "fer2013.csv", faces)], numbers=KNOWN["affectnet"])
+    assert rows_of(found) == rows_of(faces)
+    assert found.notes == (f"{here}/fer2013.csv: labels.numbers is for folders; a csv's codes are FER2013's",)
+
+
+def test_places_with_and_without_contempt_are_read_together(make_faces, write_csv, write_pictures, here):
+    write_csv(here / "x.csv", make_faces([0, 6], usage=0))
+    eight = make_faces([7, 3], seed=1, classes=(*EMOTIONS, "contempt"))
+    found = read_fer2013([here / "x.csv", write_pictures(here / "y", eight, "test/{emotion}/{row}.png")])
+    assert found.classes == (*EMOTIONS, "contempt")
+    assert found.labels.tolist() == [0, 6, 7, 3]
 
 
 def test_a_header_without_rows_is_an_error(read_text):

@@ -9,15 +9,17 @@ from PIL import Image
 from fer.data.emotions import EMOTIONS
 from fer.data.files import files_at
 from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
+from fer.data.numbers import KNOWN
+from fer.data.reading import Limits
 from fer.errors import UserError
 from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
 from fer.prediction.inputs import sources
 from fer.prediction.predictor import Predictor
 
 
-def read(root, on_bad_row="error", classes=None):
+def read(root, on_bad_row="error", numbers=None, classes=None):
     files = files_at(root)
-    return read_folders(files, image_names(files), on_bad_row, classes)
+    return read_folders(files, image_names(files), on_bad_row, numbers, classes)
 
 
 def save(path, size=(48, 48), mode="L", value=100):
@@ -90,13 +92,13 @@ def test_files_left_out_are_counted_by_suffix_where_the_data_set_lies(packing, t
 def test_a_picture_beyond_the_limit_is_an_error_that_names_the_option(on_bad_row, tmp_path):
     save(tmp_path / "happy" / "small.png", (48, 48))
     save(tmp_path / "happy" / "large.png", (50, 49))
-    files = files_at(tmp_path)
-    assert len(read_folders(files, image_names(files), on_bad_row, max_pixels=2450)) == 2
+    files, small = (files_at(tmp_path, Limits(pixels=pixels)) for pixels in (2450, 2449))
+    assert len(read_folders(files, image_names(files), on_bad_row)) == 2
     if on_bad_row == "error":
         with pytest.raises(UserError, match=r"large.png: 2,450 pixels, more than the 2,449 .*data.max_pixels"):
-            read_folders(files, image_names(files), on_bad_row, max_pixels=2449)
+            read_folders(small, image_names(small), on_bad_row)
     else:
-        assert read_folders(files, image_names(files), on_bad_row, max_pixels=2449).ids.tolist() == ["happy/small"]
+        assert read_folders(small, image_names(small), on_bad_row).ids.tolist() == ["happy/small"]
 
 
 def test_pictures_decoded_for_training_and_for_prediction_are_the_same(tmp_path):
@@ -123,7 +125,7 @@ def test_junk_of_operating_systems_is_ignored(tmp_path):
     assert not faces.notes
 
 
-@pytest.mark.parametrize("name", ["Happy", "HAPPINESS", "joy", "3", "3_happy"])
+@pytest.mark.parametrize("name", ["Happy", "HAPPINESS", "joy", "3_happy"])
 def test_class_folders_go_by_aliases_in_any_case(name, tmp_path):
     save(tmp_path / name / "x.png")
     assert EMOTIONS[read(tmp_path).labels[0]] == "happy"
@@ -207,9 +209,49 @@ def test_ids_are_official_names_or_paths(tmp_path):
 
 def test_unknown_class_folders_are_named_with_those_known(tmp_path):
     save(tmp_path / "train" / "happy" / "x.png")
-    save(tmp_path / "train" / "contempt" / "x.png")
-    with pytest.raises(UserError, match=r"unknown class folder: .*train/contempt \(1 pictures\); known: angry, dis"):
+    save(tmp_path / "train" / "bored" / "x.png")
+    with pytest.raises(UserError, match=r"unknown class folder: .*train/bored \(1 pictures\); known: angry, dis"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("pattern", ["{}", "0{}", "class_{}"])
+def test_folders_that_are_numbers_have_the_labels_of_their_data_set(pattern, name, tmp_path):
+    emotions = {number: emotion for number, emotion in KNOWN[name].items() if emotion}
+    for number in emotions:
+        save(tmp_path / "train" / pattern.format(number) / "x.png", value=20 * number)
+    faces = read(tmp_path, numbers=KNOWN[name])
+    values = faces.images[:, 0, 0] // 20
+    assert sorted(values) == sorted(emotions)
+    assert [faces.classes[label] for label in faces.labels] == [emotions[value] for value in values]
+    with pytest.raises(UserError, match=r"are numbers; .*labels\.numbers=fer2013 .* affectnet .* rafdb"):
+        read(tmp_path)
+
+
+def test_numbers_that_stand_for_no_emotion_are_left_out_and_counted(tmp_path):
+    for number in range(11):
+        save(tmp_path / "train" / str(number) / "x.png")
+    faces = read(tmp_path, numbers=KNOWN["affectnet"])
+    assert faces.ids.tolist() == [f"train/{number}/x" for number in range(8)]
+    assert faces.notes == (f"{tmp_path}: 3 pictures of 8, 9, 10 left out as labels.numbers says",)
+
+
+def test_any_folder_of_a_known_number_is_a_data_set_that_asks_for_a_mapping(tmp_path):
+    for number in range(11):
+        save(tmp_path / f"set_{number}" / "train" / f"{number}" / "x.png")
+    save(tmp_path / "photos" / "2023" / "x.png")
+    files = files_at(tmp_path)
+    assert set(emotion_sets(files)) == {f"set_{number}" for number in range(11)}
+    assert set(emotion_sets(files, {2023: "sad"})) == {"photos"}
+
+
+def test_contempt_is_an_eighth_class_where_there_is_some(tmp_path):
+    save(tmp_path / "happy" / "x.png")
+    assert read(tmp_path).classes == EMOTIONS
+    save(tmp_path / "Contempt" / "x.png")
+    faces = read(tmp_path)
+    assert faces.classes == (*EMOTIONS, "contempt")
+    assert faces.labels.tolist() == [7, 3]
 
 
 BAD_PICTURES = {
@@ -282,6 +324,18 @@ def test_own_places_share_their_classes_even_if_one_lacks_some(tmp_path):
     assert faces.classes == ("Cat", "dog")
     assert faces.labels.tolist() == [0, 1, 0]
     assert faces.folder.tolist() == [0, 0, 2]
+
+
+def test_own_folders_that_are_numbers_are_classes_or_what_they_stand_for(tmp_path):
+    for name in ("train/1/x", "train/02/x", "train/3/x", "test/happy/x", "train/dog/x"):
+        save(tmp_path / f"{name}.png")
+    assert read_own([tmp_path]).classes == ("02", "1", "3", "dog", "happy")
+    faces = read_own([tmp_path], numbers={1: "cat", 2: "Happy", 3: None})
+    assert [name.lower() for name in faces.classes] == ["cat", "dog", "happy"]
+    assert faces.ids.tolist() == ["test/happy/x", "train/02/x", "train/1/x", "train/dog/x"]
+    assert [faces.classes[label].lower() for label in faces.labels] == ["happy", "happy", "cat", "dog"]
+    with pytest.raises(UserError, match="says nothing of class folders 02"):
+        read_own([tmp_path], numbers={1: "cat", 3: "dog"})
 
 
 def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):

@@ -146,6 +146,57 @@ def test_own_pictures_bring_their_classes(data, make_faces, write_pictures):
     assert origin == "own pictures"
 
 
+@pytest.mark.parametrize("source", ["auto", "fer2013", "folder", "synthetic"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("source", "nonsense"),
+        ("source", None),
+        ("on_bad_row", "nonsense"),
+        ("numbers", "nonsense"),
+        ("numbers", {0: 3}),
+        ("max_bytes", 1000),
+        ("max_bytes", {"nonsense": 1}),
+        ("max_bytes", {"file": 0}),
+        ("max_bytes", {"total": "much"}),
+        ("max_bytes", {"total": 1.5}),
+    ],
+)
+def test_options_are_refused_even_where_the_cache_would_answer(option, value, source, data, faces, write_pictures):
+    write_pictures(data, faces, "{part}/{emotion}/{row}.png")
+    known = {"source": source, "synthetic": SMALL}
+    read_faces(**known)
+    with pytest.raises(UserError, match=rf"^(data|labels)\.{option}.*(expected|give)"):
+        read_faces(**known | {option: value})
+
+
+@pytest.mark.parametrize("options", [{"nonsense": 1}, {"seed": "x"}, {"train": 3}])
+def test_arguments_that_drawing_does_not_take_are_one_line(options):
+    with pytest.raises(UserError, match=r"^data\.synthetic: "):
+        read_faces("synthetic", synthetic=SMALL | options)
+
+
+def test_another_mapping_of_numbers_is_not_answered_from_the_cache(data, make_faces, write_pictures):
+    write_pictures(
+        data, make_faces(range(7), classes=[str(number) for number in range(7)]), "train/{emotion}/{row}.png"
+    )
+    found = [read_faces("fer2013", numbers=numbers)[0].labels.tolist() for numbers in ("fer2013", "affectnet") * 2]
+    assert found == [[0, 1, 2, 3, 4, 5, 6], [6, 3, 4, 5, 2, 1, 0]] * 2
+    assert read_faces("fer2013", numbers="fer2013")[1] == "FER2013"
+    assert "FER2013" not in read_faces("fer2013", numbers="affectnet")[1]
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"labels\.numbers="):
+            read_faces("fer2013")
+
+
+def test_limits_hold_for_what_is_read_and_not_for_what_was(data, faces, write_csv):
+    write_csv(data / "fer2013.csv", faces)
+    with pytest.raises(UserError, match=r"fer2013.csv: more than 1,000 bytes in all; .*data\.max_bytes\.total="):
+        read_faces("fer2013", max_bytes={"total": 1000})
+    assert len(read_faces("fer2013", max_bytes={"total": 1e9, "file": None})[0]) == len(faces)
+    assert len(read_faces("fer2013", max_bytes={"total": 1000})[0]) == len(faces)
+
+
 def test_what_was_read_can_be_written_as_json(data, faces, write_csv):
     write_csv(data / "fer2013.csv", faces)
     found, _ = read_faces("auto")

@@ -18,6 +18,7 @@ from fer.data.splits import (
     cut,
     limited,
     with_held_out,
+    without_contempt,
     without_copies,
     without_seen,
 )
@@ -94,6 +95,30 @@ def test_rows_without_label_go(faces):
 def test_impossible_classes_are_one_line(classes, merge, expected, faces):
     with pytest.raises(UserError, match=expected):
         choose_classes(faces, classes, merge)
+
+
+@pytest.mark.parametrize(
+    ("classes", "merge", "kept"),
+    [
+        (None, None, EMOTIONS),
+        (None, {"disgust": "angry"}, EMOTIONS),
+        (["happy", "sad"], None, (*EMOTIONS, "contempt")),
+        (["happy", "contempt"], None, (*EMOTIONS, "contempt")),
+        (None, {"contempt": "disgust"}, (*EMOTIONS, "contempt")),
+    ],
+)
+def test_contempt_is_left_out_and_counted_unless_it_is_named(classes, merge, kept, make_faces):
+    faces = make_faces([7, 0, 7, 3], classes=(*EMOTIONS, "contempt"))
+    left = without_contempt(faces, classes, merge)
+    assert left.classes == kept
+    assert left.labels.tolist() == ([0, 3] if kept == EMOTIONS else [7, 0, 7, 3])
+    assert [note.split(",")[0] for note in left.notes] == ["2 pictures of contempt left out"] * (kept == EMOTIONS)
+
+
+def test_other_classes_are_never_left_out(make_faces):
+    for classes in (EMOTIONS, ("angry", "contempt")):
+        faces = make_faces([0, 1], classes=classes)
+        assert without_contempt(faces) is faces
 
 
 # roles

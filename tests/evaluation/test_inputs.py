@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
-from fer.evaluation import inputs
+from fer.evaluation import inputs, pixels
 from fer.evaluation.inputs import Wanted
 
 
@@ -72,3 +73,24 @@ def test_a_stored_file_knows_its_data_from_the_record_beside_it(tmp_path):
     given = inputs.read(write(tmp_path / "a-seed-0.csv.gz".removesuffix(".gz")), "a", Wanted())
     assert "SYNTHETIC" in given.about[0]
     assert given.study is None
+
+
+@pytest.mark.parametrize(("typed", "code"), [("{1: surprise}", 5), ("{1: anger}", 0), ("{1: sad, 2: null}", 4)])
+def test_numbers_say_what_class_folders_of_other_data_mean(typed, code, tmp_path, make_faces, write_pictures):
+    numbered = make_faces([1] * 20, classes=("0", "1", "2"))
+    options = {"classes": None, "numbers": "fer2013"}
+    root = str(write_pictures(tmp_path, numbered, "{emotion}/{row}.png"))
+    module = FERDataModule("fer2013", root, numbers=inputs.numbers_of(typed))
+    assert inputs.numbers_of("rafdb") == "rafdb"
+    assert set(module._faces().labels) == {code}
+    with pytest.raises(UserError, match="training holds no image"):
+        pixels.data(options, [root], None, inputs.numbers_of(typed))
+    with pytest.raises(UserError, match=r"are numbers; .*type --numbers=fer2013"):
+        pixels.data({}, [root], None, None)
+
+
+@pytest.mark.parametrize("typed", ["nonsense", "{1: hapy}", "{1: happy", "7"])
+def test_numbers_that_are_none_are_one_line(typed, tmp_path):
+    with pytest.raises(UserError, match=r"^--numbers") as error:
+        pixels.data({}, [str(tmp_path)], None, inputs.numbers_of(typed))
+    assert "\n" not in str(error.value)

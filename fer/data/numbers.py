@@ -1,0 +1,142 @@
+"""Class folders that are numbers: what each stands for, as the option `labels.numbers` says.
+
+Data sets number the emotions differently: 0 is angry in FER2013 and neutral in AffectNet. A folder that is called by a
+number alone is therefore read as an emotion only with a mapping, one of `KNOWN` or one's own.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from fer.data.emotions import EMOTIONS, WITH_CONTEMPT, emotion_of
+from fer.errors import UserError
+
+Numbers = Mapping[int, str | None]
+"""Number -> class; None leaves the pictures of this number out."""
+
+KNOWN: dict[str, Numbers] = {
+    "fer2013": dict(enumerate(EMOTIONS)),
+    "affectnet": dict(
+        enumerate(("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt", None, None, None))
+    ),
+    "rafdb": dict(enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), start=1)),
+}
+"""FER2013: Goodfellow et al. 2013. AffectNet: Mollahosseini et al. 2017, arXiv:1708.03985; its 8 to 10 are none,
+uncertain and no face. RAF-DB: Li et al. 2017, doi.org/10.1109/CVPR.2017.277."""
+
+EXAMPLE = "'{0: neutral, 1: happy}'"
+NUMBER = re.compile(r"(?:(?:class|label|emotion|expression)[ _-]*)?(\d{1,9})", re.ASCII)
+NUMBERED = re.compile(r"(\d{1,9})[ _.-]*[^\d]+", re.ASCII)
+
+
+def number_of(folder: str) -> int | None:
+    """The number that a folder is called by: 3 for `3`, `03`, `class_3` and `label 3`; None for any other name."""
+    match = NUMBER.fullmatch(folder.strip().casefold())
+    return int(match[1]) if match else None
+
+
+def may_be_emotion(folder: str, numbers: Numbers | None) -> bool:
+    """Whether a folder is called by an emotion, or by a number in `numbers`; None stands for all known data sets."""
+    tables = KNOWN.values() if numbers is None else [numbers]
+    return emotion_of(folder) is not None or any(number_of(folder) in table for table in tables)
+
+
+def parse(value: str | Mapping[int | str, str | None] | None, own_classes: bool = False) -> Numbers | None:
+    """The option `labels.numbers` as a mapping; None without one.
+
+    value: a name in `KNOWN`, or number -> emotion by any of its usual names, None to leave a class out. With
+    `own_classes` a class may have any name. Raises UserError for anything else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and value.casefold() in KNOWN:
+        return KNOWN[value.casefold()]
+    if not isinstance(value, Mapping) or not value:
+        raise UserError(f"labels.numbers={value}: expected {', '.join(KNOWN)} or a mapping such as {EXAMPLE}")
+    return {_number(key): _class(key, name, own_classes) for key, name in value.items()}
+
+
+def _number(key: int | str) -> int:
+    text = str(key).strip()
+    if isinstance(key, bool) or not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise UserError(f"labels.numbers: '{key}' is not the number of a class; expected a mapping such as {EXAMPLE}")
+    return int(text)
+
+
+def _class(key: int | str, name: object, own_classes: bool) -> str | None:
+    if name is None:
+        return None
+    text = str(name).strip()
+    known = text if own_classes else emotion_of(text)
+    if not known or not isinstance(name, str):
+        names = "the name of a class" if own_classes else ", ".join(WITH_CONTEMPT)
+        raise UserError(f"labels.numbers: {key} is '{name}'; expected {names}, or null to leave its pictures out")
+    return known
+
+
+def emotions_in(folders: Iterable[str], numbers: Numbers | None, where: str) -> dict[str, str | None]:
+    """Class folder -> its emotion by name, by number, or None: left out by `numbers`. Unknown names are not in it.
+
+    where: the place that messages name. Raises UserError for numbers without a mapping or that it lacks, for numbers of
+    a known data set that lack one of its emotions, since they are likely another's, and for a folder such as
+    `1_surprise` whose number stands for another emotion in `numbers`.
+    """
+    folders = sorted(folders)
+    by_number = {folder: number for folder in folders if (number := number_of(folder)) is not None}
+    if by_number and numbers is None:
+        raise UserError(f"{where}: class folders {listed(by_number)} are numbers; {HOW_TO_SAY}")
+    by_name = {folder: emotion for folder in folders if (emotion := emotion_of(folder))}
+    for folder, emotion in by_name.items():
+        _check_agreement(folder, emotion, numbers or {}, where)
+    by_number = translated(by_number, numbers or {}, where)
+    if by_number and numbers in KNOWN.values():
+        _check_complete({*by_name.values(), *by_number.values()}, numbers, where)
+    return by_name | by_number
+
+
+def translated(by_number: Mapping[str, int], numbers: Numbers, where: str) -> dict[str, str | None]:
+    """Class folder -> what its number stands for. Raises UserError for numbers that the mapping lacks."""
+    lacking = [folder for folder, number in by_number.items() if number not in numbers]
+    if lacking:
+        raise UserError(
+            f"{where}: labels.numbers ({table(numbers)}) says nothing of class folders {listed(lacking)}; "
+            "choose the mapping of this data set, or leave a class out with null in a mapping of your own"
+        )
+    return {folder: numbers[number] for folder, number in by_number.items()}
+
+
+def _check_complete(emotions: set[str | None], numbers: Numbers, where: str) -> None:
+    lacking = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
+    if lacking:
+        raise UserError(
+            f"{where}: no class folder {table(lacking)}, so these may be the numbers of another data set than "
+            f"labels.numbers says; if not, type those that are there, as in labels.numbers={EXAMPLE}"
+        )
+
+
+def _check_agreement(folder: str, emotion: str, numbers: Numbers, where: str) -> None:
+    match = NUMBERED.fullmatch(folder.strip())
+    other = numbers.get(int(match[1]), emotion) if match else emotion
+    if other != emotion:
+        raise UserError(
+            f"{where}: class folder '{folder}' says {emotion}, and its number is {other or 'left out'} in "
+            f"labels.numbers ({table(numbers)}); choose the mapping of this data set or rename the folder"
+        )
+
+
+def table(numbers: Numbers) -> str:
+    """0 angry, 1 disgust, …"""
+    return ", ".join(f"{number} {name}" for number, name in numbers.items() if name)
+
+
+def listed(folders: Iterable[str], at_most: int = 4) -> str:
+    """The names of numbered folders by their number, a few of them."""
+    names = sorted(folders, key=lambda folder: (number_of(folder) or 0, folder))
+    more = ["…"] if len(names) > at_most else []
+    return ", ".join([*names[:at_most], *more])
+
+
+HOW_TO_SAY = (
+    "data sets number emotions differently: type labels.numbers="
+    + ", ".join(f"{name} ({table(numbers).replace(',', '')})" for name, numbers in KNOWN.items())
+    + f" or {EXAMPLE}"
+)

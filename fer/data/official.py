@@ -1,0 +1,67 @@
+"""Whether faces are all of FER2013, so that results on its official split compare with everyone's."""
+
+import numpy as np
+
+from fer.data.duplicates import copies
+from fer.data.emotions import EMOTIONS, USAGES, emotion_of
+from fer.data.faces import Faces
+
+COUNTS = np.array(
+    [
+        [3995, 436, 4097, 7215, 4830, 3171, 4965],
+        [467, 56, 496, 895, 653, 415, 607],
+        [491, 55, 528, 879, 594, 416, 626],
+    ]
+)
+"""Images of each Usage (rows) and emotion (columns) in FER2013."""
+
+DISTINCT = 33_800
+"""Different images in FER2013, at least: 34,034 of 35,887 in one copy of the csv, a few less where JPEG stored them."""
+
+
+def departures(faces: Faces, held_out: Faces | None = None) -> list[str]:
+    """What makes faces, as they were read, other than all of FER2013 with its roles; [] where nothing does.
+
+    held_out: where validation and test images come from instead. Every face carries a Usage. Pixels are not compared,
+    since people store them as JPEG.
+    """
+    usage, emotion, images = _columns(faces)
+    if held_out is not None:
+        train, others = usage == 0, _columns(held_out)
+        held = others[0] > 0
+        pairs = zip((usage, emotion, images), others, strict=True)
+        usage, emotion, images = (np.concatenate([mine[train], theirs[held]]) for mine, theirs in pairs)
+    return _sizes(usage) or _emotions(usage, emotion) or _repeats(images)
+
+
+def _columns(faces: Faces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Usage, index into EMOTIONS (beyond them for other classes) and images of each face."""
+    names = [emotion_of(name) for name in faces.classes]
+    code = np.array([EMOTIONS.index(name) if name in EMOTIONS else len(EMOTIONS) for name in names])
+    return faces.usage, code[faces.labels], faces.images
+
+
+def _sizes(usage: np.ndarray) -> list[str]:
+    found = []
+    for role, name in enumerate(USAGES):
+        size, expected = int((usage == role).sum()), int(COUNTS[role].sum())
+        if size < expected:
+            found.append(f"{expected - size:,} of {expected:,} {name} images missing")
+        if size > expected:
+            found.append(f"{size - expected:,} {name} images more than {expected:,}")
+    return found
+
+
+def _emotions(usage: np.ndarray, emotion: np.ndarray) -> list[str]:
+    found = []
+    for role, name in enumerate(USAGES):
+        counts = np.bincount(emotion[usage == role], minlength=len(EMOTIONS))
+        for code, expected in enumerate(COUNTS[role]):
+            if counts[code] != expected:
+                found.append(f"{counts[code]:,} {name} images of {EMOTIONS[code]}, not {expected:,}")
+    return found
+
+
+def _repeats(images: np.ndarray) -> list[str]:
+    distinct = len(np.unique(copies(images)))
+    return [] if distinct >= DISTINCT else [f"only {distinct:,} different images, so some repeat in place of others"]
