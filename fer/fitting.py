@@ -11,13 +11,14 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from fer import resume
+from fer import resume, states
 from fer.building import classifier_for
 from fer.callbacks import ValidatedInTime
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, as_user_error
 from fer.memory import keep_freed
+from fer.states import State
 from fer.survival import WholeFiles
 
 
@@ -28,13 +29,13 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
     classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
         classifier.model.compile()  # in place, so checkpoints keep their names
-    state = cfg.resume if cfg.resume and Path(cfg.resume).is_file() else None
-    step = resume.step_of(state)
-    announce(classifier, cfg.trainer, cfg.resume, step)
+    state = states.newest(cfg.resume, classifier.state_dict())
+    announce(classifier, cfg.trainer, cfg.resume, state)
     if cfg.resume and not rank_zero_only.rank:
-        resume.keep_history(folder, step)
+        state.put_aside()
+        resume.keep_history(folder, state.step)
     try:
-        loggers = [instantiate(node, **purge(node, step)) for node in cfg.logger.values() if node]
+        loggers = [instantiate(node, **purge(node, state.step)) for node in cfg.logger.values() if node]
         callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
         options = {
             "logger": loggers,
@@ -45,7 +46,7 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
     except InstantiationException as error:
         raise as_user_error(error) from error
     try:
-        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state, weights_only=True)
+        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:
         if trainer.strategy.launcher:
             trainer.strategy.launcher.kill(signal.SIGTERM)  # ranks that were still starting
@@ -57,12 +58,16 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
 
 
 @rank_zero_only
-def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, step: int) -> None:
+def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, state: State) -> None:
     size = sum(p.numel() for p in classifier.model.parameters())
     length = f"{trainer.max_epochs} epochs" if trainer.max_epochs != -1 else f"{trainer.max_steps} steps"
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
-    if resumed:
-        print(f"resumed after step {step}" if step else "nothing was saved yet: starts from the beginning", flush=True)
+    if state.note:
+        print(state.note, flush=True)
+    elif state.file:
+        print(f"resumed after step {state.step}", flush=True)
+    elif resumed:
+        print("nothing was saved yet: starts from the beginning", flush=True)
 
 
 def purge(logger: DictConfig, step: int) -> dict[str, int]:

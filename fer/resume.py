@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer import runs
+from fer import files, runs
 from fer.errors import UserError
 
 MACHINE = ("data.root", "data.held_out", "labels.votes_file", "trainer.accelerator")
@@ -32,7 +32,7 @@ def config(cfg: DictConfig) -> DictConfig:
 
 def saved(folder: Path, file: Path) -> DictConfig:
     """The config that the run in `folder` was started with, set to go on from the checkpoint `file`."""
-    content = OmegaConf.to_container(OmegaConf.load(folder / runs.CONFIG))
+    content = runs.read_config(folder)
     cfg = OmegaConf.create(runs.moved(content, content["output_dir"], str(folder)))
     cfg.pop("found", None)
     cfg.resume = str(file)
@@ -44,7 +44,7 @@ def locate(path: Path) -> tuple[Path, Path]:
     folder, file = (path, path / runs.LAST) if path.is_dir() else (path.parent.parent, path)
     if not path.exists():
         raise UserError(f"resume={path}: no such run; a run's folder is named in its first and last lines")
-    if not (folder / runs.CONFIG).is_file():
+    if not any(os.path.lexists(folder / name) for name in (runs.CONFIG, runs.METRICS)):
         raise UserError(f"resume={path}: not a run (no {runs.CONFIG} in {folder}); name the folder that a run wrote to")
     return folder, file
 
@@ -69,13 +69,6 @@ def check_data(record: dict[str, Any], fingerprint: str) -> None:
         raise UserError(f"the data (fingerprint {fingerprint}) are not those of the run ({began}); set data.root")
 
 
-def step_of(file: str | None) -> int:
-    """The optimizer steps behind the state in a checkpoint; 0 without one."""
-    import torch
-
-    return torch.load(file, map_location="cpu", weights_only=True, mmap=True)["global_step"] if file else 0
-
-
 def keep_history(folder: Path, step: int) -> None:
     """Puts the logged rows of before optimizer step `step` aside, since CSVLogger starts its file anew."""
     import pandas as pd
@@ -83,8 +76,8 @@ def keep_history(folder: Path, step: int) -> None:
     history = read_history(folder)
     if history is not None:
         history = history[pd.to_numeric(history["step"]) < step]
-        history.to_csv(folder / f".{EARLIER}", index=False)
-        os.replace(folder / f".{EARLIER}", folder / EARLIER)
+        with files.atomic(folder / EARLIER) as file:
+            history.to_csv(file, index=False)
         (folder / "metrics.csv").unlink(missing_ok=True)
 
 
@@ -93,8 +86,8 @@ def join_history(folder: Path) -> None:
     if (folder / EARLIER).is_file():
         history = read_history(folder)
         if history is not None:
-            history.to_csv(folder / ".metrics.csv", index=False)
-            os.replace(folder / ".metrics.csv", folder / "metrics.csv")
+            with files.atomic(folder / "metrics.csv") as file:
+                history.to_csv(file, index=False)
         (folder / EARLIER).unlink()
 
 
@@ -114,12 +107,24 @@ def read_history(folder: Path) -> Any:
 
 
 def whole_rows(path: Path) -> Any:
-    """The rows of a CSV file that end with a line break; None without any."""
+    """The rows of a CSV file that end with a line break; None without any.
+
+    A damaged file is renamed to *.damaged, which a line says.
+    """
     import io
 
     import pandas as pd
 
-    rows = (
-        pd.read_csv(io.StringIO(path.read_text().rpartition("\n")[0] or "step"), dtype=str) if path.is_file() else None
-    )
-    return None if rows is None or rows.empty else rows
+    if not os.path.lexists(path):
+        return None
+    try:
+        rows = pd.read_csv(io.StringIO(path.read_text().rpartition("\n")[0] or "step"), dtype=str)
+        pd.to_numeric(rows["step"], errors="raise")
+    except (OSError, ValueError, KeyError) as error:
+        aside = files.put_aside(path)
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        print(
+            f"{path}: damaged ({reason}), renamed to {aside.name}; the curves begin where the run goes on", flush=True
+        )
+        return None
+    return None if rows.empty else rows

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
-from fer import checkpoint, confusion, runs
+from fer import checkpoint, confusion, files, runs
 from fer.data.datamodule import FERDataModule
 from fer.evaluation import calibration
 from fer.evaluation.single import short_report
@@ -54,12 +54,13 @@ def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, 
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
     results["temperature"] = temperature(tables["val"], classifier.classes)
     held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
-    held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format="%.5f")
+    with files.atomic(folder / runs.PREDICTIONS) as file:
+        held_out.to_csv(file, index=False, float_format="%.5f")
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
-    confusion_figure(counts, classifier.classes, title).savefig(folder / "confusion.png")
-    sheet(tables[split], datamodule.splits[split].images).savefig(folder / "faces.png")
+    files.save_figure(confusion_figure(counts, classifier.classes, title), folder / "confusion.png")
+    files.save_figure(sheet(tables[split], datamodule.splits[split].images), folder / "faces.png")
     if (folder / "metrics.csv").is_file():
-        curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
+        files.save_figure(curves_figure(pd.read_csv(folder / "metrics.csv")), folder / "curves.png")
     short_report(folder)
     return results
 

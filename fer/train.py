@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, resume
+from fer import config, lifeline, resume
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -36,4 +36,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    lifeline.watch()
     config.run_command(main, "train")
