@@ -35,7 +35,9 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
         state.put_aside()
         resume.keep_history(folder, state.step)
     try:
-        loggers = [instantiate(node, **purge(node, state.step)) for node in cfg.logger.values() if node]
+        loggers = [
+            instantiate(node, **purge(node, state.step if cfg.resume else None)) for node in cfg.logger.values() if node
+        ]
         callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
         options = {
             "logger": loggers,
@@ -70,9 +72,10 @@ def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, s
         print("nothing was saved yet: starts from the beginning", flush=True)
 
 
-def purge(logger: DictConfig, step: int) -> dict[str, int]:
-    """Makes TensorBoard forget what a resumed run is about to repeat."""
-    return {"purge_step": step} if step and logger._target_.endswith("TensorBoardLogger") else {}
+def purge(logger: DictConfig, step: int | None) -> dict[str, int]:
+    """Makes TensorBoard forget what a run that goes on after `step` is about to repeat; None for a new run."""
+    known = step is not None and logger._target_.endswith("TensorBoardLogger")
+    return {"purge_step": step} if known else {}
 
 
 def best_checkpoint(trainer: pl.Trainer) -> str | None:

@@ -155,7 +155,7 @@ def parsed(path: Path) -> dict[str, Any]:
     return content
 
 
-def require(content: Any, path: Path, **types: type) -> None:
+def require(content: Any, path: Path, /, **types: type) -> None:
     """Raises UserError unless `content`, read from `path`, is a mapping with values of these types by key."""
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged (no mapping)")
