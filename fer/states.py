@@ -66,6 +66,7 @@ def newest(wanted: str | None, weights: Mapping[str, Tensor]) -> State:
     if wanted.name != runs.LAST.name:
         return named(wanted, weights)
     others = sorted(path for path in wanted.parent.glob("*.ckpt") if path.name != wanted.name)
+    others.sort(key=lambda path: path.name != runs.PREVIOUS.name)  # the first one of as many steps
     for group in ([wanted], others):
         found = [state for path in group if (state := usable(path, weights, damaged))]
         if found:
