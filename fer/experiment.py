@@ -109,7 +109,9 @@ def recorded(
         runs.write_json(folder / runs.METRICS, record)  # true until the run is known to have ended otherwise
     if not (cfg.resume and runs.config_is_whole(folder)):
         known = {name: record[name] for name in runs.NO_RUN}
-        runs.write_config(folder / runs.CONFIG, plain | {"found": datamodule.description() | {"run": known}})
+        runs.write_config(
+            folder / runs.CONFIG, plain | {"resume": None, "found": datamodule.description() | {"run": known}}
+        )
     started = time.perf_counter()
     try:
         record |= fit_and_score(cfg, datamodule, folder, watchers)

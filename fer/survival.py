@@ -52,7 +52,8 @@ class LastCheckpoint(Checkpoint):
             not_restarting(trainer)
         elif trainer.fit_loop.restarting:
             # Not by state_dict: Lightning loads a loader's only where no schedule has asked for its length before.
-            trainer.train_dataloader.sampler.start = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            trainer.train_dataloader.sampler.start = ready % trainer.num_training_batches  # 0: only its end is left
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # it had stopped before the run was resumed
 
@@ -118,7 +119,14 @@ def not_restarting(trainer: pl.Trainer) -> None:
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """ModelCheckpoint that finds its files again when the folder of the run has moved."""
+    """ModelCheckpoint from whose files a run can go on, also when its folder has moved.
+
+    It saves after the validation. At the end of the epoch, as Lightning does by default, plateau schedules and the
+    training's figures would be lost, since they follow after the state was saved.
+    """
+
+    def __init__(self, *arguments: Any, save_on_train_epoch_end: bool = False, **options: Any) -> None:
+        super().__init__(*arguments, save_on_train_epoch_end=save_on_train_epoch_end, **options)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(moved(state_dict, state_dict["dirpath"], self.dirpath))

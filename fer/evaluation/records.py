@@ -22,10 +22,14 @@ def record_of(folder: Path, name: str = runs.METRICS) -> Record:
     try:
         return runs.parsed(path)
     except UserError as error:
-        if name == runs.METRICS and (record := runs.known(folder)):
-            return record
-        runs.say_once(f"{error}; goes on without it")
-        return {}
+        damage = error
+    if name == runs.METRICS:
+        try:
+            return runs.read_record(folder)
+        except UserError as error:
+            damage = error
+    runs.say_once(f"{damage}; goes on without it")
+    return {}
 
 
 def study_folder(run: Path, record: Record) -> Path | None:
