@@ -1,5 +1,6 @@
 """The exceptions that commands answer with a line instead of a traceback."""
 
+import errno
 import signal
 import sys
 import threading
@@ -11,6 +12,8 @@ from fer import streams
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a command to stop: Ctrl-C, and what schedulers send."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a full disk, an exhausted quota and a file that is larger than allowed."""
 
 
 LONGEST = 400
@@ -67,6 +70,10 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(fail(str(error)))
     except Interrupted as error:
         sys.exit(128 + error.number)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        sys.exit(fail(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make room there"))
 
 
 def as_user_error(error: BaseException) -> UserError:

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fer import resume, runs, trust
+from fer import files, resume, runs
 from fer.building import build_datamodule, resolve_auto
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
@@ -53,7 +53,8 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     with interruptible():
         folder, lock = (runs.reopen if cfg.resume else runs.claim)(Path(cfg.output_dir))
         try:
-            return recorded(cfg, datamodule, folder, identity, resolved, watchers)
+            with files.quiet_threads():
+                return recorded(cfg, datamodule, folder, identity, resolved, watchers)
         finally:
             lock.release()
 
@@ -100,28 +101,34 @@ def recorded(
         record = runs.read_record(folder)
         resume.check_data(record, datamodule.fingerprint)
         record |= {"error": None, "resumed": [*record.get("resumed", ()), machine]}
+        record["identity"] = record["identity"] or identity
+        runs.remove_partial(folder)
     else:
-        known = {"command": command_line(), "identity": identity, "config": plain, "resolved": resolved}
-        record = {"status": "interrupted", **known, "data": datamodule.description(), **machine}
+        known = {"command": command_line(), "identity": identity, "resolved": resolved}
+        record = {"status": "interrupted", **known, "config": plain, "data": datamodule.description(), **machine}
         runs.write_json(folder / runs.METRICS, record)  # true until the run is known to have ended otherwise
-        runs.write_config(folder / runs.CONFIG, plain | {"found": datamodule.description()})
+    if not (cfg.resume and runs.config_is_whole(folder)):
+        known = {name: record[name] for name in runs.NO_RUN}
+        runs.write_config(
+            folder / runs.CONFIG, plain | {"resume": None, "found": datamodule.description() | {"run": known}}
+        )
     started = time.perf_counter()
-    record["status"] = "failed"
     try:
         record |= fit_and_score(cfg, datamodule, folder, watchers)
-        record["status"] = "finished"
-    except BaseException as error:
-        record["error"] = f"{type(error).__name__}: {error}"
-        if isinstance(error, Interrupted | SystemExit):
-            record["status"] = "interrupted"
-            print(
-                f"interrupted; go on with: python -m fer.train resume={folder}{trust.override_for(plain, str(folder))}",
-                flush=True,
-            )
-        raise
-    finally:
-        record["seconds"] = round(time.perf_counter() - started, 1)
+        record |= {"status": "finished", "seconds": round(time.perf_counter() - started, 1)}
         runs.write_json(folder / runs.METRICS, record)
+        (folder / runs.PREVIOUS).unlink(missing_ok=True)
+    except BaseException as raised:
+        error = files.explained(raised, folder)
+        stopped = isinstance(error, Interrupted | SystemExit)
+        record |= {"status": "interrupted" if stopped else "failed", "error": f"{type(error).__name__}: {error}"}
+        record["seconds"] = round(time.perf_counter() - started, 1)
+        runs.keep_record(folder, record)
+        if stopped or isinstance(error, files.Unwritable):
+            print(f"{record['status']}; go on with: python -m fer.train resume={folder}", flush=True)
+        if error is raised:
+            raise
+        raise error from raised
     print("\n".join(closing(record, folder)), flush=True)
     return record
 

@@ -11,13 +11,14 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from fer import resume
+from fer import resume, states
 from fer.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.callbacks import ValidatedInTime
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted
 from fer.memory import keep_freed
+from fer.states import State
 from fer.survival import WholeFiles
 
 
@@ -28,20 +29,21 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
     classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
         classifier.model.compile()  # in place, so checkpoints keep their names
-    state = cfg.resume if cfg.resume and Path(cfg.resume).is_file() else None
-    step = resume.step_of(state)
-    announce(classifier, cfg.trainer, cfg.resume, step)
+    state = states.newest(cfg.resume, classifier.state_dict())
+    announce(classifier, cfg.trainer, cfg.resume, state)
     if cfg.resume and not rank_zero_only.rank:
-        resume.keep_history(folder, step)
+        state.put_aside()
+        resume.keep_history(folder, state.step)
+    known = state.step if cfg.resume else None
     trainer = build_trainer(
         cfg,
-        logger=build_loggers(cfg, lambda node: purge(node, step)),
+        logger=build_loggers(cfg, lambda node: purge(node, known)),
         callbacks=[*build_callbacks(cfg), *watchers, ValidatedInTime()],
         plugins=[WholeFiles()],
         default_root_dir=str(folder),
     )
     try:
-        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state, weights_only=True)
+        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:
         if trainer.strategy.launcher:
             trainer.strategy.launcher.kill(signal.SIGTERM)  # ranks that were still starting
@@ -53,17 +55,22 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
 
 
 @rank_zero_only
-def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, step: int) -> None:
+def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, state: State) -> None:
     size = sum(p.numel() for p in classifier.model.parameters())
     length = f"{trainer.max_epochs} epochs" if trainer.max_epochs != -1 else f"{trainer.max_steps} steps"
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
-    if resumed:
-        print(f"resumed after step {step}" if step else "nothing was saved yet: starts from the beginning", flush=True)
+    if state.note:
+        print(state.note, flush=True)
+    elif state.file:
+        print(f"resumed after step {state.step}", flush=True)
+    elif resumed:
+        print("nothing was saved yet: starts from the beginning", flush=True)
 
 
-def purge(logger: dict[str, Any], step: int) -> dict[str, int]:
-    """Makes TensorBoard forget what a resumed run is about to repeat."""
-    return {"purge_step": step} if step and logger["_target_"].endswith("TensorBoardLogger") else {}
+def purge(logger: dict[str, Any], step: int | None) -> dict[str, int]:
+    """Makes TensorBoard forget what a run that goes on after `step` is about to repeat; None for a new run."""
+    known = step is not None and logger["_target_"].endswith("TensorBoardLogger")
+    return {"purge_step": step} if known else {}
 
 
 def best_checkpoint(trainer: pl.Trainer) -> str | None:

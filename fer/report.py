@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markdown import markdown
 
-from fer.streams import READABLE
+from fer.files import atomic, save_figure, write_text
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -70,11 +70,12 @@ class Report:
         """report.html, report.md, the PNGs and CSVs; returns their names."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            with atomic(folder / f"{name}.csv") as file:
+                table.to_csv(file, index=False)
         for name, figure in self.figures.items():
-            figure.savefig(folder / f"{name}.png")
-        (folder / "report.md").write_text(self.markdown, encoding="utf-8", errors=READABLE)
-        (folder / "report.html").write_text(page(self.title, self.markdown, folder), encoding="utf-8", errors=READABLE)
+            save_figure(figure, folder / f"{name}.png")
+        write_text(folder / "report.md", self.markdown)
+        write_text(folder / "report.html", page(self.title, self.markdown, folder))
         files = [f"{name}.csv" for name in self.tables] + [f"{name}.png" for name in self.figures]
         return ["report.html", "report.md", *files]
 

@@ -1,8 +1,8 @@
 """What runs leave behind: read from runs/, stored beside a report without the places of this machine, read again."""
 
-import json
 import re
 import shlex
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from fer import runs as run_folders
 from fer.errors import UserError
+from fer.files import atomic
 from fer.studies import history
 
 Run = dict[str, Any]
@@ -21,6 +22,7 @@ TYPED_PLACE = re.compile(r"(\+*(?:data\.root|data\.held_out|output_dir|resume))=
 ABSOLUTE = re.compile(r"(?<![\w.>])(?:~[\w-]*|[A-Za-z]:)?[/\\][^\s'\",;()\[\]{}]+")
 SEED = re.compile(r"seed-\d+(-\d+)?")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+PREDICTED = ["split", "id", "true", "predicted"]
 CLAIM = ["study", "figure", "value", "note"]
 
 
@@ -31,7 +33,9 @@ def read_runs(folder: Path) -> list[Run]:
     """
     paths = sorted(folder.glob("**/metrics.json"), key=lambda path: path.parent.stat().st_mtime)
     found = [
-        _run(path, _name(path.parent.relative_to(folder)), path.with_name(run_folders.PREDICTIONS)) for path in paths
+        run
+        for path in paths
+        if (run := _run(path, _name(path.parent.relative_to(folder)), path.with_name(run_folders.PREDICTIONS)))
     ]
     found.sort(key=lambda run: run["status"] == "finished")
     return _ordered({(run["name"], run["config"]["seed"]): run for run in found}.values())
@@ -46,8 +50,13 @@ def store(runs: list[Run], place: Path) -> None:
     for run in runs:
         path = place / f"{run['name']}-seed-{run['config']['seed']}.json"
         if run["status"] == "finished":
-            table = read_predictions(run).round(4)
-            table.to_csv(_predictions(path), index=False, compression={"method": "gzip", "mtime": 0})
+            try:
+                table = read_predictions(run).round(4)
+            except UserError as error:
+                run_folders.say_once(f"{error}; left out")
+                continue
+            with atomic(_predictions(path), "wb") as file:
+                table.to_csv(file, index=False, compression={"method": "gzip", "mtime": 0})
         elif path.exists():
             continue
         record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
@@ -58,15 +67,20 @@ def store(runs: list[Run], place: Path) -> None:
 def read_stored(place: Path) -> list[Run]:
     """What `store` wrote into `place`."""
     paths = place.glob("*-seed-*.json")
-    return _ordered(_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in paths)
+    runs = [_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in paths]
+    return _ordered(run for run in runs if run)
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
     """split, id, true, predicted and one probability a class."""
+    path = run["predictions"]
     try:
-        return pd.read_csv(run["predictions"], dtype=dict.fromkeys(("id", "true", "predicted"), str))
-    except OSError as error:
-        raise UserError(f"{run['predictions']}: cannot be read ({error.strerror}); train the run again") from error
+        table = pd.read_csv(path, dtype=dict.fromkeys(("id", "true", "predicted"), str))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read, {run_folders.damage(error)}; train the run again") from error
+    if list(table.columns[:4]) != PREDICTED or table[table.columns[4:]].isna().any(axis=None):
+        raise UserError(f"{path}: cannot be read, damaged (rows or columns are missing); train the run again")
+    return table
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -108,8 +122,19 @@ def typed(command: str) -> str:
     return shlex.join(ABSOLUTE.sub("PATH", TYPED_PLACE.sub(r"\1=PATH", word)) for word in shlex.split(command))
 
 
-def _run(path: Path, name: str, predictions: Path) -> Run:
-    return {"name": name, "predictions": predictions, **json.loads(path.read_text(encoding="utf-8"))}
+def _run(path: Path, name: str, predictions: Path) -> Run | None:
+    """None, and a line on stderr, for a damaged file."""
+    try:
+        record = run_folders.parsed(path)
+        run_folders.require(record, path, status=str, config=dict, data=dict)
+        run_folders.require(record["config"], path, seed=int)
+    except UserError as error:
+        fix = ""
+        if path.name == run_folders.METRICS:
+            fix = f"; python -m fer.train resume={path.parent} writes it anew"
+        run_folders.say_once(f"{error}, left out{fix}")
+        return None
+    return {"name": name, "predictions": predictions, **record}
 
 
 def _name(folder: Path) -> str:

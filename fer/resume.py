@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer import runs, trust
+from fer import files, runs, trust
 from fer.errors import UserError
 from fer.schema import check_plain
 
@@ -16,7 +15,6 @@ MACHINE = ("data.root", "data.held_out", "labels.votes_file", "trainer.accelerat
 """What may differ when a run goes on, perhaps on another machine."""
 
 EARLIER = "metrics.before.csv"
-MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 
 
 def config(cfg: DictConfig) -> DictConfig:
@@ -41,17 +39,9 @@ def saved(folder: Path, file: Path) -> DictConfig:
 
 
 def stored_config(folder: Path) -> dict[str, Any]:
-    """The config.yaml of a run as plain data, paths in it moved with the folder. Nothing in it is checked or built."""
-    path = folder / runs.CONFIG
-    try:
-        if path.stat().st_size > MAX_CONFIG:
-            raise UserError(f"{path}: larger than {MAX_CONFIG:,} bytes; not the config of a run")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:100]})") from error
-    check_plain(content, path)
-    if not isinstance(content, dict) or not isinstance(content.get("output_dir"), str):
-        raise UserError(f"{path}: not the config of a run")
+    """The config of a run as plain data, paths in it moved with the folder. What it names is not checked here."""
+    content = runs.read_config(folder)
+    check_plain(content, folder / runs.CONFIG)
     content = runs.moved(content, content["output_dir"], str(folder))
     return {key: value for key, value in content.items() if key not in ("found", "launcher", "hydra", "trust")}
 
@@ -71,7 +61,7 @@ def locate(path: Path) -> tuple[Path, Path]:
     folder, file = (path, path / runs.LAST) if path.is_dir() else (path.parent.parent, path)
     if not path.exists():
         raise UserError(f"resume={path}: no such run; a run's folder is named in its first and last lines")
-    if not (folder / runs.CONFIG).is_file():
+    if not any(os.path.lexists(folder / name) for name in (runs.CONFIG, runs.METRICS)):
         raise UserError(f"resume={path}: not a run (no {runs.CONFIG} in {folder}); name the folder that a run wrote to")
     return folder, file
 
@@ -96,13 +86,6 @@ def check_data(record: dict[str, Any], fingerprint: str) -> None:
         raise UserError(f"the data (fingerprint {fingerprint}) are not those of the run ({began}); set data.root")
 
 
-def step_of(file: str | None) -> int:
-    """The optimizer steps behind the state in a checkpoint; 0 without one."""
-    import torch
-
-    return torch.load(file, map_location="cpu", weights_only=True, mmap=True)["global_step"] if file else 0
-
-
 def keep_history(folder: Path, step: int) -> None:
     """Puts the logged rows of before optimizer step `step` aside, since CSVLogger starts its file anew."""
     import pandas as pd
@@ -110,8 +93,8 @@ def keep_history(folder: Path, step: int) -> None:
     history = read_history(folder)
     if history is not None:
         history = history[pd.to_numeric(history["step"]) < step]
-        history.to_csv(folder / f".{EARLIER}", index=False)
-        os.replace(folder / f".{EARLIER}", folder / EARLIER)
+        with files.atomic(folder / EARLIER) as file:
+            history.to_csv(file, index=False)
         (folder / "metrics.csv").unlink(missing_ok=True)
 
 
@@ -120,8 +103,8 @@ def join_history(folder: Path) -> None:
     if (folder / EARLIER).is_file():
         history = read_history(folder)
         if history is not None:
-            history.to_csv(folder / ".metrics.csv", index=False)
-            os.replace(folder / ".metrics.csv", folder / "metrics.csv")
+            with files.atomic(folder / "metrics.csv") as file:
+                history.to_csv(file, index=False)
         (folder / EARLIER).unlink()
 
 
@@ -141,14 +124,24 @@ def read_history(folder: Path) -> Any:
 
 
 def whole_rows(path: Path) -> Any:
-    """The rows of a CSV file that end with a line break; None without any."""
+    """The rows of a CSV file that end with a line break; None without any.
+
+    A damaged file is renamed to *.damaged, which a line says.
+    """
     import io
 
     import pandas as pd
 
-    rows = (
-        pd.read_csv(io.StringIO(path.read_text(encoding="utf-8").rpartition("\n")[0] or "step"), dtype=str)
-        if path.is_file()
-        else None
-    )
-    return None if rows is None or rows.empty else rows
+    if not os.path.lexists(path):
+        return None
+    try:
+        rows = pd.read_csv(io.StringIO(path.read_text(encoding="utf-8").rpartition("\n")[0] or "step"), dtype=str)
+        pd.to_numeric(rows["step"], errors="raise")
+    except (OSError, ValueError, KeyError) as error:
+        aside = files.put_aside(path)
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        print(
+            f"{path}: damaged ({reason}), renamed to {aside.name}; the curves begin where the run goes on", flush=True
+        )
+        return None
+    return None if rows.empty else rows

@@ -2,18 +2,25 @@
 
 import hashlib
 import json
-import os
-import tempfile
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
+from fer import files
 from fer.errors import UserError
+from fer.files import atomic
+from fer.schema import check_plain
 
 CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
-LAST = Path("checkpoints") / "last.ckpt"
+LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previous.ckpt"
+MAX_CONFIG = 1_000_000  # bytes of a config.yaml
+NO_RUN = {"identity": None, "command": None, "resolved": {}}
+"""What is not known of a run whose config.yaml is of an earlier version."""
 
 
 def identity(cfg: DictConfig, fingerprint: str) -> str:
@@ -71,8 +78,8 @@ def earlier(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
     there is one."""
     found, number, candidate = None, 1, folder
     while (candidate / CONFIG).exists():
-        record = read_record(candidate)
-        if record["identity"] == name:
+        record = known(candidate)
+        if record and record["identity"] == name:
             found = (candidate, record)
             if record["status"] == "finished":
                 break
@@ -81,9 +88,102 @@ def earlier(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
     return found
 
 
+def known(folder: Path) -> dict[str, Any] | None:
+    """The run's record; None, and a line, where neither of its files tells."""
+    try:
+        return read_record(folder)
+    except UserError as error:
+        say_once(f"{error}; the folder is left as it is")
+        return None
+
+
 def read_record(folder: Path) -> dict[str, Any]:
-    """What the run wrote to metrics.json when it was last started or stopped."""
-    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    """What the run wrote to metrics.json when it was last started or stopped.
+
+    Where that file is damaged, a line says so, and the record is that of an interrupted run as config.yaml knows it.
+    Raises UserError where that is damaged too.
+    """
+    path = folder / METRICS
+    try:
+        record = parsed(path)
+        require(record, path, identity=str, status=str, config=dict, data=dict)
+        require(record["data"], path, fingerprint=str, path=list, counts=dict)
+        return record
+    except UserError as error:
+        content = stored_config(folder, f"{error}, and {CONFIG} cannot stand in")
+        require(content, folder / CONFIG, found=dict)
+        require(content["found"], folder / CONFIG, fingerprint=str, path=list, counts=dict)
+        say_once(f"{error}; {CONFIG} stands in, and going on with the run writes it anew")
+    found = content.pop("found")
+    return {"status": "interrupted", **found.pop("run", dict(NO_RUN)), "config": content, "data": found}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The content of config.yaml or, where that is damaged, which a line says, the config in metrics.json.
+
+    Raises UserError where both are damaged.
+    """
+    try:
+        return stored_config(folder)
+    except UserError as error:
+        path = folder / METRICS
+        try:
+            record = parsed(path)
+            require(record, path, config=dict)
+            require(record["config"], path, output_dir=str, trainer=dict, data=dict)
+        except UserError as other:
+            fix = "start the run again with the command that you typed for it"
+            raise UserError(f"{error}, and so is {METRICS} ({other}); {fix}") from error
+        say_once(f"{error}; {METRICS} stands in")
+    return record["config"]
+
+
+def stored_config(folder: Path, prefix: str = "") -> dict[str, Any]:
+    """The content of config.yaml; UserError where it is damaged, which begins with `prefix`."""
+    path = folder / CONFIG
+    try:
+        if path.stat().st_size > MAX_CONFIG:
+            raise ValueError(f"larger than {MAX_CONFIG:,} bytes")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{prefix}{': ' if prefix else ''}{path}: {damage(error)}") from error
+    check_plain(content, path)
+    require(content, path, output_dir=str, trainer=dict, data=dict)
+    return content
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file; UserError for a file that is damaged or missing."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: {damage(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged (no mapping)")
+    return content
+
+
+def require(content: Any, path: Path, /, **types: type) -> None:
+    """Raises UserError unless `content`, read from `path`, is a mapping with values of these types by key."""
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged (no mapping)")
+    for key, kind in types.items():
+        if not isinstance(content.get(key), kind):
+            raise UserError(f"{path}: damaged (no {key})")
+
+
+def damage(error: Exception) -> str:
+    """`missing`, or `damaged` with the reason."""
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"damaged ({(str(reason).splitlines() or [type(error).__name__])[0][:120]})"
+
+
+@cache
+def say_once(line: str) -> None:
+    """The line on stderr, once in a process."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def reopen(folder: Path) -> tuple[Path, FileLock]:
@@ -105,6 +205,35 @@ def hold(folder: Path) -> FileLock | None:
     return lock
 
 
+def config_is_whole(folder: Path) -> bool:
+    try:
+        return bool(stored_config(folder))
+    except UserError:
+        return False
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes what a killed process was writing. Only for a folder whose lock this process holds."""
+    for place in (folder, folder / LAST.parent):
+        files.remove_partial(place)
+
+
+def keep_record(folder: Path, record: dict[str, Any]) -> None:
+    """Writes metrics.json for a run that failed; where the disk is full, the earlier record stays, and a line says so.
+
+    To make room, the state before the last one goes where the last one is there.
+    """
+    try:
+        write_json(folder / METRICS, record)
+    except files.Unwritable:
+        if (folder / LAST).is_file():
+            (folder / PREVIOUS).unlink(missing_ok=True)
+        try:
+            write_json(folder / METRICS, record)
+        except files.Unwritable as error:
+            say_once(f"{error}; it still says what it said before")
+
+
 def moved(node: Any, old: str, new: str) -> Any:
     """`node` with paths below the folder `old` as paths below `new`."""
     if isinstance(node, dict):
@@ -117,15 +246,12 @@ def moved(node: Any, old: str, new: str) -> Any:
 
 def write_config(path: Path, content: dict[str, Any]) -> None:
     """As YAML, in one step."""
-    OmegaConf.save(content, path.with_name(f".{path.name}"))
-    os.replace(path.with_name(f".{path.name}"), path)
+    with atomic(path) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(content)))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """In one step: readers see the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with atomic(path) as file:
         json.dump(content, file, indent=2, default=float)
         file.write("\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

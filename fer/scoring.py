@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
-from fer import confusion, runs
+from fer import confusion, files, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.evaluation import calibration
@@ -59,12 +59,13 @@ def score(
         if split == "val":
             results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
     held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
-    held_out.to_csv(folder / runs.PREDICTIONS, index=False, float_format=DIGITS)
+    with files.atomic(folder / runs.PREDICTIONS) as file:
+        held_out.to_csv(file, index=False, float_format=DIGITS)
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
-    confusion_figure(counts, classifier.classes, title).savefig(folder / "confusion.png")
-    sheet(tables[split], datamodule.splits[split].images).savefig(folder / "faces.png")
+    files.save_figure(confusion_figure(counts, classifier.classes, title), folder / "confusion.png")
+    files.save_figure(sheet(tables[split], datamodule.splits[split].images), folder / "faces.png")
     if (folder / "metrics.csv").is_file():
-        curves_figure(pd.read_csv(folder / "metrics.csv")).savefig(folder / "curves.png")
+        files.save_figure(curves_figure(pd.read_csv(folder / "metrics.csv")), folder / "curves.png")
     short_report(folder)
     return results
 

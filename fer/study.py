@@ -31,6 +31,7 @@ import pandas as pd
 from fer import config
 from fer.console import counted
 from fer.errors import UserError
+from fer.files import atomic, save_figure, write_text
 from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
 from fer.studies import header
 from fer.tables import (
@@ -67,7 +68,11 @@ def collect(studies: list[str], runs: Path, place: Path, only_finished: bool) ->
             raise UserError(f"{study}: no finished run in {runs / study}/, and none stored in {place / study}/; {hint}")
     for study, mine in found.items():
         store(mine, place / study)
-    return {study: kept(read_stored(place / study)) for study in found}
+    stored = {study: kept(read_stored(place / study)) for study in found}
+    for study, mine in stored.items():
+        if not mine:
+            raise UserError(f"{study}: none of its runs can be read; train them again")
+    return stored
 
 
 def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, with_test: bool, found: Path) -> None:
@@ -89,8 +94,9 @@ def write_study(study: str, runs: list[Run], table: pd.DataFrame, out: Path, wit
         parts += pictures(tested, out, found)
     if (out / NOTES).is_file():
         parts.append((out / NOTES).read_text(encoding="utf-8"))
-    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
-    per_run(runs, with_test).to_csv(out / "results.csv", index=False)
+    write_text(out / "README.md", "\n".join(parts))
+    with atomic(out / "results.csv") as file:
+        per_run(runs, with_test).to_csv(file, index=False)
 
 
 def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.DataFrame, out: Path) -> None:
@@ -119,9 +125,10 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
         draw_confusion(mine, split, out / picture, dpi=80)
         parts.append(f"{study}, `{run_name}`:\n\n![confusion matrix]({picture})\n")
     parts += ["## Machines\n", provenance_by_machine(studies)]
-    (out / "README.md").write_text("\n".join(parts), encoding="utf-8")
+    write_text(out / "README.md", "\n".join(parts))
     tables = [per_run(mine, with_test).assign(study=study) for study, mine in studies.items()]
-    pd.concat(tables).set_index("study").to_csv(out / "results.csv")
+    with atomic(out / "results.csv") as file:
+        pd.concat(tables).set_index("study").to_csv(file)
 
 
 def typed_lines(trained: list[str], arguments: str) -> str:
@@ -171,7 +178,7 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
     counts = pd.crosstab(table["true"], table["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     share = (table["true"] == table["predicted"]).mean()
     title = f"{split}, {counted(len(runs), 'run')}, accuracy {100 * share:.1f} %"
-    confusion_figure(counts.to_numpy(), classes, title).savefig(path, dpi=dpi)
+    save_figure(confusion_figure(counts.to_numpy(), classes, title), path, dpi=dpi)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -212,7 +219,7 @@ def fill(readme: Path, table: str) -> None:
     text, count = MARKS.subn(lambda marks: f"{marks[1]}{table}{marks[2]}", readme.read_text(encoding="utf-8"))
     if not count:
         raise UserError(f"{readme}: no <!-- results --> … <!-- end of results --> to fill; add these two lines")
-    readme.write_text(text, encoding="utf-8")
+    write_text(readme, text)
     print(f"wrote the table of results into {readme}")
 
 

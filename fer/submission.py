@@ -1,7 +1,9 @@
 """Runs of a sweep as jobs of SLURM: hydra-submitit-launcher's options and job, submitit's queue, the sweep's rules."""
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.singleton import Singleton
@@ -9,7 +11,9 @@ from hydra.core.utils import JobReturn
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from fer import lifeline
 from fer.errors import Interrupted, UserError
+from fer.lifeline import Lifeline
 
 LOOK = 1.0  # seconds between looks at the jobs
 STOPPING = 120  # seconds that jobs have to save when the sweep is stopped
@@ -23,6 +27,7 @@ class Attempt:
 
     def __call__(self, cfg: DictConfig) -> str:
         """What went wrong, or nothing."""
+        lifeline.watch()
         try:
             self.task(cfg)
         except SystemExit as ended:  # its one-line message is in the job's log
@@ -33,10 +38,32 @@ class Attempt:
 
 
 def submitted(sweep: Any) -> list[JobReturn]:
-    """Runs the jobs of a fer.sweep.Sweep, `launcher.jobs` at once; each is counted when it ends."""
+    """Runs the jobs of a fer.sweep.Sweep, `launcher.jobs` at once; each is counted when it ends.
+
+    Jobs on this machine end with the sweep, those of a queue go on without it.
+    """
     launcher = instantiate(sweep.cfg.launcher.submit)
     launcher.setup(hydra_context=sweep.context, task_function=Attempt(sweep.task), config=sweep.cfg)
     executor = prepared(launcher, sweep.cfg.launcher.jobs)
+    if launcher._EXECUTOR == "local":
+        with Lifeline() as line, patched(line.environment):
+            return in_parts(sweep, launcher, executor)
+    return in_parts(sweep, launcher, executor)
+
+
+@contextmanager
+def patched(environment: dict[str, str]) -> Iterator[None]:
+    """The environment of this process, and of those that it starts, with these variables."""
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name in environment:
+            os.environ.pop(name, None)
+
+
+def in_parts(sweep: Any, launcher: Any, executor: Any) -> list[JobReturn]:
+    """Submits the jobs, as many at once as the launcher takes, and waits for them."""
     results = []
     for part in parts(launcher, list(range(len(sweep.jobs))), sweep.cfg.launcher.jobs):
         arguments = [argument(sweep.jobs[index], index) for index in part]
@@ -45,7 +72,10 @@ def submitted(sweep: Any) -> list[JobReturn]:
         try:
             results += list(ended(sweep, waiting))
         except Interrupted:
+            sweep.stopping = True
             cancel(list(waiting.values()))
+            for index, job in waiting.items():
+                sweep.count(index, stopped=not job.done() or bool(complaint(job)))
             raise
     return results
 

@@ -17,7 +17,9 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loops.loop import _Loop
 from torch import Tensor
 
+from fer import states
 from fer.errors import SIGNALS, Interrupted
+from fer.files import Unwritable, atomic, unwritable
 from fer.runs import moved
 
 
@@ -50,7 +52,8 @@ class LastCheckpoint(Checkpoint):
             not_restarting(trainer)
         elif trainer.fit_loop.restarting:
             # Not by state_dict: Lightning loads a loader's only where no schedule has asked for its length before.
-            trainer.train_dataloader.sampler.start = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            trainer.train_dataloader.sampler.start = ready % trainer.num_training_batches  # 0: only its end is left
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # it had stopped before the run was resumed
 
@@ -76,6 +79,9 @@ class LastCheckpoint(Checkpoint):
         if whole and self._asked(trainer):
             self._save(trainer)
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        not_restarting(trainer)  # or schedules would miss the end of an epoch whose last validation was resumed
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
         self._restore()
@@ -86,6 +92,8 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         for logger in trainer.loggers:
             logger.save()  # what the state has behind it must not be lost with the process
+        if trainer.is_global_zero:
+            states.keep_previous(Path(self.path))
         trainer.save_checkpoint(self.path)
         if self._asked(trainer):
             raise Interrupted(self.received or signal.SIGTERM)
@@ -111,23 +119,30 @@ def not_restarting(trainer: pl.Trainer) -> None:
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """ModelCheckpoint that finds its files again when the folder of the run has moved."""
+    """ModelCheckpoint from whose files a run can go on, also when its folder has moved.
+
+    It saves after the validation. At the end of the epoch, as Lightning does by default, plateau schedules and the
+    training's figures would be lost, since they follow after the state was saved.
+    """
+
+    def __init__(self, *arguments: Any, save_on_train_epoch_end: bool = False, **options: Any) -> None:
+        super().__init__(*arguments, save_on_train_epoch_end=save_on_train_epoch_end, **options)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(moved(state_dict, state_dict["dirpath"], self.dirpath))
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes checkpoints in one step: a killed process leaves the old file or the new one."""
+    """Writes checkpoints in one step: a killed process or a full disk leaves the old file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        torch.save(checkpoint, f"{path}.partial")
-        os.replace(f"{path}.partial", path)
+        with atomic(path, "wb") as file:
+            torch.save(checkpoint, file)
 
 
 class WholeCSVLogger(CSVLogger):
-    """CSVLogger that a kill cannot take rows from which were written before: see WholeTable."""
+    """CSVLogger whose rows survive a kill and a full disk: see WholeTable."""
 
     @property
     @rank_zero_experiment
@@ -138,20 +153,41 @@ class WholeCSVLogger(CSVLogger):
 
 
 class WholeTable(ExperimentWriter):
-    """Adds columns in one step, where Lightning empties the file and writes its rows again; UTF-8 everywhere."""
+    """Adds columns in one step, where Lightning empties the file, and takes back rows that were written in part.
+
+    The file is UTF-8 everywhere.
+    """
 
     def __init__(self, log_dir: str):
         super().__init__(log_dir)
         self._fs = Utf8Files(self._fs)
 
+    def save(self) -> None:
+        self.known, self.size = list(self.metrics_keys), self._size()
+        try:
+            super().save()
+        except OSError as error:
+            if self.size is None:
+                Path(self.metrics_file_path).unlink(missing_ok=True)
+            else:
+                os.truncate(self.metrics_file_path, self.size)
+            raise unwritable(self.metrics_file_path, error) from error
+
+    def _size(self) -> int | None:
+        path = Path(self.metrics_file_path)
+        return path.stat().st_size if path.exists() else None
+
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         path = Path(self.metrics_file_path)
-        partial = path.with_name(f".{path.name}")
-        with path.open(newline="", encoding="utf-8") as old, partial.open("w", newline="", encoding="utf-8") as new:
-            table = csv.DictWriter(new, fieldnames)
-            table.writeheader()
-            table.writerows(csv.DictReader(old))
-        os.replace(partial, path)
+        try:
+            with path.open(newline="", encoding="utf-8") as old, atomic(path) as new:
+                table = csv.DictWriter(new, fieldnames)
+                table.writeheader()
+                table.writerows(csv.DictReader(old))
+        except Unwritable:
+            self.metrics_keys = self.known  # the file still has its old columns
+            raise
+        self.size = self._size()
 
 
 class Utf8Files:

@@ -18,9 +18,14 @@ from omegaconf import DictConfig, open_dict
 from fer import config
 from fer.console import counted, duration
 from fer.errors import SIGNALS, Interrupted, UserError
+from fer.lifeline import Lifeline
 
 STOPPED = tuple(128 + number for number in SIGNALS)
 """Exit codes of a run that was asked to stop."""
+APART: dict[str, Any] = {"start_new_session": True}
+if os.name == "nt":
+    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+"""Options of child processes that Ctrl-C reaches through their parent and once only."""
 
 
 class Sweep:
@@ -37,7 +42,8 @@ class Sweep:
         self.context, self.task, self.cfg = context, task, cfg
         self.jobs = [list(overrides) for overrides in jobs]
         self.failed: dict[str, str] = {}
-        self.done = self.running = 0
+        self.done = self.running = self.interrupted = 0
+        self.stopping = False
         self.children: set[subprocess.Popen] = set()
         self.lock = threading.Lock()
 
@@ -89,6 +95,8 @@ class Sweep:
             done = run_job(self.task, cfg, "hydra.sweep.dir", "hydra.sweep.subdir", self.context)
         except SystemExit as ended:  # its one-line message is on the screen
             if ended.code in STOPPED:
+                self.stopping = True
+                self.count(index, stopped=True)
                 raise
             return self.count(index, f"exit code {ended.code}")
         if done.status == JobStatus.FAILED:
@@ -100,19 +108,43 @@ class Sweep:
     def apart(self, at_once: int) -> list[JobReturn]:
         """All runs in child processes, `at_once` at a time; a signal stops them all."""
         slots = list(range(at_once))
-        with ThreadPoolExecutor(at_once) as pool:
-            futures = [pool.submit(self.child, index, slots) for index in range(len(self.jobs))]
+        with Lifeline() as self.lifeline, ThreadPoolExecutor(at_once) as pool:
             try:
+                futures = [pool.submit(self.child, index, slots) for index in range(len(self.jobs))]
                 return [future.result() for future in futures]
             except Interrupted:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list(self.children):
-                    process.send_signal(signal.SIGTERM)  # they save and end
+                self.stop(pool)
                 raise
 
-    def child(self, index: int, slots: list[int]) -> JobReturn:
-        """One run in a process of its own, its lines in a log file."""
+    def stop(self, pool: ThreadPoolExecutor) -> None:
+        """Makes the children save and end. A second signal ends them at once, a third one kills them."""
+        self.stopping = True
+        asked = 0
+
+        def ask(*_: Any) -> None:
+            nonlocal asked
+            asked += 1
+            for process in list(self.children):
+                if asked > 2:
+                    process.kill()
+                elif os.name == "nt":
+                    self.lifeline.let_go()  # there a signal would end them before they have saved
+                else:
+                    process.terminate()
+
+        replaced = {number: signal.signal(number, ask) for number in SIGNALS}
+        try:
+            ask()
+            pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            for number, handler in replaced.items():
+                signal.signal(number, handler)
+
+    def child(self, index: int, slots: list[int]) -> JobReturn | None:
+        """One run in a process of its own, its lines in a log file; nothing while the sweep stops."""
         with self.lock:
+            if self.stopping:
+                return None
             slot = slots.pop()
             self.running += 1
         name = config.run_name(self.jobs[index])
@@ -120,33 +152,53 @@ class Sweep:
         log = Path(self.cfg.hydra.sweep.dir) / "logs" / f"{name}{f',seed-{seed}' * bool(seed)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "fer.train", *self.jobs[index], "existing=continue"]
+        environment = self.environment(slot) | self.lifeline.environment
+        pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         with log.open("a", encoding="utf-8") as file:
-            process = subprocess.Popen(command, env=self.environment(slot), stdout=file, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, env=environment, stdout=file, **pipes, **APART)
             self.children.add(process)
+            if self.stopping:
+                process.terminate()
             code = process.wait()
         self.children.discard(process)
         slots.append(slot)
+        if code in STOPPED or (code < 0 and self.stopping):
+            return self.count(index, stopped=True)
         return self.count(index, f"{last_line(log)} (exit code {code}, see {log})" if code else "")
 
     def environment(self, slot: int) -> dict[str, str]:
         """Of the child in a slot: its share of the cores, or its GPU."""
         return share(slot, self.cfg.launcher.jobs, self.cfg.launcher.gpus)
 
-    def count(self, index: int, error: str = "") -> JobReturn:
-        """Counts a run that ended and says how the sweep stands."""
+    def count(self, index: int, error: str = "", stopped: bool = False) -> JobReturn:
+        """Counts a run that ended, failed with `error` or was stopped, and says how the sweep stands."""
         with self.lock:
             self.running -= 1
-            self.done += not error
-            if error:
+            if stopped:
+                self.interrupted += 1
+            elif error:
                 self.failed[self.title(self.jobs[index])] = error
-            ended = self.done + len(self.failed)
-            left = (time.perf_counter() - self.started) / ended * (len(self.jobs) - ended)
-            rest = len(self.jobs) - ended - self.running
-            line = f"sweep: {self.done} done, {len(self.failed)} failed, {self.running} running, {rest} to go"
-            print(f"{line}; about {duration(left)} left", flush=True)
+            else:
+                self.done += 1
+            print(self.standing(), flush=True)
         result = JobReturn(overrides=self.jobs[index])
         result.return_value, result.status = None, JobStatus.COMPLETED
         return result
+
+    def standing(self) -> str:
+        """One line: how many runs ended in which way, and how long the rest will take."""
+        ended = self.done + len(self.failed)
+        rest = len(self.jobs) - ended - self.interrupted - self.running
+        line = f"sweep: {self.done} done, {len(self.failed)} failed, "
+        if self.interrupted:
+            line += f"{self.interrupted} interrupted, "
+        line += f"{self.running} running, {rest} to go"
+        if self.stopping:
+            return f"{line}; the same command goes on"
+        if ended:
+            seconds = (time.perf_counter() - self.started) / ended * (rest + self.running)
+            line += f"; about {duration(seconds)} left"
+        return line
 
 
 def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:

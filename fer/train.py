@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, resume, trust
+from fer import config, lifeline, resume, trust
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -37,4 +37,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    lifeline.watch()
     config.run_command(main, "train")

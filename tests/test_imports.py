@@ -62,6 +62,7 @@ def test_data_knows_no_model_and_no_classifier(name):
         "augment",
         "errors",
         "filenames",
+        "files",
         "pictures",
         "preprocess",
         "streams",

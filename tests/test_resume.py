@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,11 +15,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from fer import resume, runs
+from fer import files, resume, runs
 from fer.callbacks import Throughput
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
+from fer.files import Unwritable
 from fer.survival import WholeCSVLogger
 from fer.train import train
 
@@ -309,6 +312,176 @@ def test_what_diverged_is_run_again_on_request_only(tmp_path):
     assert (tmp_path / "run-2").exists()
 
 
+def killed_at(calls: int, folder: Path, monkeypatch, *overrides: str) -> Path:
+    """The folder of a run that was killed at that call of its hooks."""
+    for name, value in {"random": random.Random(0), "how": "kill", "left": 1, "calls": calls}.items():
+        monkeypatch.setattr(Stop, name, value)
+    with monkeypatch.context() as patch:
+        patch.setattr("fer.callbacks.Throughput", Stop)
+        with pytest.raises(Killed):
+            run(folder, *overrides)
+    return folder
+
+
+@pytest.mark.parametrize("calls", [20, 36, 50])
+@pytest.mark.parametrize("left", ["previous", "best"])
+def test_a_run_without_its_last_state_ends_as_if_it_had_it(left, calls, whole, tmp_path, monkeypatch, capsys):
+    folder = killed_at(calls, tmp_path / "run", monkeypatch)
+    states = folder / "checkpoints"
+    os.truncate(states / "last.ckpt", 2000)
+    if left == "best":
+        (states / "previous.ckpt").unlink(missing_ok=True)
+    go_on(folder)
+    assert_same_run(folder, whole)
+    assert capsys.readouterr().out.count("last.ckpt: cut, overwritten or of another program") == 1
+    assert (states / "last.ckpt.damaged").stat().st_size == 2000
+    assert not (states / "previous.ckpt").exists()
+
+
+@pytest.mark.parametrize("calls", [14, 20, 27, 36])
+def test_a_run_goes_on_from_a_best_state_in_the_midst_of_an_epoch(calls, tmp_path, monkeypatch):
+    run(tmp_path / "whole", *MIDST)
+    folder = killed_at(calls, tmp_path / "run", monkeypatch, *MIDST)
+    for name in ("last", "previous"):
+        (folder / "checkpoints" / f"{name}.ckpt").unlink(missing_ok=True)
+    go_on(folder)
+    assert_same_run(folder, tmp_path / "whole")
+
+
+def test_where_the_best_weights_are_lost_a_run_begins_anew(stopped, whole, capsys):
+    (stopped / "checkpoints" / "best.ckpt").write_bytes(b"")
+    go_on(stopped)
+    assert "the run starts from the beginning" in capsys.readouterr().out
+    assert_same_run(stopped, whole)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(500), b"{", b"[]", b'{"status": 3}', b"\xff\xfe"])
+def test_a_damaged_record_is_written_anew(content, stopped, whole, capsys):
+    before = runs.read_record(stopped)
+    (stopped / runs.METRICS).write_bytes(content)
+    assert runs.read_record(stopped)["identity"] == before["identity"]
+    run(stopped, "existing=continue")
+    assert f"{stopped / runs.METRICS}: damaged" in capsys.readouterr().err
+    assert_same_run(stopped, whole)
+    after = runs.read_record(stopped)
+    assert {name: after[name] for name in ("command", "config", "data")} == {
+        name: before[name] for name in ("command", "config", "data")
+    }
+
+
+def damage_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [os.unlink, lambda path: path.write_bytes(bytes(99)), lambda path: path.write_text("a: [")]
+)
+def test_a_damaged_config_is_that_of_the_record(damage, stopped, whole, capsys):
+    before = (stopped / runs.CONFIG).read_text()
+    damage(stopped / runs.CONFIG)
+    go_on(stopped)
+    assert f"{stopped / runs.CONFIG}: " in capsys.readouterr().err
+    assert_same_run(stopped, whole)
+    assert (stopped / runs.CONFIG).read_text() == before
+
+
+def test_without_record_and_config_a_run_is_one_line(stopped):
+    for name in (runs.CONFIG, runs.METRICS):
+        (stopped / name).write_text("{")
+    with pytest.raises(UserError, match="start the run again") as raised:
+        go_on(stopped)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(bytes(300)), damage_folder])
+def test_a_damaged_history_begins_where_the_run_goes_on(damage, stopped, whole, capsys):
+    damage(stopped / "metrics.csv")
+    go_on(stopped)
+    assert f"{stopped / 'metrics.csv'}: damaged" in capsys.readouterr().out
+    theirs = logged(whole)
+    ours = logged(stopped)
+    assert 0 < len(ours) < len(theirs)
+    expected = theirs.tail(len(ours)).reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours, expected[list(ours)], check_exact=True)
+    assert os.path.lexists(stopped / "metrics.csv.damaged")
+
+
+def assert_whole_files(folder: Path) -> None:
+    """Whatever lies there under a final name can be read, and no temporary file is left."""
+    for path in folder.rglob("*"):
+        assert not path.name.endswith(files.PARTIAL)
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".yaml":
+            OmegaConf.load(path)
+        elif path.suffix == ".ckpt":
+            torch.load(path, weights_only=True)
+        elif path.suffix == ".csv":
+            table = path.read_text()
+            assert table.endswith("\n")
+            assert len({line.count(",") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("limit", [3_000, 8_000, 20_000, 60_000])
+def test_a_run_on_a_full_disk_fails_in_a_line_and_goes_on_when_there_is_room(limit, whole, tmp_path):
+    """limit: bytes that a file may have, from less than metrics.json to less than the pictures."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(Unwritable, match=r"cannot be written \(File too large\)") as raised:
+            run(tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(raised.value)
+    assert_whole_files(tmp_path / "run")
+    if not (tmp_path / "run" / runs.CONFIG).exists():
+        run(tmp_path / "run")
+    else:
+        record = runs.read_record(tmp_path / "run")
+        if limit > 8_000:
+            assert record["status"] == "failed"
+            assert "File too large" in record["error"]
+        go_on(tmp_path / "run")
+    assert_same_run(tmp_path / "run", whole)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mounts a disk of so many kilobytes, or makes it larger; skips where that is not allowed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(size: int) -> Path:
+        options = f"size={size}k" + (",remount" if os.path.ismount(place) else "")
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(place)], check=False)
+        if done.returncode:
+            pytest.skip("no disk can be mounted here")
+        return place
+
+    yield mount
+    if os.path.ismount(place):
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@pytest.mark.parametrize("size", [40, 120, pytest.param(160, marks=pytest.mark.slow), 200, 300])
+def test_a_run_on_a_small_disk_fails_in_a_line_and_goes_on_on_a_larger_one(size, disk, whole):
+    folder = disk(size) / "run"
+    with pytest.raises(UserError, match="cannot be written") as raised:
+        run(folder)
+    assert "\n" not in str(raised.value)
+    assert_whole_files(folder)
+    disk(100_000)
+    if (folder / runs.CONFIG).exists():
+        assert runs.read_record(folder)["status"] != "finished"
+        go_on(folder)
+    else:
+        run(folder)
+    assert_same_run(folder, whole)
+
+
 def typed(*arguments: str, **options) -> subprocess.Popen:
     """The command as a user types it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -320,6 +493,22 @@ def test_only_the_machine_may_change(stopped):
     output, _ = (process := typed(f"resume={stopped}", "optimizer.lr=1")).communicate()
     assert process.returncode == 2
     assert "error: optimizer.lr: a resumed run goes on as" in output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_full_disk_is_one_line_and_exit_code_2(tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    process = typed(*TINY, f"output_dir={tmp_path / 'run'}", preexec_fn=limit)
+    output, _ = process.communicate()
+    assert process.returncode == 2
+    assert "Traceback" not in output
+    *_, before, last = output.splitlines()
+    assert before == f"failed; go on with: python -m fer.train resume={tmp_path / 'run'}"
+    assert last.startswith(f"error: {tmp_path / 'run'}")
+    assert last.endswith("cannot be written (File too large); make room there and go on")
 
 
 @pytest.mark.long

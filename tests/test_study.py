@@ -309,10 +309,22 @@ def test_reported_figures_in_other_columns_are_an_error(two_studies):
         run_study(two_studies, *TOGETHER)
 
 
-def test_predictions_that_went_are_an_error(runs, tmp_path):
-    (runs / "a" / "seed-0" / "predictions.csv").unlink()
-    with pytest.raises(UserError, match="cannot be read"):
-        run_study(tmp_path, "mine")
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv"])
+@pytest.mark.parametrize(
+    "content", [None, b"", bytes(99), b"{", b"[1]", b"split,id,true,predicted,happy\nval,a,happy,hap"]
+)
+def test_a_damaged_run_is_left_out_and_the_others_count(name, content, runs, tmp_path, capsys):
+    run_study(tmp_path, "mine")
+    rows = len(pd.read_csv(tmp_path / "out" / "mine" / "results.csv"))
+    shutil.rmtree(tmp_path / "out")
+    damaged = runs / "a" / "seed-0" / name
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content)
+    run_study(tmp_path, "mine")
+    assert len(pd.read_csv(tmp_path / "out" / "mine" / "results.csv")) == rows - 1
+    if content is not None or name != "metrics.json":
+        assert capsys.readouterr().err.count(f"{damaged}: ") == 1
 
 
 def test_the_command_starts_light():

@@ -1,5 +1,6 @@
 """Sweeps as a user starts them, and what they decide without starting anything."""
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,87 @@ def test_a_stopped_sweep_goes_on_where_it_was(launcher, number, tmp_path):
     wrote, following = output.splitlines()[-2:]
     assert wrote == "wrote runs/s/: 3 finished runs"
     assert following.startswith("next: python -m fer.study s ")
+
+
+LONG = ["trainer.max_epochs=400", "callbacks.early_stopping=null"]
+
+
+def children(process: subprocess.Popen) -> list[int]:
+    done = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return [int(number) for number in done.stdout.split()]
+
+
+def alive(number: int) -> bool:
+    """Whether the process is there and no mere entry that nobody asks for."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("launcher", ["parallel", "slurm_local"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_runs_end_with_their_sweep_and_go_on(launcher, number, tmp_path):
+    process = start(tmp_path, "seed=0,1", f"launcher={launcher}", *LONG)
+    while process.poll() is None and len(list(tmp_path.glob("runs/s/*/*/checkpoints/last.ckpt"))) < 2:
+        time.sleep(0.05)
+    working = children(process)
+    assert len(working) == 2
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    end = time.monotonic() + 10
+    while any(map(alive, working)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(alive, working))
+    assert statuses(tmp_path) == ["interrupted"] * 2
+    if number != signal.SIGKILL:
+        line = "sweep: 0 done, 0 failed, 2 interrupted, 0 running, 0 to go; the same command goes on"
+        assert output.splitlines()[-1] == line
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_the_runs_at_once(tmp_path):
+    process = start(tmp_path, "seed=0,1,2", "launcher=parallel", *LONG)
+    while process.poll() is None and len(list(tmp_path.glob("runs/s/*/*/checkpoints/last.ckpt"))) < 2:
+        time.sleep(0.05)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert statuses(tmp_path) == ["interrupted"] * 2
+    assert "sweep: 0 done, 0 failed, 2 interrupted, 0 running, 1 to go; the same command goes on" in output
+
+
+def test_runs_that_were_stopped_are_not_counted_as_failed(capsys):
+    plan = planned(["seed=0"], ["seed=1"], ["seed=2"], ["seed=3"])
+    plan.started, plan.running = time.perf_counter(), 3
+    plan.count(0)
+    plan.count(1, "too bad")
+    plan.stopping = True
+    plan.count(2, stopped=True)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "sweep: 1 done, 1 failed, 1 interrupted, 0 running, 1 to go; the same command goes on"
+
+
+@pytest.mark.slow
+def test_a_damaged_record_does_not_end_a_sweep(tmp_path):
+    grid = ["seed=0,1"]
+    output, _ = (process := start(tmp_path, *grid)).communicate()
+    assert process.returncode == 0, output
+    first, _ = sorted(tmp_path.glob("runs/s/*/*/metrics.json"))
+    whole = first.read_text()
+    first.write_bytes(bytes(100))
+    output, _ = (process := start(tmp_path, *grid)).communicate()
+    assert process.returncode == 0, output
+    assert output.count("metrics.json: damaged") == 1
+    assert "finished before: skipped" in output
+    assert statuses(tmp_path) == ["finished"] * 2
+    figures = [{k: v for k, v in json.loads(text).items() if "/" in k} for text in (whole, first.read_text())]
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.slow

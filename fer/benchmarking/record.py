@@ -1,6 +1,5 @@
 """What was measured and how: the setting by name, and CSVs in which each setting stands once."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fer.errors import UserError
+from fer.files import atomic
 from fer.hardware import commit, hardware, versions
 from fer.results import typed
 
@@ -75,9 +75,8 @@ def store(new: pd.DataFrame, path: Path) -> None:
         old = read(path)
         again = pd.MultiIndex.from_frame(old[SETTING]).isin(pd.MultiIndex.from_frame(new[SETTING]))
         new = pd.concat([old[~again], new], ignore_index=True)
-    partial = path.with_name(f".{path.name}")
-    new.to_csv(partial, index=False)
-    os.replace(partial, path)
+    with atomic(path) as file:
+        new.to_csv(file, index=False)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from fer.data.faces import ROW_FIELDS, Faces
+from fer.files import Unwritable, atomic
 
 META_FIELDS = ("classes", "layout", "sources", "notes", "fingerprint")
 CHECKSUM = 4  # bytes of CRC-32 at the end of a file
@@ -32,7 +33,7 @@ def cached(place: Sequence, content: object, build: Callable[[], Faces]) -> Face
     with suppress(OSError, ValueError, KeyError, EOFError):
         return load(path, key)
     faces = build().stamped()
-    with suppress(OSError):  # a read-only or full disk costs time, not the run
+    with suppress(OSError, Unwritable):  # a read-only or full disk costs time, not the run
         save(faces, path, key)
     return faces
 
@@ -43,7 +44,7 @@ def kept(kind: str, source: np.ndarray, build: Callable[[], Mapping[str, np.ndar
     with suppress(OSError, ValueError, EOFError, zipfile.BadZipFile), np.load(path) as file:
         return dict(file)
     arrays = dict(build())
-    with suppress(OSError):
+    with suppress(OSError, Unwritable):
         write(path, lambda file: np.savez(file, **arrays))
     return arrays
 
@@ -79,14 +80,8 @@ def save(faces: Faces, path: Path, key: str) -> None:
 def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     """The file that `fill` fills, moved to its place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            fill(file)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic(path, "w+b") as file:
+        fill(file)
 
 
 def load(path: Path, key: str) -> Faces:

@@ -1,6 +1,6 @@
 """What a run's folder says about the run: its metrics.json, its study, its checkpoint, its data."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,24 @@ Record = dict[str, Any]
 
 
 def record_of(folder: Path, name: str = runs.METRICS) -> Record:
-    """The run's metrics.json; empty without one."""
-    try:
-        record = json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """The run's metrics.json, or what config.yaml knows where that is damaged; empty without either.
+
+    A line on stderr tells of a damaged file.
+    """
+    path = folder / name
+    if not os.path.lexists(path):
         return {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / name}: cannot be read; is it the file that fer.train wrote?") from error
-    return record if isinstance(record, dict) else {}
+    try:
+        return runs.parsed(path)
+    except UserError as error:
+        damage = error
+    if name == runs.METRICS:
+        try:
+            return runs.read_record(folder)
+        except UserError as error:
+            damage = error
+    runs.say_once(f"{damage}; goes on without it")
+    return {}
 
 
 def study_folder(run: Path, record: Record) -> Path | None:

@@ -1,9 +1,11 @@
 """A checkpoint as one file that answers without this code: ONNX, torch.export or bare weights; checked once written."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer.errors import UserError
+from fer.files import atomic
 
 if TYPE_CHECKING:
     from fer.evaluation.pixels import Pixels
@@ -60,7 +62,8 @@ def write_onnx(network: "TorchNetwork", path: Path, precision: str, data: list[s
             model = onnx_file.halved(model)
         elif precision == "int8":
             model = onnx_file.quantized(model, calibration_faces(pixels), Path(folder))
-        out.write_bytes(model.SerializeToString())
+        with atomic(out, "wb") as file:
+            file.write(model.SerializeToString())
         lines = [f"largest difference from torch in float32: {off:.1e} at 48×48, {resized:.1e} resized from 80×100"]
         if pixels is not None:
             return [*lines, *costs(TorchNetwork(path), plain, out, pixels, precision)]
@@ -79,7 +82,10 @@ def write_torch(network: "TorchNetwork", path: Path, precision: str, data: list[
     if precision != "fp32":
         raise UserError(f"--format torch comes in fp32; {precision} is for onnx (fp16 also for weights)")
     program = onnx_file.exported(onnx_file.whole(network.classifier, network.temperature))
-    torch.export.save(program, out, extra_files={"metadata.json": json.dumps(description(network))})
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files={"metadata.json": json.dumps(description(network))})
+    with atomic(out, "wb") as file:
+        file.write(content.getbuffer())
     return ["torch.export.load(FILE).module()(images) answers; metadata.json in it has classes and preprocessing"]
 
 
@@ -91,7 +97,8 @@ def write_weights(network: "TorchNetwork", path: Path, precision: str, data: lis
 
     if precision == "int8":
         raise UserError("--format weights comes in fp32 and fp16; int8 is for onnx")
-    torch.save(slim(checkpoint.read(path), network.temperature, precision == "fp16"), out)
+    with atomic(out, "wb") as file:
+        torch.save(slim(checkpoint.read(path), network.temperature, precision == "fp16"), file)
     checkpoint.load(out)
     return ["a checkpoint without optimizer, paths and history"]
 

@@ -1,7 +1,6 @@
 """What a search leaves on the screen and in trials.csv."""
 
 import csv
-import os
 import shlex
 import statistics
 from pathlib import Path
@@ -11,6 +10,7 @@ import optuna
 
 from fer import config
 from fer.console import duration
+from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan
 from fer.searching.storage import hidden
@@ -38,12 +38,10 @@ def write_table(study: optuna.Study, plan: Plan) -> Path:
     names = [dimension.name for dimension in plan.dimensions]
     columns = ["trial", "status", plan.monitor, *names, "epochs seen", "seconds", "error", "run"]
     path = plan.folder / TABLE
-    partial = path.with_name(f".{TABLE}.{os.getpid()}")  # several machines may share the folder
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic(path) as file:  # several machines may share the folder
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(row(trial, plan) for trial in trials.counted(study))
-    os.replace(partial, path)
     return path
 
 

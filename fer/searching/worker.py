@@ -23,6 +23,7 @@ from omegaconf import DictConfig, open_dict
 
 from fer import config, streams
 from fer.errors import SIGNALS, Interrupted, UserError
+from fer.files import Unwritable
 from fer.searching.plan import Plan
 
 ROOM = 50_000_000  # bytes on the disk below which it counts as full
@@ -129,6 +130,8 @@ class Worker:
     def fail(self, error: Exception) -> None:
         """Notes why a trial failed. Where it is the disk, the search stops and the trial stays to be run."""
         try:
+            if isinstance(error, Unwritable):
+                raise error
             check_room(self.plan.folder)
         except UserError as full:
             self.stopped_by = full

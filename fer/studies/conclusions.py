@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fer.files import atomic, save_figure
 from fer.plots.study import effects_figure, importance_figure, learning_figure, parallel_figure, two_factors_figure
 from fer.report import markdown_table
 from fer.results import Run
@@ -44,7 +45,8 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
         if is_rate(partner.name):
             found += effects.differences_at_best(done, factors, figure, factor, partner.name)
     pictures = draw(done, finished(runs), factors, partners, figure, out)
-    pd.DataFrame(found).to_csv(out / "pairs.csv", index=False)
+    with atomic(out / "pairs.csv") as file:
+        pd.DataFrame(found).to_csv(file, index=False)
     return [
         "## Conclusion\n",
         *(f"- {said}" for said in sentences(done, factors, figure, found, partners)),
@@ -164,7 +166,7 @@ def draw(
     if shares := importance.of(done, factors, figure):
         pictures["importance"] = (importance_figure(shares), "importance of each option")
     for name, (picture, _) in pictures.items():
-        picture.savefig(out / f"{name}.png")
+        save_figure(picture, out / f"{name}.png")
     return [f"![{alt}]({name}.png)\n" for name, (_, alt) in pictures.items()]
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fer import runs
+
 CURVES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
 
 
@@ -14,7 +16,12 @@ def read(metrics: Path) -> list[dict[str, float]]:
     """
     if not metrics.is_file():
         return []
-    table = pd.read_csv(metrics)
+    try:
+        table = pd.read_csv(metrics)
+        table[["epoch", "step"]].astype(float)
+    except (OSError, ValueError, KeyError) as error:
+        runs.say_once(f"{metrics}: {runs.damage(error)}; no curves of this run")
+        return []
     there = [name for name in CURVES if name in table]
     if not there:
         return []

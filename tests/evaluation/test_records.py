@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from fer.errors import UserError
+from fer import runs
 from fer.evaluation import records
 
 
@@ -11,10 +11,13 @@ def test_a_folder_without_a_record_is_no_run(tmp_path):
     assert "not a run" in records.why_no_run(tmp_path, {})
 
 
-def test_a_broken_record_is_one_line(tmp_path):
+def test_without_its_broken_record_a_run_is_evaluated_as_far_as_its_config_tells(tmp_path, capsys):
     (tmp_path / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):
-        records.record_of(tmp_path)
+    assert records.record_of(tmp_path) == {}
+    data = {"fingerprint": "a", "path": ["x"], "counts": {}}
+    runs.write_config(tmp_path / "config.yaml", {"output_dir": "x", "trainer": {}, "data": {}, "found": data})
+    assert records.record_of(tmp_path)["data"] == data
+    assert capsys.readouterr().err.count("metrics.json: damaged") == 2
 
 
 def test_a_study_names_its_runs(tmp_path):
