@@ -1,6 +1,5 @@
 """One experiment from a composed config: claimed or taken up again, fitted, scored, recorded."""
 
-import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fer import resume, runs
+from fer import commandline, config, places, resume, runs
 from fer.building import rehearse, resolve_auto
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
@@ -40,7 +39,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     if not cfg.get("test", True):
         datamodule.scored = SPLITS[:2]
     identity = runs.identity(typed, datamodule.fingerprint)
-    if cfg.existing == "continue" and not cfg.resume and (before := runs.earlier(Path(cfg.output_dir), identity)):
+    if cfg.existing == "continue" and not cfg.resume and (before := started_before(cfg, identity)):
         folder, record = before
         if not again(folder, record, cfg.retry):
             return record
@@ -56,6 +55,11 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
             return recorded(cfg, datamodule, folder, identity, resolved, watchers)
         finally:
             lock.release()
+
+
+def started_before(cfg: DictConfig, identity: str) -> tuple[Path, dict[str, Any]] | None:
+    """The folder and record of an earlier start of this run, wherever in its study it lies."""
+    return runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
 
 
 def again(folder: Path, record: dict[str, Any], retry: bool) -> bool:
@@ -94,6 +98,7 @@ def recorded(
     """Runs the experiment in its folder and keeps metrics.json true to what became of it."""
     print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
+    places.remember(folder)
     plain = OmegaConf.to_container(cfg, resolve=True)
     machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
     if cfg.resume:
@@ -114,7 +119,8 @@ def recorded(
         record["error"] = f"{type(error).__name__}: {error}"
         if isinstance(error, Interrupted | SystemExit):
             record["status"] = "interrupted"
-            print(f"interrupted; go on with: python -m fer.train resume={folder}", flush=True)
+            following = commandline.command("fer.train", [commandline.assigned("resume", folder)])
+            print(f"interrupted; go on with: {following}", flush=True)
         raise
     finally:
         record["seconds"] = round(time.perf_counter() - started, 1)
@@ -127,7 +133,7 @@ def command_line() -> str | None:
     """What was typed, when Hydra started this run."""
     if not HydraConfig.initialized():
         return None
-    return shlex.join(["python", "-m", "fer.train", *HydraConfig.get().overrides.task])
+    return commandline.command("fer.train", config.typed_overrides(), config.config_dir())
 
 
 def fit_and_score(

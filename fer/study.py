@@ -144,7 +144,9 @@ def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
     draw_confusion(mine, "test", out / "confusion.png")
     shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]
     if is_synthetic(mine[0]):  # photographs stay where they are
-        sheets = [run["predictions"].with_name("faces.png") for run in read_runs(found) if run["name"] == best]
+        known = {run.get("identity") for run in mine}
+        again = [run for run in read_runs(found) if run.get("identity") in known]
+        sheets = [run["predictions"].with_name("faces.png") for run in again]
         for sheet in [sheet for sheet in sheets if sheet.is_file()][:1]:
             shutil.copy(sheet, out)
         if (out / "faces.png").is_file():
