@@ -1,7 +1,10 @@
 """Numbers that commands take as options: argparse says in one line what is wrong with one."""
 
-from argparse import ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError
 from math import inf
+from typing import Any
+
+from fer import trust
 
 
 def share(text: str) -> float:
@@ -23,3 +26,32 @@ def whole(text: str) -> int:
     if value < 1:
         raise ArgumentTypeError(f"{text}: expected a whole number from 1 on")
     return value
+
+
+def place(option: str) -> Callable[[str], Path]:
+    """A type for argparse: a path as typed, `~` expanded; UserError for an empty one, which names `option`."""
+    return lambda text: given(option, text, places.typed)
+
+
+def run(option: str) -> Callable[[str], Path]:
+    """A type for argparse: a run's folder or a file of it, or `latest` for the newest run."""
+    return lambda text: given(option, text, places.run)
+
+
+def given(option: str, text: str, read: Callable[[str], Path]) -> Path:
+    if not text.strip():
+        raise UserError(f"{option} is empty; give it a path, or leave it out (is a shell variable unset?)")
+    return read(text)
+
+
+class Trust(Action):
+    """Trusts the modules that were named for the rest of the process: see `fer.trust`."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        trust.allow(values)
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    """The option `--trust`, for commands that load checkpoints."""
+    about = "modules of your own that a checkpoint may name: mymodule, or several with commas"
+    parser.add_argument("--trust", metavar="MODULES", action=Trust, help=about)

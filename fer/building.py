@@ -1,20 +1,19 @@
-"""A composed config becomes parts: `auto` made definite, everything built once for trial, the classifier."""
+"""A composed config becomes parts: `auto` made definite, the data module, the classifier, the Trainer."""
 
+from collections.abc import Callable
 from typing import Any
 
-import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
-from fer.augment import Augment
+from fer.build import build, of_kind
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
-from fer.data.faces import SIZE
-from fer.data.resizing import Resizing
-from fer.errors import UserError, as_user_error
-from fer.hardware import best_memory_format, best_precision, has_compiler, uses_cuda
+from fer.hardware import best_memory_format, best_precision, uses_cuda
+
+Node = dict[str, Any]
 
 DERIVED = ("classes", "class_counts", "mean", "std")
 """What a classifier takes from its data."""
@@ -31,44 +30,48 @@ def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
     return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
 
 
-def rehearse(cfg: DictConfig) -> None:
-    """Builds every part once, the network without memory, so that impossible options fail before data is read."""
-    if cfg.compile and not has_compiler():
-        raise UserError("compile=true needs a C++ compiler and finds none; install g++, or leave compile=false")
-    classes = list(cfg.labels.classes or ("a", "b"))
-    try:
-        augment = Augment(num_classes=len(classes), **cfg.augment)
-        images, _ = augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
-        with torch.device("meta"):
-            classifier = build_classifier(cfg, classes=classes, class_counts=[1] * len(classes))
-            instantiate(cfg.optimizer, list(classifier.parameters()))
-            classifier.model(torch.zeros(2, 1, SIZE, SIZE))
-            for side in {images.shape[-1], *Resizing(cfg.data.progressive_resizing).sides.values()} - {SIZE}:
-                rehearse_other_size(classifier.model, side)
-    except (InstantiationException, ValueError, RuntimeError) as error:
-        raise as_user_error(error) from error
+def plain(node: Any) -> Any:
+    """A part of a config as plain containers, interpolations resolved."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
-def rehearse_other_size(model: nn.Module, size: int) -> None:
-    """Raises ValueError where a network cannot train on pictures of another size than it is validated on."""
-    try:
-        model(torch.zeros(2, 1, size, size, device="meta"))
-    except RuntimeError:
-        raise ValueError(
-            f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
-            "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"
-        ) from None
+def build_loggers(cfg: DictConfig, further: Callable[[Node], dict[str, Any]] = lambda node: {}) -> list[Logger]:
+    """further: gives more arguments for a logger's node."""
+    return [build_as(Logger, node | further(node), f"logger.{name}") for name, node in nodes(cfg.logger)]
+
+
+def build_callbacks(cfg: DictConfig) -> list[Callback]:
+    return [build_as(Callback, node, f"callbacks.{name}") for name, node in nodes(cfg.callbacks)]
+
+
+def build_trainer(cfg: DictConfig, **options: Any) -> pl.Trainer:
+    """options: arguments of Trainer that take the place of the config's."""
+    return build(plain(cfg.trainer) | options, where="trainer")
+
+
+def nodes(group: DictConfig) -> list[tuple[str, Node]]:
+    """The nodes of a group by name, without those that are null."""
+    return [(name, node) for name, node in plain(group).items() if node]
+
+
+def build_as(kind: type, node: Node, where: str) -> Any:
+    return of_kind(build(node, where=where), kind, node, where)
 
 
 def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
     """The classifier with what follows from the data: classes, class_counts, mean, std."""
-    return instantiate(
-        cfg.classifier,
+    return build(
+        plain(cfg.classifier),
+        where="classifier",
         channels_last=cfg.channels_last,
-        experiment=OmegaConf.to_container(cfg, resolve=True),
+        experiment=plain(cfg),
         **derived,
     )
 
 
 def classifier_for(cfg: DictConfig, datamodule: FERDataModule) -> Classifier:
     return build_classifier(cfg, **{name: getattr(datamodule, name) for name in DERIVED})
+
+
+def build_datamodule(cfg: DictConfig) -> FERDataModule:
+    return build_as(FERDataModule, plain(cfg.data), "data")

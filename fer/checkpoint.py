@@ -1,81 +1,76 @@
-"""Loads a checkpoint: plain data only, and nothing is built that is not a network, loss, optimizer or schedule."""
+"""A checkpoint file becomes a classifier: plain data only, every name in it checked before anything is built."""
 
-import importlib
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
-from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from fer.classifier import Classifier
 from fer.errors import UserError
+from fer.trust import check_parts, needed, trusts, unsafe_parts
 
-HOMES = ("fer.models", "fer.losses", "fer.optimizers", "fer.schedulers", "torch.nn", "torch.optim")
-KINDS = (nn.Module, Optimizer, LRScheduler, ReduceLROnPlateau)
-PARTS = ("model", "loss", "optimizer", "scheduler")
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, AttributeError)
+"""What torch.load raises for files that are no checkpoints."""
 
 
 def load(path: str | Path) -> Classifier:
     """The classifier in a checkpoint file, on the CPU, in evaluation mode.
 
-    Raises UserError for a file that is none of ours. Only tensors and plain containers are unpickled, and every
-    `_target_` is checked by `guard` before anything is built, since a checkpoint names what to build.
+    Raises UserError for a file that is none of ours. Only tensors and plain containers are unpickled, and what the file
+    names is checked by `fer.trust` before anything is built.
     """
     return build(read(path), path)
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint file, tensors on the CPU; nothing is built. UserError for a file that is none."""
+    """The content of a checkpoint file, tensors on the CPU. Nothing is built.
+
+    Raises UserError for a file that is none of ours, and for one that names what the user does not trust.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        content["hyper_parameters"], content["state_dict"]
+        parameters, weights = content["hyper_parameters"], content["state_dict"]
     except FileNotFoundError:
         raise UserError(f"no such checkpoint: {path}; a run keeps its own in checkpoints/best.ckpt") from None
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError) as error:
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; name a checkpoint in it") from None
+    except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
+    check_parts(parameters, path)
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise UserError(f"{path}: not a checkpoint of this project (its state_dict holds no tensors)")
     return content
 
 
 def build(content: dict[str, Any], path: str | Path) -> Classifier:
-    """The classifier of a checkpoint's content, in evaluation mode; `path` is for what UserError says."""
+    """The classifier of a checkpoint's content that `read` returned, in evaluation mode; `path` is for messages."""
     parameters, weights = content["hyper_parameters"], content["state_dict"]
-    for part in PARTS:
-        guard(parameters.get(part), f"{path}: {part}")
     try:
+        check_size(parameters, weights)
         classifier = Classifier(**parameters)
         classifier.load_state_dict(weights)
-    except (TypeError, ValueError, AttributeError, RuntimeError, InstantiationException) as error:
-        reason = str(error).splitlines()[0][:120]
+    except (UserError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise UserError(f"{path}: its network does not fit this version of the code ({reason})") from error
     return classifier.eval()
 
 
-def guard(node: Any, where: str) -> None:
-    """Raises UserError unless every `_target_` in `node`, nested ones too, is a class that may be built."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            allowed_class(node["_target_"], where)
-        for value in node.values():
-            guard(value, where)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            guard(value, where)
+def check_size(parameters: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    """Raises ValueError where the network would have far more parameters than the file holds, before it is allocated.
+
+    A network of a trusted module is built as it is: it may not work on the device "meta".
+    """
+    if trusts(str(parameters["model"].get("_target_"))):
+        return
+    with torch.device("meta"):
+        parameters_needed = sum(p.numel() for p in Classifier(**parameters).parameters())
+    stored = sum(tensor.untyped_storage().nbytes() for tensor in weights.values())
+    if parameters_needed > stored:
+        raise ValueError(f"{parameters_needed:,} parameters, and weights of {stored:,} bytes")
 
 
-def allowed_class(target: Any, where: str) -> type:
-    """The class called `target`, which lies below one of HOMES and is one of KINDS; UserError otherwise."""
-    module, _, name = str(target).rpartition(".")
-    if any(module == home or module.startswith(f"{home}.") for home in HOMES):
-        try:
-            found = getattr(importlib.import_module(module), name, None)
-        except ImportError:
-            found = None
-        own = isinstance(found, type) and issubclass(found, KINDS) and found.__module__.startswith(HOMES)
-        if own:
-            return found
-    raise UserError(f"{where} names {target!r}, which is no network, loss, optimizer or schedule; not loaded")
+def trust_options(parameters: dict[str, Any]) -> list[str]:
+    """The modules to trust for a classifier with these hyperparameters to be loaded from a file."""
+    return needed(unsafe_parts(parameters))

@@ -5,10 +5,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from hydra.utils import instantiate
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from fer import parts
 from fer.metrics import figures, metric_collection
+from fer.trust import check_parts, without_loading
 
 Batch = tuple[Tensor, Tensor, Tensor, float]  # images, labels, rows, weight: see FERDataModule
 
@@ -16,9 +18,12 @@ Batch = tuple[Tensor, Tensor, Tensor, float]  # images, labels, rows, weight: se
 class Classifier(pl.LightningModule):
     """A network that tells the classes of 48×48 grey faces apart.
 
-    model, loss, optimizer and scheduler are plain mappings with a `_target_`; they are kept in the checkpoint, which
-    so describes itself. The model gets `num_classes`, the loss `class_counts` (training images of each class, in the
-    order of `classes`), the scheduler a missing `total_steps`. A scheduler's `interval` is "step" or "epoch".
+    model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`. The checkpoint
+    keeps them and so describes itself. Offered are, to the model, `num_classes` and `in_channels` (1); to the loss,
+    `class_counts` (training images of each class, in the order of `classes`) and `num_classes`; to the scheduler,
+    `total_steps`, `T_max` and, on a plateau schedule, `mode`. A model whose first convolution takes three channels gets
+    the grey picture three times. A scheduler's `interval` is "step" or "epoch"; without one it is "step" for schedules
+    that know the steps of the whole run, else "epoch".
     mean, std: of pixels in [0, 1]. monitor: the validation figure that a plateau schedule watches; mode: "min" or
     "max". tta: "none", or "flip" to average the logits of image and mirror image outside of training.
     decay_biases_and_norms: whether weight decay acts on tensors with fewer than two dimensions as well.
@@ -48,9 +53,11 @@ class Classifier(pl.LightningModule):
         if tta not in ("none", "flip"):
             raise ValueError(f"classifier.tta: no '{tta}'; there are none, flip")
         self.save_hyperparameters(logger=False)
+        self.hparams.model = without_loading(model)
         self.classes = tuple(classes)
-        self.model: nn.Module = instantiate(model, num_classes=len(classes))
-        self.loss: nn.Module = instantiate(loss, class_counts=list(class_counts))
+        self.model: nn.Module = parts.model(model, len(classes))
+        self.loss: nn.Module = parts.loss(loss, class_counts)
+        self.channels = parts.channels(self.model)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model.to(memory_format=self.memory_format)
         self.register_buffer("mean", torch.tensor(float(mean)))
@@ -58,9 +65,16 @@ class Classifier(pl.LightningModule):
         metrics = metric_collection(len(classes))
         self.metrics = nn.ModuleDict({f"{split}_metrics": metrics.clone() for split in ("train", "val", "test")})
 
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "Classifier":
+        """As in Lightning, after the check that `fer.checkpoint.load` makes. Raises UserError where that refuses."""
+        content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        check_parts(content.get("hyper_parameters"), checkpoint_path)
+        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs | {"weights_only": True})
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) uint8 in 0–255 or float in [0, 1] -> (B, C) logits."""
-        return self.model(self.normalise(images))
+        return self.model(self.normalise(images).expand(-1, self.channels, -1, -1))
 
     def normalise(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
@@ -138,16 +152,15 @@ class Classifier(pl.LightningModule):
             self.log(f"{split}/{name}", value, prog_bar=name in ("loss", "accuracy"))
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = instantiate(self.hparams.optimizer, self.parameter_groups())
-        node = dict(self.hparams.scheduler)
-        interval = node.pop("interval", "epoch")
-        if "total_steps" in node and node["total_steps"] is None:
-            node["total_steps"] = self.trainer.estimated_stepping_batches
-        plateau = node["_target_"].endswith("ReduceLROnPlateau")
-        if plateau:
-            node["mode"] = self.hparams.mode
-        scheduler = instantiate(node, optimizer=optimizer)
-        watched = {"monitor": self.hparams.monitor} if plateau else {}
+        optimizer = parts.optimizer(self.hparams.optimizer, self.parameter_groups())
+        scheduler, interval = parts.scheduler(
+            self.hparams.scheduler,
+            optimizer,
+            total_steps=self.trainer.estimated_stepping_batches,
+            epochs=self.trainer.max_epochs,
+            mode=self.hparams.mode,
+        )
+        watched = {"monitor": self.hparams.monitor} if isinstance(scheduler, ReduceLROnPlateau) else {}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval, **watched}}
 
     def parameter_groups(self) -> list[Any]:

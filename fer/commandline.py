@@ -91,6 +91,8 @@ def as_typed(word: str, multirun: bool = False) -> str:
     """A word with its places in a form that Hydra reads as they were typed; any other word as it is."""
     key, equals, text = word.partition("=")
     name = options.name_of(word)
+    if equals and options.row(name).text and text[:1] != "[":
+        return f"{key}={quoted(unquoted(text))}" if text not in ("", "null") else word
     if not equals or key.startswith("~") or not options.is_place(name):
         return word
     if multirun and SWEPT.fullmatch(text):

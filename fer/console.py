@@ -9,6 +9,7 @@ from typing import Any
 
 from fer.places import RUNS
 from fer.runs import study_folder
+from fer.trust import option_for
 
 RULE = "─" * 78
 QUIET = (
@@ -51,7 +52,7 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
         *lines,
         f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
         f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: {shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}",
+        f"next: {shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}",
         f"      {shlex.join(['tensorboard', '--logdir', str(folder)])}",
         *study_line(folder, record["config"]["study"]),
     ]

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 import hydra
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from fer import config, runs
@@ -90,17 +88,18 @@ def load(cfg: DictConfig) -> "Data":
     import torch  # everything heavy waits until the options are known to be right
 
     from fer.augment import Augment
+    from fer.building import build_datamodule, plain
     from fer.console import quieten
     from fer.exploration.examined import Data, say
 
     quieten()
     try:
-        augment = Augment(num_classes=2, **cfg.augment)
+        augment = Augment(num_classes=2, **plain(cfg.augment))
         augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
-    except (InstantiationException, ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
     say("reading the data")
-    module = instantiate(cfg.data)
+    module = build_datamodule(cfg)
     module.setup()
     parts = module.splits
     return Data(

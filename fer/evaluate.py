@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import config, runs
+from fer.arguments import add_trust
 from fer.errors import UserError
 from fer.evaluation import inputs, readings
 from fer.evaluation.inputs import Given, Wanted
@@ -135,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=Path, help="folder of the report")
+    add_trust(parser)
     args = parser.parse_args(arguments)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
     wanted = Wanted(args.split, args.labels, args.data, args.tta, pixels=not args.quick, faces=not args.no_faces)

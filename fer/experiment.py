@@ -8,19 +8,19 @@ from typing import Any
 
 import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fer import commandline, config, places, resume, runs
-from fer.building import rehearse, resolve_auto
+from fer import commandline, config, places, resume, runs, trust
+from fer.building import build_datamodule, resolve_auto
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
 from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
-from fer.fitting import best_checkpoint, fit, fit_seconds
+from fer.fitting import best_checkpoint, best_classifier, fit, fit_seconds
 from fer.hardware import commit, hardware, versions
+from fer.rehearsal import rehearse
 from fer.scoring import score
 
 
@@ -34,7 +34,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     typed, cfg = cfg, cfg.copy()
     resolved = resolve_auto(cfg)
     rehearse(cfg)
-    datamodule: FERDataModule = instantiate(cfg.data)
+    datamodule = build_datamodule(cfg)
     datamodule.setup()
     if not cfg.get("test", True):
         datamodule.scored = SPLITS[:2]
@@ -44,7 +44,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
         if not again(folder, record, cfg.retry):
             return record
         if not diverged(record):
-            return run(resume.saved(folder, folder / runs.LAST), watchers)
+            return run(resume.taken_up(typed, folder, folder / runs.LAST), watchers)
     if rank_zero_only.rank:
         with suppress(Interrupted), interruptible():
             fit(cfg, datamodule, Path(cfg.output_dir), watchers)
@@ -120,6 +120,7 @@ def recorded(
         if isinstance(error, Interrupted | SystemExit):
             record["status"] = "interrupted"
             following = commandline.command("fer.train", [commandline.assigned("resume", folder)])
+            following += trust.override_for(plain, str(folder))
             print(f"interrupted; go on with: {following}", flush=True)
         raise
     finally:
@@ -149,7 +150,7 @@ def fit_and_score(
         "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
         "parameters": sum(p.numel() for p in trainer.lightning_module.model.parameters()),
     }
-    results |= score(best, datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
+    results |= score(best_classifier(trainer, best), datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
             from fer import dashboard  # after the training: TensorBoard's protocols take a while to import

@@ -18,6 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from fer.arguments import add_trust
 from fer.errors import one_line_errors
 from fer.prediction.exporting import SUFFIXES, export
 
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", choices=SUFFIXES, default="onnx", dest="kind")
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp32")
     parser.add_argument("--data", metavar="PATH", action="append", help="measure accuracy on their validation split")
+    add_trust(parser)
     args = parser.parse_args(arguments)
     export(args.checkpoint, args.kind, args.precision, args.data, args.out)
 

@@ -3,20 +3,20 @@
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from fer import resume
-from fer.building import classifier_for
+from fer.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.callbacks import ValidatedInTime
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
-from fer.errors import Interrupted, as_user_error
+from fer.errors import Interrupted
 from fer.memory import keep_freed
 from fer.survival import WholeFiles
 
@@ -33,17 +33,13 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
     announce(classifier, cfg.trainer, cfg.resume, step)
     if cfg.resume and not rank_zero_only.rank:
         resume.keep_history(folder, step)
-    try:
-        loggers = [instantiate(node, **purge(node, step)) for node in cfg.logger.values() if node]
-        callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-        options = {
-            "logger": loggers,
-            "callbacks": [*callbacks, *watchers, ValidatedInTime()],
-            "plugins": [WholeFiles()],
-        }
-        trainer = instantiate(cfg.trainer, default_root_dir=str(folder), **options)
-    except InstantiationException as error:
-        raise as_user_error(error) from error
+    trainer = build_trainer(
+        cfg,
+        logger=build_loggers(cfg, lambda node: purge(node, step)),
+        callbacks=[*build_callbacks(cfg), *watchers, ValidatedInTime()],
+        plugins=[WholeFiles()],
+        default_root_dir=str(folder),
+    )
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state, weights_only=True)
     except Interrupted:
@@ -65,14 +61,22 @@ def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, s
         print(f"resumed after step {step}" if step else "nothing was saved yet: starts from the beginning", flush=True)
 
 
-def purge(logger: DictConfig, step: int) -> dict[str, int]:
+def purge(logger: dict[str, Any], step: int) -> dict[str, int]:
     """Makes TensorBoard forget what a resumed run is about to repeat."""
-    return {"purge_step": step} if step and logger._target_.endswith("TensorBoardLogger") else {}
+    return {"purge_step": step} if step and logger["_target_"].endswith("TensorBoardLogger") else {}
 
 
 def best_checkpoint(trainer: pl.Trainer) -> str | None:
     """The file with the best weights so far, as the first ModelCheckpoint judges."""
     return next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
+
+
+def best_classifier(trainer: pl.Trainer, path: str) -> Classifier:
+    """A classifier like the one that was trained, with the weights in a checkpoint of the run."""
+    trained = trainer.lightning_module
+    classifier = type(trained)(**trained.hparams)
+    classifier.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    return classifier.eval()
 
 
 def fit_seconds(trainer: pl.Trainer) -> float:

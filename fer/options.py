@@ -21,12 +21,14 @@ REMOVED = object()
 class Option:
     """A row. It holds for the option and for everything below it that has no row of its own.
 
-    name: dotted path, as typed; `*` stands for one key. group: the option is a folder of `conf/`. place: it names a
-    file or folder of this machine. many: a list of places is allowed. run: it names a run, so that `latest` is allowed.
-    names: it is part of a run's name. identity: HASHED, IGNORED or IF_SET. fixed: what is hashed in place of an ignored
-    value; REMOVED where nothing is. default: of IF_SET. before: what runs did before there was the option. looks_on: it
-    changes no result, though it is hashed as it was in the first runs. resume: it may change when a run goes on. free:
-    a mapping whose keys the user chooses. owner: the command whose configuration has it; "all" for those of several.
+    name: dotted path, as typed; `*` stands for one key. group: the option is a folder of `conf/`.
+    place: it names a file or folder of this machine. many: a list of places is allowed.
+    run: it names a run, so that `latest` is allowed. names: it is part of a run's name.
+    identity: HASHED, IGNORED or IF_SET. fixed: what is hashed in place of an ignored value; REMOVED where nothing is.
+    default: of IF_SET. before: what runs did before there was the option.
+    looks_on: it changes no result, though it is hashed as it was in the first runs.
+    resume: it may change when a run goes on. free: a mapping whose keys the user chooses.
+    text: it is one text, commas included. owner: the command whose configuration has it; "all" for those of several.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Option:
     looks_on: bool = False
     resume: bool = False
     free: bool = False
+    text: bool = False
     owner: str = "train"
 
 
@@ -112,7 +115,7 @@ TABLE = (
     start("study"),
     start("existing"),
     start("retry"),
-    start("trust", resume=True),
+    start("trust", resume=True, text=True),
     start("found"),  # of a stored config: the data that were found
     # Other commands
     start("search", owner="search", group=True),

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer.arguments import positive, share, whole
+from fer.arguments import add_trust, positive, share, whole
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--probe", action="store_true", help="explain each answer in one picture")
     parser.add_argument("--data", metavar="PATH", action="append", help="for --probe: where the training images lie")
     parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and search")
+    add_trust(parser)
     return parser
 
 

@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer import options, places, runs
+from fer import options, places, runs, trust
 from fer.errors import UserError
+from fer.schema import check_plain
 
 EARLIER = "metrics.before.csv"
+MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 
 
 def config(cfg: DictConfig) -> DictConfig:
@@ -29,10 +32,34 @@ def config(cfg: DictConfig) -> DictConfig:
 
 def saved(folder: Path, file: Path) -> DictConfig:
     """The config that the run in `folder` was started with, set to go on from the checkpoint `file`."""
-    content = OmegaConf.to_container(OmegaConf.load(folder / runs.CONFIG))
-    cfg = OmegaConf.create(runs.moved(content, content["output_dir"], str(folder)))
-    cfg.pop("found", None)
-    cfg.resume = str(file)
+    content = stored_config(folder)
+    trust.check_config(content, str(folder), folder / runs.CONFIG)
+    return OmegaConf.create(content | {"resume": str(file)})
+
+
+def stored_config(folder: Path) -> dict[str, Any]:
+    """The config.yaml of a run as plain data, paths in it moved with the folder. Nothing in it is checked or built."""
+    path = folder / runs.CONFIG
+    try:
+        if path.stat().st_size > MAX_CONFIG:
+            raise UserError(f"{path}: larger than {MAX_CONFIG:,} bytes; not the config of a run")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:100]})") from error
+    check_plain(content, path)
+    if not isinstance(content, dict) or not isinstance(content.get("output_dir"), str):
+        raise UserError(f"{path}: not the config of a run")
+    content = runs.moved(content, content["output_dir"], str(folder))
+    return {key: value for key, value in content.items() if key not in ("found", "launcher", "hydra", "trust")}
+
+
+def taken_up(cfg: DictConfig, folder: Path, file: Path) -> DictConfig:
+    """`cfg`, which repeats the run in `folder`, set to go on from the checkpoint `file` with the choices made then."""
+    then = OmegaConf.create(stored_config(folder))
+    cfg = cfg.copy()
+    cfg.output_dir, cfg.resume = str(folder), str(file)
+    for choice in ("trainer.precision", "trainer.sync_batchnorm", "channels_last"):
+        OmegaConf.update(cfg, choice, OmegaConf.select(then, choice))
     return cfg
 
 
@@ -56,7 +83,7 @@ def overrides(folder: Path) -> list[str]:
                 f"{name}: a resumed run goes on as {folder / runs.CONFIG} says; only {', '.join(options.MAY_CHANGE)} "
                 "may change. Leave it out, or start another run without resume"
             )
-    return [name for name in names if name != "resume"]
+    return [name for name in names if name not in ("resume", "trust")]
 
 
 def check_data(record: dict[str, Any], fingerprint: str) -> None:

@@ -1,4 +1,4 @@
-"""Scores a checkpoint on every split: the final figures of a run, its predictions and its pictures."""
+"""Scores a classifier on every split: the final figures of a run, its predictions and its pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
-from fer import checkpoint, confusion, runs
+from fer import confusion, runs
+from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.evaluation import calibration
 from fer.evaluation.single import short_report
@@ -22,13 +23,14 @@ from fer.plots import confusion_figure, curves_figure, prediction_sheet
 SHOWN = 32  # faces on the sheet
 
 
-def score(path: str, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str) -> dict[str, float]:
-    """Loss, accuracy and so on of the checkpoint on the data module's scored splits, each read once by a fresh trainer.
+def score(
+    classifier: Classifier, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str
+) -> dict[str, float]:
+    """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv,
     confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
-    classifier = checkpoint.load(path)
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
     tester = pl.Trainer(

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer.arguments import add_trust
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--limit", action="append", default=[], metavar="NAME=VALUE", help="--limit help lists them with their values"
     )
+    add_trust(parser)
     return parser
 
 

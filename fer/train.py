@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, resume
+from fer import config, resume, trust
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
 
     Raises UserError for a config or data that cannot be used, and for a loss that is no number any more.
     """
+    trust.allow(cfg.trust)
     if cfg.resume:
         cfg = resume.config(cfg)
     config.check(cfg)

@@ -18,7 +18,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from fer.arguments import whole
+from fer.arguments import add_trust, whole
 from fer.errors import Interrupted, UserError, one_line_errors
 
 SPAN = 30  # frames over which the rate is taken
@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the annotated video")
     parser.add_argument("--no-window", action="store_true", help="for machines without a display")
     parser.add_argument("--frames", type=whole, metavar="N", help="end after so many")
+    add_trust(parser)
     args = parser.parse_args(arguments)
     if not 0 <= args.threshold <= 1:
         raise UserError(f"--threshold {args.threshold}: expected a number from 0 to 1")

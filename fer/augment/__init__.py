@@ -1,13 +1,16 @@
 """Augmentations of whole batches on the batch's own device, every image with its own random parameters.
 
-A transform is a module `forward(images, labels) -> (images, labels)`: images (N, C, H, W) float32 in [0, 1], labels
-(N,) int64, or (N, num_classes) float32 once mixed. `sample(images)` draws the parameters, one row an image, and
-`transform(images, *parameters)` is a plain function of them. All draws come from torch's global generator of the
-device, and nothing waits for the device (no `.item()`, no boolean indexing). A new transform is one subclass of
-`Transform` and one entry in a YAML of `conf/augment/`.
+A transform is a module `forward(images, labels) -> (images, labels)` or `forward(images) -> images`, told apart by its
+signature: images (N, C, H, W) float32 in [0, 1], labels (N,) int64, or (N, num_classes) float32 once mixed. In those of
+this package, `sample(images)` draws the parameters, one row an image, and `transform(images, *parameters)` is a plain
+function of them. All draws come from torch's global generator of the device, and nothing waits for the device (no
+`.item()`, no boolean indexing). A new transform is one subclass of `Transform` and one entry in a YAML of
+`conf/augment/`, or any such module of your own.
 """
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +20,7 @@ from fer.augment.geometry import Affine, Crop, Flip, Perspective
 from fer.augment.light import Blur, Gamma, Jitter, Noise
 from fer.augment.mixing import CutMix, Mixup
 from fer.augment.transform import Transform
+from fer.build import build, of_kind
 
 __all__ = [
     "Affine",
@@ -38,29 +42,39 @@ __all__ = [
 class Augment(nn.Module):
     """Runs named transforms in the order given.
 
-    Each is a module or a mapping with `_target_`, to which `num_classes` is passed where its constructor takes it;
-    None leaves a transform out. uint8 images become float32 in [0, 1]; with no transforms the batch is unchanged.
+    Each is a module or a mapping with `_target_`, to which `num_classes` is offered; None leaves a transform out.
+    uint8 images become float32 in [0, 1]; with no transforms the batch is unchanged.
     """
 
     def __init__(self, num_classes: int, **transforms):
         super().__init__()
         kept = {name: node for name, node in transforms.items() if node is not None}
-        self.transforms = nn.ModuleDict({name: build(node, num_classes) for name, node in kept.items()})
+        self.transforms = nn.ModuleDict(
+            {name: built(node, num_classes, f"augment.{name}") for name, node in kept.items()}
+        )
+        self.with_labels = {name for name, transform in self.transforms.items() if takes_labels(transform)}
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if self.transforms and images.dtype == torch.uint8:
             images = images.float().div_(255)
-        for transform in self.transforms.values():
-            images, labels = transform(images, labels)
+        for name, transform in self.transforms.items():
+            if name in self.with_labels:
+                images, labels = transform(images, labels)
+            else:
+                images = transform(images)
         # Interpolation overshoots by a rounding error.
         return images.clamp(0, 1) if self.transforms else images, labels
 
 
-def build(node, num_classes: int) -> nn.Module:
+def built(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> nn.Module:
     if isinstance(node, nn.Module):
         return node
-    from hydra.utils import get_object, instantiate
+    return of_kind(build(node, where=where, num_classes=num_classes), nn.Module, node, where)
 
-    takes = inspect.signature(get_object(node["_target_"])).parameters
-    derived = {"num_classes": num_classes} if "num_classes" in takes else {}
-    return instantiate(node, **derived, _convert_="all")
+
+def takes_labels(transform: nn.Module) -> bool:
+    """Whether a transform is `(images, labels) -> (images, labels)` by its signature, or else `images -> images`."""
+    parameters = inspect.signature(transform.forward).parameters.values()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]
+    return len(required) > 1

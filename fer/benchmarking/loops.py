@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from fer import parts
 from fer.benchmarking.per_sample import PerSample, transforms
 from fer.benchmarking.timing import Watch, timed
-from fer.building import classifier_for
+from fer.building import classifier_for, plain
 from fer.data.datamodule import FERDataModule
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -30,7 +30,7 @@ class Loop:
         cfg.channels_last = channels_last
         self.classifier = classifier_for(cfg, datamodule).to(self.device).train()
         self.model, self.loss = self.classifier.model, self.classifier.loss
-        self.optimizer = instantiate(cfg.optimizer, self.classifier.parameter_groups())
+        self.optimizer = parts.optimizer(plain(cfg.optimizer), self.classifier.parameter_groups())
 
     def train(self, steps: int) -> int:
         """Trains for so many steps; returns how many images they saw."""

@@ -2,17 +2,17 @@
 
 import lightning.pytorch as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from fer.benchmarking.keras_fit import Keras, why_not
 from fer.benchmarking.loops import DTYPES, Ceiling, Default, form
 from fer.benchmarking.timing import Column, Watch, by_speed
-from fer.building import rehearse, resolve_auto
+from fer.building import build_datamodule, resolve_auto
 from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
 from fer.hardware import best_precision
+from fer.rehearsal import rehearse
 
 WORKERS = (0, 2)
 
@@ -34,7 +34,7 @@ def prepared(cfg: DictConfig) -> DictConfig:
 
 def read(cfg: DictConfig) -> FERDataModule:
     """The data, read and split; raises UserError where it does not fill one batch."""
-    datamodule: FERDataModule = instantiate(cfg.data)
+    datamodule = build_datamodule(cfg)
     datamodule.setup()
     images = len(datamodule.splits["train"])
     if images < cfg.data.batch_size:

@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 
 import lightning.pytorch as pl
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
 from fer.benchmarking.timing import Clock
-from fer.building import classifier_for
+from fer.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.data.datamodule import FERDataModule
 from fer.survival import WholeFiles
 
@@ -81,12 +80,11 @@ def make_trainer(cfg: DictConfig, blocks: Blocks, folder: Path, profiler: Profil
     """
     cfg = cfg.copy()
     cfg.output_dir = str(folder)
-    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node]
-    return instantiate(
-        cfg.trainer,
+    return build_trainer(
+        cfg,
         default_root_dir=str(folder),
-        logger=[instantiate(node) for node in cfg.logger.values() if node],
-        callbacks=[*(callback for callback in callbacks if not isinstance(callback, APART)), blocks],
+        logger=build_loggers(cfg),
+        callbacks=[*(callback for callback in build_callbacks(cfg) if not isinstance(callback, APART)), blocks],
         plugins=[WholeFiles()],
         profiler=profiler,
         max_epochs=-1,

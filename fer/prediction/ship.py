@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer.arguments import add_trust
 from fer.errors import UserError, one_line_errors
 from fer.prediction.shipped import SUMS, WEIGHTS
 
@@ -145,6 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     parser.add_argument("--name", required=True, help="what the files are called")
+    add_trust(parser)
     args = parser.parse_args(arguments)
     typed = shlex.join(["python", "-m", "fer.prediction.ship", *(sys.argv[1:] if arguments is None else arguments)])
     paths = ship(args.run, args.name, typed)

@@ -28,9 +28,9 @@ REFUSED = {
 class Plan:
     """What a worker has to know, plain enough for JSON.
 
-    name: of the study in the storage; study: of the runs. base: the options that all trials share, as typed. config_dir:
-    the folder of own configs that they may name. spread: each trial has the next seed (a confirmation) instead of the
-    same `seeds` seeds from `seed` on.
+    name: of the study in the storage; study: of the runs. base: the options that all trials share, as typed.
+    config_dir: the folder of own configs that they may name. spread: each trial has the next seed (a confirmation)
+    instead of the same `seeds` seeds from `seed` on.
     """
 
     name: str

@@ -92,7 +92,9 @@ def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: l
     again = commandline.command("fer.search", shown, plan.config_dir)
     if not options.confirm:
         return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
-    folder = folder_of(best, plan) / f"seed-{plan.seed + plan.seeds}"
+    seed = f"seed-{plan.seed + plan.seeds}"
+    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]) / seed, folder_of(best, plan) / seed]
+    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
     evaluate = ["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"]
     return [
         f"next: {shlex.join(['python', '-m', 'fer.study', plan.study])}    (a table over all its runs)",

@@ -4,10 +4,9 @@ import hashlib
 from typing import Any
 
 import optuna
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from optuna.samplers import BaseSampler
 
+from fer.build import build
 from fer.errors import UserError
 from fer.searching.plan import Plan
 from fer.searching.space import suggest
@@ -62,11 +61,3 @@ def seeded(node: dict[str, Any], seed: int, number: int) -> dict[str, Any]:
     inside = {key: seeded(part, seed, number) for key, part in node.items() if isinstance(part, dict)}
     digest = hashlib.sha256(f"{seed} {number} {node['_target_']}".encode()).hexdigest()
     return {"seed": int(digest[:7], 16)} | node | inside
-
-
-def build(node: dict[str, Any]) -> Any:
-    """The sampler or pruner; UserError for options that it does not take."""
-    try:
-        return instantiate(node)
-    except InstantiationException as error:
-        raise UserError(" ".join(str(error.__cause__ or error).split())) from error

@@ -143,12 +143,11 @@ class Worker:
 
     def check_data(self) -> None:
         """Raises UserError for data that cannot be used, or are not those of the study."""
-        from hydra.utils import instantiate
-
+        from fer.building import build_datamodule
         from fer.console import quieten
 
         quieten()
-        datamodule = instantiate(composed(self.plan, self.plan.run(self.plan.base, self.plan.seed)).data)
+        datamodule = build_datamodule(composed(self.plan, self.plan.run(self.plan.base, self.plan.seed)))
         datamodule.setup()
         found = datamodule.fingerprint
         if DATA not in self.study.user_attrs:

@@ -1,0 +1,58 @@
+"""Network, loss, optimizer and schedule from their config nodes, each with what follows from the data and the run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from fer.build import ALIASES, BuildError, build, of_kind, resolve, signature_of, target_of
+
+Node = Mapping[str, Any]
+Schedule = LRScheduler | ReduceLROnPlateau
+
+
+def model(node: Node, num_classes: int) -> nn.Module:
+    """The network of a node; BuildError for what is no nn.Module."""
+    network = build(node, where="model", into_kwargs=("num_classes",), num_classes=num_classes, in_channels=1)
+    return of_kind(network, nn.Module, node, "model")
+
+
+def loss(node: Node, class_counts: Sequence[int]) -> nn.Module:
+    """The loss of a node. class_counts: training images of each class."""
+    counts = list(class_counts)
+    return of_kind(build(node, where="loss", class_counts=counts, num_classes=len(counts)), nn.Module, node, "loss")
+
+
+def optimizer(node: Node, groups: Sequence[Any]) -> Optimizer:
+    """The optimizer of a node, over parameters or parameter groups."""
+    return of_kind(build(node, groups, where="optimizer"), Optimizer, node, "optimizer")
+
+
+def scheduler(
+    node: Node, optimizer: Optimizer, total_steps: int, epochs: int | None, mode: str
+) -> tuple[Schedule, str]:
+    """(schedule, "step" or "epoch": how often it steps).
+
+    total_steps: optimizer steps of the whole run. epochs: of the whole run; None or -1 where steps bound it.
+    """
+    node = dict(node)
+    interval = node.pop("interval", None)
+    target = resolve(target_of(node, "scheduler"), "scheduler")
+    if interval is None:
+        interval = "step" if any(name in signature_of(target) for name in ALIASES["total_steps"]) else "epoch"
+    if interval not in ("step", "epoch"):
+        raise BuildError(f"scheduler.interval={interval}: expected step or epoch")
+    length = total_steps if interval == "step" or not epochs or epochs < 0 else epochs
+    offered = {"total_steps": total_steps, "T_max": length}
+    if isinstance(target, type) and issubclass(target, ReduceLROnPlateau):
+        offered["mode"] = mode
+    schedule = build(node, where="scheduler", optimizer=optimizer, **offered)
+    return of_kind(schedule, (LRScheduler, ReduceLROnPlateau), node, "scheduler"), interval
+
+
+def channels(network: nn.Module) -> int:
+    """Channels of the pictures that a network takes, by its first convolution: 3, or else 1."""
+    first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
+    return 3 if first is not None and first.in_channels == 3 else 1

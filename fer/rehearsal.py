@@ -1,0 +1,105 @@
+"""Builds every part of a config once, so that impossible options fail before data is read."""
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from fer import parts
+from fer.augment import Augment
+from fer.building import build_callbacks, build_classifier, build_loggers, build_trainer, plain
+from fer.classifier import Classifier
+from fer.data.faces import SIZE
+from fer.data.resizing import Resizing
+from fer.errors import UserError, as_user_error
+from fer.hardware import has_compiler
+
+
+def rehearse(cfg: DictConfig) -> None:
+    """Builds every part once, the network without memory, so that impossible options fail before data is read.
+
+    Raises UserError for a part that cannot be built and for parts that do not fit together.
+    """
+    if cfg.compile and not has_compiler():
+        raise UserError("compile=true needs a C++ compiler and finds none; install g++, or leave compile=false")
+    try:
+        rehearse_parts(cfg)
+        rehearse_trainer(cfg)
+    except (ValueError, RuntimeError) as error:
+        raise as_user_error(error) from error
+
+
+def rehearse_parts(cfg: DictConfig) -> None:
+    """Augmentation, network, loss, optimizer and schedule, on two pictures."""
+    classes = list(cfg.labels.classes or ("a", "b"))
+    augment = Augment(num_classes=len(classes), **plain(cfg.augment))
+    images, labels = rehearse_augment(augment, len(classes))
+    classifier = rehearsed_classifier(cfg, classes)
+    with torch.device(classifier.mean.device):
+        rehearse_model(classifier, SIZE)
+        for side in {images.shape[-1], *Resizing(plain(cfg.data.progressive_resizing)).sides.values()} - {SIZE}:
+            rehearse_other_size(classifier, side)
+        optimizer = parts.optimizer(plain(cfg.optimizer), classifier.parameter_groups())
+        epochs = cfg.trainer.max_epochs
+        parts.scheduler(plain(cfg.scheduler), optimizer, total_steps=1000, epochs=epochs, mode=cfg.classifier.mode)
+    rehearse_loss(parts.loss(plain(cfg.loss), [1] * len(classes)), labels, len(classes))
+
+
+def rehearse_augment(augment: nn.Module, num_classes: int) -> tuple[Tensor, Tensor]:
+    """The augmented pictures and labels; UserError where a transform changes what it may not change."""
+    images, labels = augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
+    if images.shape[:2] != (2, 1) or tuple(labels.shape) not in ((2,), (2, num_classes)):
+        expected = f"(2, 1, height, width) and (2,) or (2, {num_classes})"
+        raise UserError(
+            f"augment: images and labels of a batch of two came back as {tuple(images.shape)} and "
+            f"{tuple(labels.shape)}; expected {expected}"
+        )
+    return images, labels
+
+
+def rehearsed_classifier(cfg: DictConfig, classes: list[str]) -> Classifier:
+    """On the device "meta", without memory, or on the CPU where the network looks at numbers while it is built."""
+    options = {"classes": classes, "class_counts": [1] * len(classes)}
+    try:
+        with torch.device("meta"):
+            return build_classifier(cfg, **options)
+    except (NotImplementedError, RuntimeError, UserError) as error:
+        if "meta" not in str(error):
+            raise
+        return build_classifier(cfg, **options)
+
+
+def rehearse_model(classifier: Classifier, size: int) -> None:
+    """Raises UserError for a network that gives something else than two rows of logits for two pictures."""
+    logits = classifier(torch.zeros(2, 1, size, size))
+    expected = (2, len(classifier.classes))
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise UserError(
+            f"model: two pictures gave {got}; expected logits {expected}, a row a picture and a column a class"
+        )
+
+
+def rehearse_other_size(classifier: Classifier, size: int) -> None:
+    """Raises ValueError where a network cannot train on pictures of another size than it is validated on."""
+    try:
+        rehearse_model(classifier, size)
+    except RuntimeError:
+        raise ValueError(
+            f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
+            "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"
+        ) from None
+
+
+def rehearse_loss(loss: nn.Module, labels: Tensor, num_classes: int) -> None:
+    """UserError for a loss that gives no scalar."""
+    value = loss(torch.zeros(2, num_classes), labels)
+    if not isinstance(value, Tensor) or value.ndim:
+        got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise UserError(f"loss: gave {got}; expected a scalar, the mean over the batch")
+
+
+def rehearse_trainer(cfg: DictConfig) -> None:
+    """Loggers, callbacks and the Trainer; none of them writes before training starts."""
+    cfg = cfg.copy()
+    cfg.output_dir = "."
+    build_trainer(cfg, logger=build_loggers(cfg), callbacks=build_callbacks(cfg))
