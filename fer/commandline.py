@@ -26,6 +26,7 @@ VALUED |= {"--experimental-rerun", "--info", "-i"}
 """Flags of Hydra whose value is the next word; of --info it may be missing."""
 CONFIG_DIR = ("--config-dir", "-cd")
 SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+NO_NAME = re.compile(r"null|true|false|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 OTHERS = {
@@ -71,6 +72,9 @@ def check(word: str, before: Sequence[str]) -> None:
         raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
     if value.startswith("interval("):
         raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
+    if name in options.GROUPS and any(NO_NAME.fullmatch(part) for part in value.split(",")):
+        fix = "augment=none, average=none and scheduler=constant leave one out"
+        raise UserError(f"{word}: expected a name out of those that --help lists; {fix}")
     if equals and options.is_free(options.name_of(word)) and not mapping(value):
         raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
 

@@ -59,9 +59,8 @@ def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
         return missing(unknown[1], typed, compose)
     if ambiguous := AMBIGUOUS.search(text):
         return comma(ambiguous[1])
-    if any(words in text for words in UNREADABLE) and (word := unreadable(typed)):
-        key, _, value = word.partition("=")
-        return f"{word}: the value cannot be read; put it into quotes inside quotes: '{key}=\"{value}\"'"
+    if any(words in text for words in UNREADABLE) and (word := refused(typed)):
+        return unreadable(word)
     for pattern, words in REWORDED.items():
         if match := pattern.fullmatch(text):
             return match.expand(words)
@@ -70,11 +69,20 @@ def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
 
 def comma(word: str) -> str:
     key, _, value = word.partition("=")
+    if key in options.GROUPS:
+        return f"{word}: several choices need -m, which starts a run for each"
     one = f"'{key}=\"{value}\"'"
     return f"{word}: several values are a list, '{key}=[{value}]', or with -m a sweep; as one text: {one}"
 
 
-def unreadable(typed: Sequence[str]) -> str | None:
+def unreadable(word: str) -> str:
+    key, _, value = word.partition("=")
+    if any(value.count(opening) != value.count(closing) for opening, closing in ("[]", "{}", "()")):
+        return f"{word}: the value cannot be read; its brackets do not match"
+    return f"{word}: the value cannot be read; put it into quotes inside quotes: '{key}=\"{value}\"'"
+
+
+def refused(typed: Sequence[str]) -> str | None:
     """The first override that Hydra's grammar refuses."""
     parser = OverridesParser.create()
     for word in typed:
@@ -92,29 +100,30 @@ def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
     above, key, node = descend(cfg, wrong)
     if not isinstance(node, DictConfig):
         return f"no option '{wrong}': {above} is one value, not a group of options"
+    if sure := meant(wrong, key, node, cfg):
+        return f"no option '{wrong}'. {sure}"
     there = [str(name) for name in node if not str(name).startswith("_")]
-    path = f"{above}." if above else ""
-    known = [f"{path}{name}" for name in there]
-    where = f"In {above}" if above else "At the top"
-    return f"no option '{wrong}'. {advice(wrong, key, node, known, cfg)}{where}: {', '.join(there)}"
+    prefix = wrong.removesuffix(key)
+    close = difflib.get_close_matches(key.split(".")[0], there, n=1)
+    guess = f" Did you mean {prefix}{close[0]}?" if close and f"{prefix}{close[0]}" != wrong else ""
+    return f"no option '{wrong}'.{guess} {f'In {above}' if above else 'At the top'}: {', '.join(there)}"
 
 
-def advice(wrong: str, key: str, node: DictConfig, known: list[str], cfg: DictConfig) -> str:
-    """A sentence with what was probably meant, and a blank; nothing where that is unclear."""
+def meant(wrong: str, key: str, node: DictConfig, cfg: DictConfig) -> str:
+    """What to type in place of `wrong`, where its name says it: by the argument of a class, or as in other projects."""
     leaf = wrong.rpartition(".")[2]
     if leaf in WITHOUT:
-        return f"There is none: {WITHOUT[leaf]}. "
+        return f"There is none: {WITHOUT[leaf]}"
     if (target := node.get("_target_")) and key in arguments(target):
-        return f"{target} takes it: type +{wrong}=VALUE. "
-    alias = ALIASES.get(leaf)
-    if alias and alias != wrong and OmegaConf.select(cfg, alias, default=options) is not options:
-        return f"Did you mean {alias}? "
-    same = [path for path in leaves(cfg) if path.rpartition(".")[2] == leaf and path != wrong]
-    if "." not in wrong and same:
-        return f"Did you mean {' or '.join(same[:3])}? "
-    close = difflib.get_close_matches(key.split(".", maxsplit=1)[0], [path.rpartition(".")[2] for path in known], n=1)
-    prefix = wrong.removesuffix(key)
-    return f"Did you mean {prefix}{close[0]}? " if close and f"{prefix}{close[0]}" != wrong else ""
+        return f"{target} takes it: type +{wrong}=VALUE"
+    if "." not in wrong or leaf in ALIASES:
+        known = leaves(cfg)
+        alias = ALIASES.get(leaf)
+        same = [path for path in known if path.rpartition(".")[2] == leaf]
+        paths = [path for path in ([alias] if alias in known else same) if path != wrong]
+        if paths:
+            return f"Did you mean {' or '.join(paths[:3])}?"
+    return ""
 
 
 def composed(typed: Sequence[str], compose: Compose) -> DictConfig:
@@ -145,13 +154,13 @@ def descend(cfg: DictConfig, wrong: str) -> tuple[str, str, Any]:
 
 
 def leaves(cfg: DictConfig) -> list[str]:
-    """The names of all options, without what is only passed on from elsewhere."""
+    """The names of all options below the top, without what is only passed on from elsewhere."""
     plain = OmegaConf.to_container(cfg, resolve=False)
     found = []
     for path in options.paths(plain):
         above, key = options.parent(plain, path)
         passed_on = isinstance(above[key], str) and above[key].startswith("${")
-        if not passed_on and not isinstance(above[key], dict) and not key.startswith("_"):
+        if not passed_on and "." in path and not key.startswith("_"):
             found.append(path)
     return found
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer import config
+from fer import config, places
 from fer.console import counted
 from fer.errors import UserError
 from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
@@ -178,12 +178,14 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", help="folders below --runs or, of stored runs, below --out")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--out", type=Path, default=Path("experiments"))
+    parser.add_argument("--runs", type=arguments.place("--runs"), default=places.RUNS)
+    parser.add_argument("--out", type=arguments.place("--out"), default=Path("experiments"))
     parser.add_argument("--together", metavar="NAME", help="one report of all the studies in NAME below --out")
     parser.add_argument("--with-test", action="store_true", help="show the test split as well; never select by it")
-    parser.add_argument("--readme", type=Path, help="file with <!-- results --> marks to fill")
+    parser.add_argument("--readme", type=arguments.place("--readme"), help="file with <!-- results --> marks to fill")
     args = parser.parse_args(arguments)
+    if places.LATEST in args.studies:
+        raise UserError(f"{places.LATEST} stands for the newest run; name a study, or python -m fer.evaluate latest")
     place = args.out / (args.together or "")
     studies = collect(args.studies, args.runs, place, only_finished=bool(args.together))
     if args.together:
