@@ -178,11 +178,11 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", help="folders below --runs or, of stored runs, below --out")
-    parser.add_argument("--runs", type=arguments.place("--runs"), default=places.RUNS)
-    parser.add_argument("--out", type=arguments.place("--out"), default=Path("experiments"))
+    parser.add_argument("--runs", type=place_at("--runs"), default=places.RUNS)
+    parser.add_argument("--out", type=place_at("--out"), default=Path("experiments"))
     parser.add_argument("--together", metavar="NAME", help="one report of all the studies in NAME below --out")
     parser.add_argument("--with-test", action="store_true", help="show the test split as well; never select by it")
-    parser.add_argument("--readme", type=arguments.place("--readme"), help="file with <!-- results --> marks to fill")
+    parser.add_argument("--readme", type=place_at("--readme"), help="file with <!-- results --> marks to fill")
     args = parser.parse_args(arguments)
     if places.LATEST in args.studies:
         raise UserError(f"{places.LATEST} stands for the newest run; name a study, or python -m fer.evaluate latest")

@@ -70,7 +70,7 @@ def test_an_unknown_choice_names_the_alternatives():
 
 
 def test_an_unknown_group_names_the_alternatives():
-    assert "Did you mean optimizer?" in said("optimiser.lr=1")
+    assert "Did you mean optimizer.lr?" in said("optimiser.lr=1")
 
 
 @pytest.mark.parametrize("override", ["data.root=''", "data.held_out=[]", "resume=''", "output_dir=''", "study=''"])

@@ -46,8 +46,9 @@ def test_an_unknown_root_stays_unknown():
 
 
 def test_a_command_keeps_all_but_its_places():
-    typed = "python -m fer.train 'data.root=/my place/x' 'data.per_class={train:2,val:1}' output_dir=a/b w=/w.pt seed=0 --config-dir=c labels.votes_file=v"
-    kept = "python -m fer.train data.root=PATH 'data.per_class={train:2,val:1}' output_dir=PATH w=PATH seed=0 --config-dir=PATH labels.votes_file=PATH"
+    mine = "python -m fer.train --config-dir={} 'data.root={}' 'data.per_class={{train:2,val:1}}' output_dir={} w={}"
+    typed = mine.format("c", "/my place/x", "a/b", "/w.pt") + " labels.votes_file=v seed=0"
+    kept = mine.replace("'data.root={}'", "data.root={}").format(*["PATH"] * 4) + " labels.votes_file=PATH seed=0"
     assert results.typed(typed) == kept
     assert results.typed(kept) == kept
 
