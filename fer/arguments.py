@@ -1,10 +1,13 @@
-"""Numbers that commands take as options: argparse says in one line what is wrong with one."""
+"""Numbers, places and trust that commands take as options."""
 
 from argparse import Action, ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from math import inf
+from pathlib import Path
 from typing import Any
 
-from fer import trust
+from fer import places, trust
+from fer.errors import UserError
 
 
 def share(text: str) -> float:
@@ -26,6 +29,27 @@ def whole(text: str) -> int:
     if value < 1:
         raise ArgumentTypeError(f"{text}: expected a whole number from 1 on")
     return value
+
+
+def place(option: str) -> Callable[[str], Path]:
+    """A type for argparse: a path as typed, `~` expanded; UserError for an empty one, which names `option`."""
+    return lambda text: given(option, text, places.typed)
+
+
+def path(option: str) -> Callable[[str], str]:
+    """As `place`, for what takes a path as text."""
+    return lambda text: str(given(option, text, places.typed))
+
+
+def run(option: str) -> Callable[[str], Path]:
+    """A type for argparse: a run's folder or a file of it, or `latest` for the newest run."""
+    return lambda text: given(option, text, places.run)
+
+
+def given(option: str, text: str, read: Callable[[str], Path]) -> Path:
+    if not text.strip():
+        raise UserError(f"{option} is empty; give it a path, or leave it out (is a shell variable unset?)")
+    return read(text)
 
 
 class Trust(Action):

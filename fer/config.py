@@ -1,37 +1,26 @@
-"""Configs: where they lie, what a run is called, and the checks that need nothing heavy."""
+"""Configs: where they lie, how they are composed, and the checks that need nothing heavy."""
 
-import difflib
-import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fer import commandline, hints, mappings, options, places
 from fer.errors import UserError, fail, one_line_errors
+from fer.naming import run_name
 
 HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
 """Inside the package when installed from a wheel, beside it in a checkout."""
-
-PATHS = ("output_dir", "data.root", "data.held_out", "labels.votes_file", "resume")
-UNNAMED = ("experiment", "study", "seed", "existing", "retry", "trust", *PATHS)
-"""Overrides that do not name a run: they are known otherwise, or are paths."""
-
-
-def run_name(overrides: list[str]) -> str:
-    """What differs from the defaults, as a folder name that shells and Hydra take unquoted: `optimizer-adam,…`."""
-    parts = [part.lstrip("+~") for part in overrides if re.split("[=@]", part.lstrip("+~"))[0] not in UNNAMED]
-    parts = [part for part in parts if not part.startswith(("hydra", "launcher"))]
-    name = re.sub(r"[^A-Za-z0-9_.,-]+", "-", ",".join(sorted(parts)).replace("=", "-")).strip("-") or "defaults"
-    return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def mode_of(monitor: str | None) -> str:
@@ -54,20 +43,49 @@ def epochs_at(share: float, max_epochs: int) -> int:
     return max(1, round(share * (30 if max_epochs == -1 else max_epochs)))
 
 
+def folder_name(overrides: Sequence[str], given: str = ".") -> str:
+    """The name of a run by its overrides, unless a sweep has given it one: see `fer.naming`."""
+    return run_name(overrides) if given == "." else given
+
+
 def register_resolvers() -> None:
     """Makes `${run_name:…}` and so on known to OmegaConf."""
-    for resolver in (run_name, mode_of, effective_lr, scaled_lr, epochs_at):
+    OmegaConf.register_new_resolver("run_name", folder_name, replace=True)
+    for resolver in (mode_of, effective_lr, scaled_lr, epochs_at):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 register_resolvers()
+mappings.install()
 
 
-def compose_config(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
-    """The config of a command as Hydra composes it, for tests and for code that runs without a command line."""
+def compose_config(
+    overrides: Sequence[str] | None = None, name: str = "train", config_dir: str | None = None, **more: Any
+) -> DictConfig:
+    """The config of a command as Hydra composes it, for tests and for code that runs without a command line.
+
+    overrides: places may stand as typed. config_dir: a folder of own configs, as of --config-dir.
+    """
+    typed = [commandline.as_typed(word) for word in overrides or []]
+    if config_dir:
+        typed.append(f"hydra.searchpath=[{commandline.quoted(f'file://{os.path.abspath(config_dir)}')}]")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(name, overrides=overrides or [])
+        return compose(name, overrides=typed, **more)
+
+
+def typed_overrides() -> list[str]:
+    """The overrides that this process was started with; none without a command line."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def config_dir() -> str | None:
+    """The folder of own configs that this process was started with, as of --config-dir."""
+    if not HydraConfig.initialized():
+        return None
+    providers = ("command-line", "hydra.searchpath in command-line")
+    sources = [source for source in HydraConfig.get().runtime.config_sources if source.provider in providers]
+    return next((source.path for source in sources if source.schema == "file"), None)
 
 
 Rule = tuple[str, Callable[[Any], bool]]
@@ -127,6 +145,7 @@ MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accurac
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value outside its range, an unknown choice or a missing one; reads no data."""
+    check_names(cfg)
     classes = cfg.labels.classes
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
@@ -142,6 +161,22 @@ def check(cfg: DictConfig) -> None:
         if path in CHOICES and value not in CHOICES[path]:
             options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
             raise UserError(f"{path}={value}: expected one of {options}")
+
+
+def check_names(cfg: DictConfig) -> None:
+    """Raises UserError for a place that is empty, and for a study that cannot be a folder of runs."""
+    for name in (name for name in options.PLACES if "*" not in name):
+        above, _, key = name.rpartition(".")
+        node = OmegaConf.select(cfg, above) if above else cfg
+        if node is None or key not in node or OmegaConf.is_interpolation(node, key):
+            continue
+        if node[key] == "" or (isinstance(node[key], ListConfig) and (not node[key] or "" in node[key])):
+            raise UserError(f"{name} is empty; give it a path, or leave it out (is a shell variable unset?)")
+    study = str(cfg.get("study", "train"))
+    if not study.strip():
+        raise UserError("study is empty; give it a name, or leave it out (is a shell variable unset?)")
+    if study == places.LATEST:
+        raise UserError(f"study={study}: {study} stands for the newest run; give the study another name")
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -160,10 +195,12 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def run_command(command: Callable[[], Any], name: str) -> None:
-    """Runs a Hydra command with one-line messages for options that do not exist or do not compose.
+    """Runs a Hydra command, its places taken as typed, with one line for options that do not exist or do not compose.
 
     HYDRA_FULL_ERROR=1 shows tracebacks.
     """
+    with one_line_errors():
+        sys.argv[1:] = commandline.prepared(sys.argv[1:])
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         command()
         return
@@ -172,25 +209,13 @@ def run_command(command: Callable[[], Any], name: str) -> None:
         with one_line_errors():
             command()
     except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(fail(explain(error, name)))
+        sys.exit(fail(explain(error, name, sys.argv[1:])))
     finally:
         os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
-def explain(error: Exception, name: str) -> str:
-    """Hydra's message as one line; for an unknown option with the names that exist there."""
-    text = " ".join(str(error).split())
-    if "Could not find 'hydra/launcher/submitit" in text:
-        return "launcher=slurm needs hydra-submitit-launcher: pip install 'fer-lightning[slurm]'"
-    unknown = re.search(r"Could not override '([^']+)'", text)
-    if not unknown:
-        return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]
-    wrong = unknown[1]
-    cfg, parent, key = compose_config(name=name), "", wrong
-    while "." in key and key.split(".")[0] in (cfg or {}):
-        head, key = key.split(".", 1)
-        parent, cfg = f"{parent}{head}.", cfg[head]
-    options = [str(key) for key in cfg if not str(key).startswith("_")] if isinstance(cfg, DictConfig) else []
-    close = difflib.get_close_matches(key.split(".")[0], options, n=1)
-    guess = f" Did you mean {parent}{close[0]}?" if close else ""
-    return f"no option '{wrong}'.{guess} {'In ' + parent.rstrip('.') if parent else 'At the top'}: {', '.join(options)}"
+def explain(error: Exception, name: str, arguments: Sequence[str] = ()) -> str:
+    """Hydra's message as one line; `arguments` are those of the command, flags included."""
+    folder = commandline.config_dir(arguments) or config_dir()
+    typed = [word for word in arguments if not word.startswith("-")]
+    return hints.explain(error, typed, lambda overrides: compose_config(overrides, name, folder))

@@ -1,11 +1,14 @@
 """What a run says first and last, in plain lines, and what libraries are not to say."""
 
 import logging
+import shlex
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fer.places import RUNS
+from fer.runs import study_folder
 from fer.trust import option_for
 
 RULE = "─" * 78
@@ -49,10 +52,20 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
         *lines,
         f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
         f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: python -m fer.evaluate {folder}{option_for(record['config'])}",
-        f"      tensorboard --logdir {folder}",
-        f"      python -m fer.study {record['config']['study']}    (a table over all runs of this study)",
+        f"next: {shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}",
+        f"      {shlex.join(['tensorboard', '--logdir', str(folder)])}",
+        *study_line(folder, record["config"]["study"]),
     ]
+
+
+def study_line(folder: Path, study: str) -> list[str]:
+    """How to see all runs of a study; nothing where the run lies in no folder of its study."""
+    above = study_folder(folder, study)
+    if above is None:
+        return []
+    where = [] if above.parent == RUNS else ["--runs", str(above.parent)]
+    line = shlex.join(["python", "-m", "fer.study", above.name, *where])
+    return [f"      {line}    (a table over all runs of this study)"]
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

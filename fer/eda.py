@@ -9,21 +9,20 @@ as CSV and duplicates.json. A folder that is there is written over. With check=t
 which exact copies cross the splits: exit code 3 where there are any.
 """
 
-import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fer import config, runs
+from fer.commandline import command
 from fer.console import opening
 from fer.data.faces import SIZE
 from fer.errors import UserError, as_user_error
+from fer.options import name_of
 
 if TYPE_CHECKING:
     from fer.exploration.examined import Data
@@ -48,7 +47,7 @@ def eda(cfg: DictConfig) -> Path:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
     report = Report("What is in the data", cfg.faces)
-    report.text(f"Made by `{typed(command('fer.eda', typed_options()))}`.")
+    report.text(f"Made by `{typed(command('fer.eda', config.typed_overrides()))}`.")
     figures = {}
     for section in SECTIONS:
         figures |= section(report, data) or {}
@@ -122,16 +121,8 @@ def check(cfg: DictConfig) -> None:
 
 def next_command() -> str:
     """Training on the same data."""
-    same = [override for override in typed_options() if re.match(r"[+~]*(data|labels|augment)[.=@]", override)]
-    return command("fer.train", same)
-
-
-def typed_options() -> list[str]:
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
-
-
-def command(module: str, options: list[str]) -> str:
-    return shlex.join(["python", "-m", module, *options])
+    same = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in ("data", "labels", "augment")]
+    return command("fer.train", same, config.config_dir())
 
 
 @hydra.main(config_path=str(config.CONF), config_name="eda", version_base="1.3")

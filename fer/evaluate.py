@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import config, runs
-from fer.arguments import add_trust, again
+from fer.arguments import add_trust, again, path, place, run
 from fer.errors import UserError
 from fer.evaluation import inputs, readings
 from fer.evaluation.inputs import Given, Wanted
@@ -122,24 +122,34 @@ def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, fi
         *(line.rstrip() for line in lines),
         *content["reads"],
         f"wrote {folder}/: {', '.join(files)}",
-        f"next: open {folder / 'report.html'}",
-        f"      python -m fer.study {study.name}" if len(given) > 1 and study else f"      {other}",
+        f"next: open {shlex.quote(str(folder / 'report.html'))}",
+        f"      {shlex.join(['python', '-m', 'fer.study', study.name])}"
+        if len(given) > 1 and study
+        else f"      {other}",
     ]
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("inputs", nargs="+", type=Path, help="runs' folders, predictions.csv(.gz) or .ckpt files")
+    parser.add_argument(
+        "inputs", nargs="+", type=run("a run"), help="runs' folders, predictions.csv(.gz) or .ckpt files"
+    )
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="train: of checkpoints only")
     parser.add_argument("--labels", help="tell only these classes apart: fer4, or happy,sad,neutral")
-    parser.add_argument("--data", metavar="PATH", action="append", help="the images; several times for several paths")
+    parser.add_argument(
+        "--data",
+        type=path("--data"),
+        metavar="PATH",
+        action="append",
+        help="the images; several times for several paths",
+    )
     parser.add_argument(
         "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
     parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict anew, over views of each face")
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
-    parser.add_argument("--out", type=Path, help="folder of the report")
+    parser.add_argument("--out", type=place("--out"), help="folder of the report")
     add_trust(parser)
     args = parser.parse_args(arguments)
     numbers = inputs.numbers_of(args.numbers)

@@ -1,6 +1,5 @@
 """One experiment from a composed config: claimed or taken up again, fitted, scored, recorded."""
 
-import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fer import files, resume, runs
+from fer import commandline, config, files, places, resume, runs, trust
 from fer.building import build_datamodule, resolve_auto
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
@@ -40,7 +39,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     if not cfg.get("test", True):
         datamodule.scored = SPLITS[:2]
     identity = runs.identity(typed, datamodule.fingerprint)
-    if cfg.existing == "continue" and not cfg.resume and (before := runs.earlier(Path(cfg.output_dir), identity)):
+    if cfg.existing == "continue" and not cfg.resume and (before := started_before(cfg, identity)):
         folder, record = before
         if not again(folder, record, cfg.retry):
             return record
@@ -57,6 +56,11 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
                 return recorded(cfg, datamodule, folder, identity, resolved, watchers)
         finally:
             lock.release()
+
+
+def started_before(cfg: DictConfig, identity: str) -> tuple[Path, dict[str, Any]] | None:
+    """The folder and record of an earlier start of this run, wherever in its study it lies."""
+    return runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
 
 
 def again(folder: Path, record: dict[str, Any], retry: bool) -> bool:
@@ -95,6 +99,7 @@ def recorded(
     """Runs the experiment in its folder and keeps metrics.json true to what became of it."""
     print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
     cfg.output_dir = str(folder)
+    places.remember(folder)
     plain = OmegaConf.to_container(cfg, resolve=True)
     machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
     if cfg.resume:
@@ -125,7 +130,9 @@ def recorded(
         record["seconds"] = round(time.perf_counter() - started, 1)
         runs.keep_record(folder, record)
         if stopped or isinstance(error, files.Unwritable):
-            print(f"{record['status']}; go on with: python -m fer.train resume={folder}", flush=True)
+            following = commandline.command("fer.train", [commandline.assigned("resume", folder)])
+            following += trust.override_for(plain, str(folder))
+            print(f"{record['status']}; go on with: {following}", flush=True)
         if error is raised:
             raise
         raise error from raised
@@ -137,7 +144,7 @@ def command_line() -> str | None:
     """What was typed, when Hydra started this run."""
     if not HydraConfig.initialized():
         return None
-    return shlex.join(["python", "-m", "fer.train", *HydraConfig.get().overrides.task])
+    return commandline.command("fer.train", config.typed_overrides(), config.config_dir())
 
 
 def fit_and_score(

@@ -16,20 +16,29 @@ split of --data, or of the run's own data where they are still there. --format t
 
 import argparse
 import sys
-from pathlib import Path
 
-from fer.arguments import add_trust
+from fer.arguments import add_trust, path, place, run
 from fer.errors import one_line_errors
 from fer.prediction.exporting import SUFFIXES, export
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .ckpt, or a run's folder for its best")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: beside the checkpoint, under its name")
+    parser.add_argument(
+        "checkpoint", type=run("CHECKPOINT"), metavar="CHECKPOINT", help="a .ckpt, or a run's folder for its best"
+    )
+    parser.add_argument(
+        "--out", type=place("--out"), metavar="FILE", help="default: beside the checkpoint, under its name"
+    )
     parser.add_argument("--format", choices=SUFFIXES, default="onnx", dest="kind")
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp32")
-    parser.add_argument("--data", metavar="PATH", action="append", help="measure accuracy on their validation split")
+    parser.add_argument(
+        "--data",
+        type=path("--data"),
+        metavar="PATH",
+        action="append",
+        help="measure accuracy on their validation split",
+    )
     add_trust(parser)
     args = parser.parse_args(arguments)
     export(args.checkpoint, args.kind, args.precision, args.data, args.out)

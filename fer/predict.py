@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer.arguments import add_trust, again, positive, share, whole
+from fer.arguments import add_trust, again, path, place, positive, run, share, whole
 from fer.errors import UserError, one_line_errors
 from fer.streams import printable
 
@@ -47,19 +47,36 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT")
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
     )
     parser.add_argument("--no-detect", action="store_true", help="every picture is a face, cropped already")
-    parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
+    parser.add_argument(
+        "--yunet", type=place("--yunet"), metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo"
+    )
     parser.add_argument("--margin", type=margin, help="side of the crop in sides of the box found (default 1)")
     parser.add_argument("--threshold", type=share, default=0.0, help='"unsure" where no probability reaches it')
     parser.add_argument("--every", type=whole, default=1, metavar="N", help="of a video, every N-th frame only")
-    parser.add_argument("--json", metavar="FILE", help="--json or --json=FILE: a list of pictures with their faces")
-    parser.add_argument("--csv", metavar="FILE", help="--csv or --csv=FILE: a line a face")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="copies with boxes and labels; pictures of --probe")
-    parser.add_argument("--show-input", metavar="FOLDER", help="--show-input[=FOLDER]: faces as the network saw them")
+    parser.add_argument(
+        "--json", type=path("--json"), metavar="FILE", help="--json or --json=FILE: a list of pictures with their faces"
+    )
+    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="--csv or --csv=FILE: a line a face")
+    parser.add_argument(
+        "--out", type=place("--out"), metavar="FOLDER", help="copies with boxes and labels; pictures of --probe"
+    )
+    parser.add_argument(
+        "--show-input",
+        type=path("--show-input"),
+        metavar="FOLDER",
+        help="--show-input[=FOLDER]: faces as the network saw them",
+    )
     parser.add_argument("--probe", action="store_true", help="explain each answer in one picture")
-    parser.add_argument("--data", metavar="PATH", action="append", help="for --probe: where the training images lie")
+    parser.add_argument(
+        "--data",
+        type=path("--data"),
+        metavar="PATH",
+        action="append",
+        help="for --probe: where the training images lie",
+    )
     parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and search")
     add_trust(parser)
     return parser

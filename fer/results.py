@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fer import naming, options
 from fer import runs as run_folders
 from fer.errors import UserError
 from fer.files import atomic
@@ -16,9 +17,8 @@ from fer.studies import history
 Run = dict[str, Any]
 """The content of a metrics.json, with the run's `name` and its `predictions` file."""
 
-PLACES = ("root", "held_out", "path", "output_dir", "save_dir", "dirpath", "default_root_dir", "checkpoint", "resume")
+PLACES = options.PLACE_KEYS | {"path", "checkpoint"}
 """Keys of metrics.json whose text or list of texts names places."""
-TYPED_PLACE = re.compile(r"(\+*(?:data\.root|data\.held_out|output_dir|resume))=.*", re.DOTALL)
 ABSOLUTE = re.compile(r"(?<![\w.>])(?:~[\w-]*|[A-Za-z]:)?[/\\][^\s'\",;()\[\]{}]+")
 SEED = re.compile(r"seed-\d+(-\d+)?")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -27,9 +27,9 @@ CLAIM = ["study", "figure", "value", "note"]
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Every run below `folder`, named by what differs, without the seed.
+    """Every run below `folder`, those that differ in their seed alone under one name.
 
-    Of runs that were repeated (`seed-0`, `seed-0-2`) the last one that finished counts, or else the last.
+    Of runs that were repeated the last one that finished counts, or else the last.
     """
     paths = sorted(folder.glob("**/metrics.json"), key=lambda path: path.parent.stat().st_mtime)
     found = [
@@ -37,8 +37,7 @@ def read_runs(folder: Path) -> list[Run]:
         for path in paths
         if (run := _run(path, _name(path.parent.relative_to(folder)), path.with_name(run_folders.PREDICTIONS)))
     ]
-    found.sort(key=lambda run: run["status"] == "finished")
-    return _ordered({(run["name"], run["config"]["seed"]): run for run in found}.values())
+    return _ordered(_named(_once(found)))
 
 
 def store(runs: list[Run], place: Path) -> None:
@@ -47,6 +46,7 @@ def store(runs: list[Run], place: Path) -> None:
     A run that did not finish leaves what is stored alone.
     """
     place.mkdir(parents=True, exist_ok=True)
+    _forget_names(runs, place)
     for run in runs:
         path = place / f"{run['name']}-seed-{run['config']['seed']}.json"
         if run["status"] == "finished":
@@ -66,9 +66,8 @@ def store(runs: list[Run], place: Path) -> None:
 
 def read_stored(place: Path) -> list[Run]:
     """What `store` wrote into `place`."""
-    paths = place.glob("*-seed-*.json")
-    runs = [_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in paths]
-    return _ordered(run for run in runs if run)
+    runs = [_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in _stored(place)]
+    return _ordered(_named(_once([run for run in runs if run])))
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
@@ -119,7 +118,60 @@ def without_places(record: Run) -> Run:
 
 def typed(command: str) -> str:
     """A command line with PATH for the places in it."""
-    return shlex.join(ABSOLUTE.sub("PATH", TYPED_PLACE.sub(r"\1=PATH", word)) for word in shlex.split(command))
+    return shlex.join(ABSOLUTE.sub("PATH", _typed_place(word)) for word in shlex.split(command))
+
+
+def _typed_place(word: str) -> str:
+    """`data.root=PATH` for any place; other words as they are."""
+    key, equals, _ = word.partition("=")
+    return f"{key}=PATH" if equals and (key == "--config-dir" or options.is_place(options.name_of(word))) else word
+
+
+def _stored(place: Path) -> list[Path]:
+    return sorted(place.glob("*-seed-*.json"))
+
+
+def _forget_names(runs: list[Run], place: Path) -> None:
+    """Deletes what is stored of these very runs under another name, as of before there was another run beside them."""
+    files = {run.get("identity"): f"{run['name']}-seed-{run['config']['seed']}.json" for run in runs}
+    for path in _stored(place):
+        try:
+            identity = run_folders.parsed(path).get("identity")
+        except UserError:
+            continue
+        if identity in files and path.name != files[identity]:
+            path.unlink()
+            _predictions(path).unlink(missing_ok=True)
+
+
+def _once(runs: list[Run]) -> list[Run]:
+    """Of runs with the same identity the last one that finished, or else the last."""
+    ordered = sorted(runs, key=lambda run: run["status"] == "finished")
+    return list({run.get("identity") or (run["name"], run["config"]["seed"]): run for run in ordered}.values())
+
+
+def _named(runs: list[Run]) -> list[Run]:
+    """The runs, each with the name of its configuration: one for all its seeds, and for no other configuration."""
+    settings: dict[str, list[Run]] = {}
+    for run in runs:
+        settings.setdefault(run_folders.setting(run), []).append(run)
+    names = {setting: some[-1]["name"] for setting, some in settings.items()}
+    for name in set(names.values()):
+        alike = [setting for setting, other in names.items() if other == name]
+        if len(alike) > 1:
+            titles = naming.names([_overrides(settings[setting][-1]) for setting in alike])
+            unique = len(set(titles)) == len(titles)
+            for setting, title in zip(alike, titles, strict=True):
+                names[setting] = f"{name}_{title}" if unique else f"{name}-{setting[:8]}"
+    for setting, some in settings.items():
+        for run in some:
+            run["name"] = names[setting]
+    return runs
+
+
+def _overrides(run: Run) -> list[str]:
+    """What was typed for a run."""
+    return [word for word in shlex.split(run.get("command") or "")[3:] if not word.startswith("-")]
 
 
 def _run(path: Path, name: str, predictions: Path) -> Run | None:

@@ -7,22 +7,19 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer import files, runs, trust
+from fer import files, options, places, runs, trust
 from fer.errors import UserError
 from fer.schema import check_plain
-
-MACHINE = ("data.root", "data.held_out", "labels.votes_file", "trainer.accelerator")
-"""What may differ when a run goes on, perhaps on another machine."""
 
 EARLIER = "metrics.before.csv"
 
 
 def config(cfg: DictConfig) -> DictConfig:
-    """The config of the run that `cfg.resume` names, with what was overridden of MACHINE.
+    """The config of the run that `cfg.resume` names, with what was overridden of options.MAY_CHANGE.
 
     Raises UserError where there is no such run, where it is finished, and for any other override.
     """
-    folder, file = locate(Path(os.path.expanduser(cfg.resume)))
+    folder, file = locate(places.run(str(cfg.resume)))
     if runs.read_record(folder)["status"] == "finished":
         raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}")
     cfg_then = saved(folder, file)
@@ -69,11 +66,11 @@ def locate(path: Path) -> tuple[Path, Path]:
 def overrides(folder: Path) -> list[str]:
     """Names of what the command line overrides besides `resume`; UserError for one that would make it another run."""
     typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    names = [override.split("=")[0].lstrip("+~") for override in typed]
+    names = [options.name_of(override) for override in typed]
     for name in names:
-        if name not in (*MACHINE, "resume", "trust"):
+        if name != "resume" and not options.row(name).resume:
             raise UserError(
-                f"{name}: a resumed run goes on as {folder / runs.CONFIG} says; only {', '.join(MACHINE)} "
+                f"{name}: a resumed run goes on as {folder / runs.CONFIG} says; only {', '.join(options.MAY_CHANGE)} "
                 "may change. Leave it out, or start another run without resume"
             )
     return [name for name in names if name not in ("resume", "trust")]

@@ -1,8 +1,12 @@
 """A run and its folder: who it is, where it writes, what it leaves behind."""
 
+import copy
 import hashlib
 import json
+import os
+import shlex
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from fer import files
+from fer import files, options
 from fer.errors import UserError
 from fer.files import atomic
 from fer.schema import check_plain
@@ -21,33 +25,43 @@ LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previ
 MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 NO_RUN = {"identity": None, "command": None, "resolved": {}}
 """What is not known of a run whose config.yaml is of an earlier version."""
+BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
+"""Options whose `auto` a run replaces by what suits its machine."""
 
 
 def identity(cfg: DictConfig, fingerprint: str) -> str:
     """16 hex digits that two runs share if and only if they do the same on the same data.
 
-    Hashes the configuration as typed (`auto` unresolved), without paths, output folder, launcher and what
-    no result depends on.
+    Hashes the configuration as typed (`auto` unresolved), with what `fer.options` says of each option.
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
-    cfg.output_dir, cfg.labels.votes_file = "", None
-    cfg.data.eval_batch_size = 512  # no result depends on it; that of the first runs
-    cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
-    if cfg.logger.get("csv"):
-        cfg.logger.csv._target_ = "lightning.pytorch.loggers.CSVLogger"  # likewise
-    for key in ("hydra", "launcher", "trust", "resume", "existing", "retry", "study", "found"):
-        cfg.pop(key, None)
-    if cfg.get("test", True):  # runs from before there was a choice stay the same, here and below
-        cfg.pop("test", None)
-    if not cfg.data.get("progressive_resizing"):
-        cfg.data.pop("progressive_resizing", None)
-    cfg.data.pop("max_bytes", None)  # no result depends on it
-    if cfg.labels.get("numbers") is None:
-        cfg.data.pop("numbers", None)  # which refers to that of labels
-        cfg.labels.pop("numbers", None)
-    text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
+    cfg.output_dir = ""  # the loggers' and callbacks' places are below it
+    for key in ("hydra", "launcher"):
+        cfg.pop(key, None)  # they interpolate what is known in a command only
+    content = options.hashed(OmegaConf.to_container(cfg, resolve=True))
+    if csv := (content.get("logger") or {}).get("csv"):
+        csv["_target_"] = "lightning.pytorch.loggers.CSVLogger"  # that of the first runs
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
+
+
+def setting(record: dict[str, Any]) -> str:
+    """16 hex digits that the runs of one configuration share over their seeds, by what they wrote to metrics.json.
+
+    What a run decides by its machine (`auto`) counts only where it was typed.
+    """
+    content = options.hashed(copy.deepcopy(record.get("config") or {}))
+    content.pop("logger", None)
+    for name in ("seed", "data.seed", *BY_MACHINE):
+        above, key = options.parent(content, name)
+        if above is not None:
+            above.pop(key, None)
+    content = options.told_apart(content)
+    words = shlex.split(record.get("command") or "")
+    typed = sorted(word for word in words if options.name_of(word) in BY_MACHINE)
+    text = json.dumps([content, typed, (record.get("data") or {}).get("fingerprint")], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def claim(folder: Path) -> tuple[Path, FileLock]:
@@ -73,19 +87,43 @@ def claim(folder: Path) -> tuple[Path, FileLock]:
         candidate = folder.with_name(f"{folder.name}-{number}")
 
 
-def earlier(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
-    """An earlier start of the run with identity `name` in `folder`, `folder-2` …, and its record; a finished one if
-    there is one."""
-    found, number, candidate = None, 1, folder
-    while (candidate / CONFIG).exists():
+def earlier(folder: Path, study: str, name: str) -> tuple[Path, dict[str, Any]] | None:
+    """An earlier start of the run with identity `name`, and its record; a finished one if there is one, else the last.
+
+    Looks in the study's folder around `folder`, whatever the runs in it are called, and in `folder`, `folder-2` ….
+    """
+    found = []
+    for candidate in dict.fromkeys((*siblings(folder), *inside(study_folder(folder, study)))):
         record = known(candidate)
-        if record and record["identity"] == name:
-            found = (candidate, record)
-            if record["status"] == "finished":
-                break
+        if record and record.get("identity") == name:
+            found.append((record.get("status") == "finished", (candidate / METRICS).stat().st_mtime, candidate, record))
+    if not found:
+        return None
+    _, _, candidate, record = max(found, key=lambda start: start[:2])
+    return candidate, record
+
+
+def siblings(folder: Path) -> Iterator[Path]:
+    """`folder`, `folder-2`, `folder-3` … as far as runs have taken them."""
+    number, candidate = 1, folder
+    while (candidate / CONFIG).exists():
+        yield candidate
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
-    return found
+
+
+def study_folder(folder: Path, study: str) -> Path | None:
+    """The folder above a run's that bears the name of its study; None where the run lies elsewhere."""
+    return next((above for above in folder.parents if above.name and above.name == Path(study).name), None)
+
+
+def inside(place: Path | None) -> Iterator[Path]:
+    """The folders of runs in `place`, in a fixed order; nothing that lies in a run's own folder is looked at."""
+    for base, folders, names in os.walk(place or ""):
+        if CONFIG in names and METRICS in names:
+            folders.clear()
+            yield Path(base)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
 def known(folder: Path) -> dict[str, Any] | None:

@@ -15,10 +15,9 @@ ends; the last line says what it served.
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer.arguments import add_trust
+from fer.arguments import add_trust, place, run
 from fer.errors import UserError, one_line_errors
 
 if TYPE_CHECKING:
@@ -35,14 +34,16 @@ def parser() -> argparse.ArgumentParser:
         prog="fer.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 is every network")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
     parser.add_argument("--token", help=f"ask everyone for it; better kept in the variable {TOKEN}, which nobody sees")
     parser.add_argument("--name", action="append", default=[], help="a host name it goes by, behind a proxy say")
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="whose pages may ask too")
-    parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
+    parser.add_argument(
+        "--yunet", type=place("--yunet"), metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo"
+    )
     parser.add_argument("--no-detect", action="store_true", help="every picture is a face, cropped already")
     parser.add_argument("--threshold", type=float, default=0.0, help='"unsure" where no probability reaches it')
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads that read and search")

@@ -28,7 +28,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer import config
+from fer import config, places
+from fer.arguments import place as place_at
 from fer.console import counted
 from fer.errors import UserError
 from fer.files import atomic, save_figure, write_text
@@ -152,7 +153,9 @@ def pictures(runs: list[Run], out: Path, found: Path) -> list[str]:
     draw_confusion(mine, "test", out / "confusion.png")
     shown = [f"`{best}`, the best in validation:\n", "![confusion matrix](confusion.png)\n"]
     if is_synthetic(mine[0]):  # photographs stay where they are
-        sheets = [run["predictions"].with_name("faces.png") for run in read_runs(found) if run["name"] == best]
+        known = {run.get("identity") for run in mine}
+        again = [run for run in read_runs(found) if run.get("identity") in known]
+        sheets = [run["predictions"].with_name("faces.png") for run in again]
         for sheet in [sheet for sheet in sheets if sheet.is_file()][:1]:
             shutil.copy(sheet, out)
         if (out / "faces.png").is_file():
@@ -184,12 +187,14 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", help="folders below --runs or, of stored runs, below --out")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--out", type=Path, default=Path("experiments"))
+    parser.add_argument("--runs", type=place_at("--runs"), default=places.RUNS)
+    parser.add_argument("--out", type=place_at("--out"), default=Path("experiments"))
     parser.add_argument("--together", metavar="NAME", help="one report of all the studies in NAME below --out")
     parser.add_argument("--with-test", action="store_true", help="show the test split as well; never select by it")
-    parser.add_argument("--readme", type=Path, help="file with <!-- results --> marks to fill")
+    parser.add_argument("--readme", type=place_at("--readme"), help="file with <!-- results --> marks to fill")
     args = parser.parse_args(arguments)
+    if places.LATEST in args.studies:
+        raise UserError(f"{places.LATEST} stands for the newest run; name a study, or python -m fer.evaluate latest")
     place = args.out / (args.together or "")
     studies = collect(args.studies, args.runs, place, only_finished=bool(args.together))
     if args.together:

@@ -66,7 +66,7 @@ def in_parts(sweep: Any, launcher: Any, executor: Any) -> list[JobReturn]:
     """Submits the jobs, as many at once as the launcher takes, and waits for them."""
     results = []
     for part in parts(launcher, list(range(len(sweep.jobs))), sweep.cfg.launcher.jobs):
-        arguments = [argument(sweep.jobs[index], index) for index in part]
+        arguments = [argument(sweep.overrides(index), index) for index in part]
         waiting = dict(zip(part, executor.map_array(launcher, *zip(*arguments, strict=True)), strict=True))
         sweep.running = len(waiting)
         try:
@@ -110,7 +110,7 @@ def parts(launcher: Any, indices: list[int], at_once: int) -> list[list[int]]:
 
 def argument(overrides: list[str], index: int) -> tuple[Any, ...]:
     """What the plugin's job takes: overrides, where Hydra finds the folder, number, name, Hydra's state."""
-    return [*overrides, "existing=continue"], "hydra.sweep.dir", index, f"job_{index}", Singleton.get_state()
+    return overrides, "hydra.sweep.dir", index, f"job_{index}", Singleton.get_state()
 
 
 def ended(sweep: Any, waiting: dict[int, Any]) -> Iterator[JobReturn]:

@@ -1,6 +1,7 @@
 """A sweep: every run checked before the first starts, each in its own right, a summary and an exit code at the end."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 
-from fer import config
+from fer import commandline, config, naming
 from fer.console import counted, duration
 from fer.errors import SIGNALS, Interrupted, UserError
 from fer.lifeline import Lifeline
@@ -41,6 +43,7 @@ class Sweep:
     def __init__(self, context: Any, task: Any, cfg: DictConfig, jobs: Sequence[Sequence[str]]):
         self.context, self.task, self.cfg = context, task, cfg
         self.jobs = [list(overrides) for overrides in jobs]
+        self.names = naming.names(self.jobs)
         self.failed: dict[str, str] = {}
         self.done = self.running = self.interrupted = 0
         self.stopping = False
@@ -64,7 +67,8 @@ class Sweep:
         else:
             results = self.apart(at_once)
         print(f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}", flush=True)
-        print(f"next: python -m fer.study {self.cfg.study}    (a table over all its runs)", flush=True)
+        following = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
+        print(f"next: {following}    (a table over all its runs)", flush=True)
         if self.failed:
             first = next(iter(self.failed.items()))
             raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {': '.join(first)}")
@@ -72,7 +76,11 @@ class Sweep:
 
     def composed(self, overrides: list[str]) -> DictConfig:
         """The config of one run, checked."""
-        cfg = self.context.config_loader.load_sweep_config(self.cfg, overrides)
+        try:
+            cfg = self.context.config_loader.load_sweep_config(self.cfg, overrides)
+        except HydraException as error:
+            explained = config.explain(error, "train", overrides)
+            raise UserError(f"no run was started: {explained} (in the run {self.title(overrides)})") from error
         options = cfg.copy()
         with open_dict(options):
             del options["hydra"]
@@ -90,9 +98,10 @@ class Sweep:
         """One run in this process."""
         with open_dict(cfg):
             cfg.hydra.job.id, cfg.hydra.job.num, cfg.existing = str(index), index, "continue"
+            cfg.hydra.sweep.subdir = self.names[index]
         self.running = 1
         try:
-            done = run_job(self.task, cfg, "hydra.sweep.dir", "hydra.sweep.subdir", self.context)
+            done = run_job(self.task, cfg, "hydra.sweep.dir", None, self.context)
         except SystemExit as ended:  # its one-line message is on the screen
             if ended.code in STOPPED:
                 self.stopping = True
@@ -147,11 +156,9 @@ class Sweep:
                 return None
             slot = slots.pop()
             self.running += 1
-        name = config.run_name(self.jobs[index])
-        seed = next((part.partition("=")[2] for part in self.jobs[index] if part.startswith("seed=")), "")
-        log = Path(self.cfg.hydra.sweep.dir) / "logs" / f"{name}{f',seed-{seed}' * bool(seed)}.log"
+        log = self.log(index)
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "fer.train", *self.jobs[index], "existing=continue"]
+        command = [sys.executable, "-m", "fer.train", *self.folders(), *self.overrides(index)]
         environment = self.environment(slot) | self.lifeline.environment
         pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         with log.open("a", encoding="utf-8") as file:
@@ -165,6 +172,21 @@ class Sweep:
         if code in STOPPED or (code < 0 and self.stopping):
             return self.count(index, stopped=True)
         return self.count(index, f"{last_line(log)} (exit code {code}, see {log})" if code else "")
+
+    def log(self, index: int) -> Path:
+        """Where a child writes its lines."""
+        seeds = [part.partition("=")[2] for part in self.jobs[index] if part.startswith("seed=")]
+        return Path(self.cfg.hydra.sweep.dir) / "logs" / f"{'-seed-'.join([self.names[index], *seeds[-1:]])}.log"
+
+    def folders(self) -> list[str]:
+        """The option that gives a child the folder of own configs."""
+        folder = config.config_dir()
+        return [f"--config-dir={folder}"] if folder else []
+
+    def overrides(self, index: int) -> list[str]:
+        """What a run in another process is started with: its overrides and the name that the sweep gives it."""
+        subdir = f"hydra.sweep.subdir={commandline.quoted(self.names[index])}"
+        return [*self.jobs[index], "existing=continue", subdir]
 
     def environment(self, slot: int) -> dict[str, str]:
         """Of the child in a slot: its share of the cores, or its GPU."""

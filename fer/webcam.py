@@ -18,7 +18,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from fer.arguments import add_trust, whole
+from fer.arguments import add_trust, path, place, run, whole
 from fer.errors import Interrupted, UserError, one_line_errors
 
 SPAN = 30  # frames over which the rate is taken
@@ -90,12 +90,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--camera", default="0", help="its number, or a video file in its place (default 0)")
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
     )
-    parser.add_argument("--yunet", type=Path, metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo")
+    parser.add_argument(
+        "--yunet", type=place("--yunet"), metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo"
+    )
     parser.add_argument("--threshold", type=float, default=0.0, help='"unsure" where no probability reaches it')
-    parser.add_argument("--csv", metavar="FILE", help="timeline: a line a face and frame")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="the annotated video")
+    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="timeline: a line a face and frame")
+    parser.add_argument("--out", type=place("--out"), metavar="FOLDER", help="the annotated video")
     parser.add_argument("--no-window", action="store_true", help="for machines without a display")
     parser.add_argument("--frames", type=whole, metavar="N", help="end after so many")
     add_trust(parser)

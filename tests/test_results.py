@@ -46,8 +46,9 @@ def test_an_unknown_root_stays_unknown():
 
 
 def test_a_command_keeps_all_but_its_places():
-    typed = "python -m fer.train 'data.root=/my place/x' 'data.per_class={train:2,val:1}' output_dir=a/b w=/w.pt seed=0"
-    kept = "python -m fer.train data.root=PATH 'data.per_class={train:2,val:1}' output_dir=PATH w=PATH seed=0"
+    mine = "python -m fer.train --config-dir={} 'data.root={}' 'data.per_class={{train:2,val:1}}' output_dir={} w={}"
+    typed = mine.format("c", "/my place/x", "a/b", "/w.pt") + " labels.votes_file=v seed=0"
+    kept = mine.replace("'data.root={}'", "data.root={}").format(*["PATH"] * 4) + " labels.votes_file=PATH seed=0"
     assert results.typed(typed) == kept
     assert results.typed(kept) == kept
 
@@ -65,6 +66,29 @@ def test_a_command_keeps_all_but_its_places():
 )
 def test_a_run_is_named_by_what_differs(folder, name):
     assert results._name(Path(folder)) == name
+
+
+def stored(config: dict, seed: int, name: str, command: str = "", **more) -> dict:
+    run = {"config": config | {"seed": seed}, "identity": f"{config} {seed}", "status": "finished", "name": name}
+    return run | {"command": command, "data": {"fingerprint": "f"}} | more
+
+
+def test_runs_that_differ_in_anything_are_two_rows():
+    """Whatever their folders are called; seeds of one configuration are one row, from old folders and new ones."""
+    sgd, adam = {"optimizer": "sgd"}, {"optimizer": "adam"}
+    runs = [stored(sgd, 0, "optimizer-sgd"), stored(sgd, 1, "sgd"), stored(adam, 0, "sgd")]
+    named = results._named(results._once(runs))
+    assert named[0]["name"] == named[1]["name"] != named[2]["name"]
+
+
+def test_rows_of_one_name_are_told_apart_by_what_was_typed():
+    runs = [stored({"m": m}, 0, "sgd", f"python -m fer.train model={m} optimizer=sgd") for m in ("cnn2", "cnn3")]
+    assert [run["name"] for run in results._named(runs)] == ["sgd_cnn2", "sgd_cnn3"]
+
+
+def test_of_starts_of_the_same_run_the_last_that_finished_counts():
+    runs = [stored({}, 0, "a", n=1), stored({}, 0, "b", n=2), stored({}, 0, "c", n=3, status="failed")]
+    assert [run["n"] for run in results._once(runs)] == [2]
 
 
 def test_numbers_inside_names_count_by_size():

@@ -1,5 +1,8 @@
+import hashlib
 import json
+import shlex
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
@@ -36,7 +39,7 @@ def test_options_that_are_newer_than_a_run_do_not_make_it_another():
     cfg = compose_config(["output_dir=x"])
     before = cfg.copy()
     OmegaConf.set_struct(before, False)
-    for node, key in (("data", "max_bytes"), ("data", "numbers"), ("labels", "numbers")):
+    for node, key in (("data", "max_bytes"), ("data", "max_pixels"), ("data", "numbers"), ("labels", "numbers")):
         del before[node][key]
     assert runs.identity(before, "a") == runs.identity(cfg, "a")
 
@@ -45,6 +48,105 @@ def test_limits_do_not_make_another_run_and_numbers_do():
     assert identity("data.max_bytes.file=1", "data.max_bytes.total=2") == identity()
     names = [identity(f"labels.numbers={value}") for value in ("fer2013", "rafdb", "{1: happy}", "{1: happy, 2: sad}")]
     assert len({identity(), *names}) == 5
+
+
+def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
+    """As it was computed before there was a table of options."""
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)
+    cfg.output_dir, cfg.labels.votes_file = "", None
+    cfg.data.eval_batch_size = 512
+    cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
+    if cfg.logger.get("csv"):
+        cfg.logger.csv._target_ = "lightning.pytorch.loggers.CSVLogger"
+    for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found", "trust"):
+        cfg.pop(key, None)
+    if cfg.get("test", True):
+        cfg.pop("test", None)
+    cfg.data.pop("max_bytes", None)
+    for path in ("data.progressive_resizing", "data.numbers", "labels.numbers", "data.max_pixels"):
+        node, key = cfg[path.split(".")[0]], path.split(".")[1]
+        if not node.get(key) or node[key] == 150_000_000:
+            node.pop(key, None)
+    text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
+    return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["test=false", "seed=4"],
+        ["experiment=pocket"],
+        ["experiment=gradient_descent"],
+        ["data=synthetic", "data.root=/x", "data.held_out=/y", "data.eval_batch_size=3"],
+        ["labels=ferplus8", "labels.votes_file=/x", "launcher=parallel"],
+        ["launcher=slurm", "existing=continue", "retry=true", "study=x", "trust=mine"],
+        ["~logger.csv", "callbacks.last.path=/z"],
+        ["data.progressive_resizing={0: 32, 4: 48}", "+own=1", "resume=/x"],
+    ],
+)
+def test_the_table_of_options_leaves_identities_as_they_were(overrides):
+    cfg = compose_config(["output_dir=/some/where", *overrides])
+    assert runs.identity(cfg, "f") == identity_of_the_first_runs(cfg, "f")
+
+
+def test_identity_changes_no_config():
+    cfg = compose_config(["output_dir=x", "data.root=/a"])
+    before = cfg.copy()
+    runs.identity(cfg, "f")
+    assert cfg == before
+
+
+def stored(folder: Path, name: str, status: str = "failed") -> Path:
+    folder.mkdir(parents=True)
+    runs.write_config(folder / runs.CONFIG, {"seed": 0})
+    runs.write_json(folder / runs.METRICS, {"identity": name, "status": status})
+    return folder
+
+
+def test_a_run_is_found_by_its_identity_wherever_in_its_study_it_lies(tmp_path):
+    study = tmp_path / "s"
+    old = stored(study / "model-cnn3,optimizer-sgd" / "seed-0", "a", "finished")
+    stored(study / "cnn3_sgd" / "seed-0", "a")
+    stored(study / "cnn3_sgd" / "seed-1", "b")
+    folder, record = runs.earlier(study / "sgd" / "seed-0", "s", "a")
+    assert (folder, record["status"]) == (old, "finished")
+    assert runs.earlier(study / "sgd" / "seed-0", "s", "c") is None
+
+
+def test_a_run_is_not_looked_for_in_other_studies_or_in_a_runs_own_folders(tmp_path):
+    run = stored(tmp_path / "other" / "x" / "seed-0", "a")
+    stored(tmp_path / "s" / "y" / "seed-0", "b")
+    stored(tmp_path / "s" / "y" / "seed-0" / "copy", "a")
+    assert runs.earlier(tmp_path / "s" / "x" / "seed-0", "s", "a") is None
+    assert runs.earlier(run, "elsewhere", "a")[0] == run
+
+
+def test_a_damaged_record_is_passed_over(tmp_path):
+    (stored(tmp_path / "s" / "x" / "seed-0", "a") / runs.METRICS).write_text("{")
+    good = stored(tmp_path / "s" / "y" / "seed-0", "a")
+    assert runs.earlier(tmp_path / "s" / "z" / "seed-0", "s", "a")[0] == good
+
+
+def record(*overrides: str, fingerprint: str = "f", **changes) -> dict:
+    cfg = OmegaConf.to_container(compose_config(["output_dir=/a/b", *overrides]), resolve=True)
+    command = shlex.join(["python", "-m", "fer.train", *overrides])
+    return {"config": cfg, "command": command, "data": {"fingerprint": fingerprint}} | changes
+
+
+def test_runs_of_one_configuration_share_a_setting_over_seeds_and_machines():
+    one = runs.setting(record("seed=0"))
+    assert runs.setting(record("seed=1", "data.root=/x", "output_dir=/c", "study=s", "launcher=parallel")) == one
+    other_machine = record("seed=2")
+    other_machine["config"]["trainer"]["precision"] = "bf16-mixed"
+    assert runs.setting(other_machine) == one
+
+
+@pytest.mark.parametrize("typed", ["model.dropout=0.1", "trainer.precision=64-true", "optimizer=adam", "test=false"])
+def test_runs_that_differ_in_anything_do_not(typed):
+    assert runs.setting(record(typed)) != runs.setting(record())
+    assert runs.setting(record(fingerprint="g")) != runs.setting(record())
 
 
 def test_a_taken_folder_is_left_alone(tmp_path):

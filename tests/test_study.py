@@ -39,6 +39,7 @@ def finished(folder, name: str, seed: int, accuracy: float, official: bool = Tru
         "epochs": 3 + seed,
         "config": {
             "seed": seed,
+            "model": {"_target_": name},
             "data": {"source": "fer2013", "root": "/private/place"},
             "output_dir": str(run),
             "callbacks": {"checkpoint": {"monitor": "val/accuracy", "dirpath": f"{run}/checkpoints"}},

@@ -1,6 +1,5 @@
 """What was measured and how: the setting by name, and CSVs in which each setting stands once."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from fer import commandline, config, options
 from fer.errors import UserError
 from fer.files import atomic
 from fer.hardware import commit, hardware, versions
@@ -16,11 +16,8 @@ from fer.results import typed
 SETTING = ["machine", "threads", "model", "data", "augment", "batch_size", "options"]
 """Columns that say what a measurement is of; rows that agree in all of them are replaced by a new measurement."""
 RECORD = ["command", "commit", "versions"]
-OWN = ("columns", "rounds", "seconds", "steps", "warmup_steps", "growth", "values", "output_dir")
-NAMES = ("seed", "study", "hydra", "launcher", "existing", "retry")
-KNOWN = ("model", "data", "augment", "threads", "data.batch_size", "data.root", "data.limit")
-"""Options that make no other setting: the benchmark's own, what only names or starts runs, and what other columns of
-SETTING hold."""
+KNOWN = ("model", "data", "augment", "data.batch_size", "data.limit")
+"""Options that other columns of SETTING hold."""
 LIBRARIES = ("python", "torch", "torchvision", "lightning")
 
 
@@ -31,7 +28,7 @@ def describe(cfg: DictConfig, data: str) -> dict[str, Any]:
         "data": data,
         "augment": choice("augment", cfg),
         "batch_size": cfg.data.batch_size,
-        "options": " ".join(sorted(filter(is_setting, words()))),
+        "options": " ".join(sorted(filter(is_setting, config.typed_overrides()))),
     }
     return setting | ({cfg.growth: ""} if cfg.growth in ("batch_size", "threads") else {})
 
@@ -47,18 +44,14 @@ def provenance() -> dict[str, str]:
     """RECORD: the command without the places of this machine, commit and versions."""
     found = versions()
     libraries = ", ".join(f"{name} {found[name]}" for name in LIBRARIES)
-    command = typed(shlex.join(["python", "-m", "fer.benchmark", *words()]))
-    return {"command": command, "commit": str(commit()), "versions": libraries}
-
-
-def words() -> list[str]:
-    """The options as typed; none where there was no command line."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    command = commandline.command("fer.benchmark", config.typed_overrides(), config.config_dir())
+    return {"command": typed(command), "commit": str(commit()), "versions": libraries}
 
 
 def is_setting(word: str) -> bool:
-    key = word.lstrip("+~").split("=")[0]
-    return not (key in KNOWN or key.startswith("data.synthetic.") or key.split(".")[0] in (*OWN, *NAMES))
+    """Whether an option makes another setting: not the benchmark's own, nor what only names or starts a run."""
+    key = options.name_of(word)
+    return options.names_runs(key) and key not in KNOWN and not key.startswith("data.synthetic.")
 
 
 def choice(group: str, cfg: DictConfig) -> str:

@@ -1,14 +1,14 @@
 """Measurements become files: CSVs, and figures and README.md from all that the CSVs hold."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
 
+from fer import commandline, config
 from fer.benchmarking.costs import STEP
-from fer.benchmarking.record import SETTING, describe, provenance, read, store, words
+from fer.benchmarking.record import SETTING, describe, provenance, read, store
 from fer.benchmarking.rounds import Measured
 from fer.errors import UserError
 from fer.plots.speed import growth_figure, speed_figure
@@ -60,8 +60,8 @@ def write(cfg: DictConfig, measured: Measured) -> list[str]:
     if measured.costs:
         print("\n".join(["", table_of_costs(costs_table(measured)).to_string(index=False)]))
     print("\n".join(["", *doubts(measured.table), f"wrote {out}/: {', '.join(files)}"]))
-    kept = [word for word in words() if not word.startswith(("growth=", "columns="))]
-    again = shlex.join(["python", "-m", "fer.benchmark", *kept, "growth=batch_size"])
+    kept = [word for word in config.typed_overrides() if not word.startswith(("growth=", "columns="))]
+    again = commandline.command("fer.benchmark", [*kept, "growth=batch_size"], config.config_dir())
     print(f"next: {f'read {out}/README.md' if cfg.growth else again}", flush=True)
     return files
 

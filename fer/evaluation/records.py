@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fer import runs
+from fer import commandline, runs
 from fer.errors import UserError
 
 BEST = Path("checkpoints") / "best.ckpt"
@@ -34,8 +34,7 @@ def record_of(folder: Path, name: str = runs.METRICS) -> Record:
 
 def study_folder(run: Path, record: Record) -> Path | None:
     """The folder above `run` that is called as its study, from its metrics.json; None where it lies elsewhere."""
-    study = Path(record.get("config", {}).get("study") or "/").name
-    return next((folder for folder in run.absolute().parents if study and folder.name == study), None)
+    return runs.study_folder(run.absolute(), record.get("config", {}).get("study") or "")
 
 
 def checkpoint_of(folder: Path, record: Record) -> Path | None:
@@ -49,7 +48,8 @@ def why_no_run(folder: Path, record: Record) -> str:
     """What a folder without predictions is instead, and what to do."""
     if record:
         state = record.get("status", "not finished")
-        return f"this run is {state} and left no predictions; finish it with: python -m fer.train resume={folder}"
+        train = commandline.command("fer.train", [commandline.assigned("resume", folder)])
+        return f"this run is {state} and left no predictions; finish it with: {train}"
     inside = sorted(path.parent for path in folder.glob(f"**/{runs.PREDICTIONS}"))
     if inside:
         return f"not a run, but the folder of {len(inside)}; name one or more of them, e.g. {inside[0]}"

@@ -1,6 +1,7 @@
 """A checkpoint as one file that answers without this code: ONNX, torch.export or bare weights; checked once written."""
 
 import io
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,5 +149,5 @@ def calibration_faces(pixels: "Pixels"):
 
 def following(kind: str, out: Path) -> list[str]:
     if kind == "torch":
-        return [f"next: python -c 'import torch; torch.export.load(\"{out}\")'"]
-    return [f"next: python -m fer.predict PICTURE --checkpoint {out}"]
+        return [f"next: {shlex.join(['python', '-c', f'import torch; torch.export.load({str(out)!r})'])}"]
+    return [f"next: python -m fer.predict PICTURE --checkpoint {shlex.quote(str(out))}"]

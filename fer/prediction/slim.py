@@ -1,13 +1,16 @@
 """A checkpoint as small as it can travel: what it takes to answer, and nothing of the machine it was made on."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from fer.options import PLACE_KEYS
 from fer.prediction.calibrated import KEY
 
-PATHS = {"root", "votes_file", "output_dir", "resume", "save_dir", "dirpath", "path"}
+MACHINE = re.compile(r"~|[/\\]|[A-Za-z]:[/\\]|file:")
+"""How a text begins that is a path on one machine."""
 
 
 def slim(content: Mapping[str, Any], temperature: float | None, half: bool) -> dict[str, Any]:
@@ -26,7 +29,9 @@ def reduced(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def without_paths(node: Any) -> Any:
-    """`node` with null for every path that a config knows by name."""
+    """`node` with null for every option that is a place, and for every text that is a path on one machine."""
     if isinstance(node, Mapping):
-        return {key: None if key in PATHS else without_paths(value) for key, value in node.items()}
-    return [without_paths(item) for item in node] if isinstance(node, list | tuple) else node
+        return {key: None if key in PLACE_KEYS else without_paths(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [without_paths(item) for item in node]
+    return None if isinstance(node, str) and MACHINE.match(node) else node

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import config, runs
+from fer import config, hints, naming, options, runs
 from fer.errors import UserError
 from fer.searching import space as spaces
 from fer.searching.space import Space, Values, text
@@ -28,8 +28,9 @@ REFUSED = {
 class Plan:
     """What a worker has to know, plain enough for JSON.
 
-    name: of the study in the storage; study: of the runs. base: the options that all trials share, as typed. spread:
-    each trial has the next seed (a confirmation) instead of the same `seeds` seeds from `seed` on.
+    name: of the study in the storage; study: of the runs. base: the options that all trials share, as typed.
+    config_dir: the folder of own configs that they may name. spread: each trial has the next seed (a confirmation)
+    instead of the same `seeds` seeds from `seed` on.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Plan:
     heartbeat: int
     retry: bool = False
     spread: bool = False
+    config_dir: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -66,7 +68,7 @@ class Plan:
 
     def run(self, chosen: list[str], seed: int) -> list[str]:
         """What to type for one run of a trial."""
-        folder = self.folder / config.run_name(chosen) / f"seed-{seed}"
+        folder = self.folder / naming.run_name(chosen) / f"seed-{seed}"
         kept = ["test=false", "existing=continue", *["retry=true"] * self.retry]
         return [*chosen, f"study={text(self.study)}", f"seed={seed}", *kept, f"output_dir={text(str(folder))}"]
 
@@ -79,9 +81,13 @@ class Plan:
 
     def meaning(self) -> dict[str, Any]:
         """What must be the same for all that work on one study: {what it is called: content}."""
-        cfg = config.compose_config([*self.base, "output_dir=x", "seed=0"])
+        cfg = self.composed([*self.base, "output_dir=x", "seed=0"])
         same = {"search space": self.space, "monitor": self.monitor, "seed": self.seed}
         return same | {"search.seeds": self.seeds, "setting beside the space": runs.identity(cfg, "")}
+
+    def composed(self, overrides: list[str], **more: Any) -> DictConfig:
+        """The config of fer.train with these overrides."""
+        return config.compose_config(overrides, config_dir=self.config_dir, **more)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -89,12 +95,12 @@ class Plan:
 
 def read(cfg: DictConfig, typed: list[str]) -> Plan:
     """The plan that a composed config and the options typed for it describe. Raises UserError for an impossible one."""
-    names = {override: override.lstrip("+~").split("=")[0] for override in typed}
+    names = {override: options.name_of(override) for override in typed}
     for name in names.values():
         if name in REFUSED:
             raise UserError(f"{name}: leave it out, {REFUSED[name]}")
     check(cfg)
-    options, space = cfg.search, spaces.read(OmegaConf.to_container(cfg.search.space, resolve=True))
+    wanted, space = cfg.search, spaces.read(OmegaConf.to_container(cfg.search.space, resolve=True))
     for dimension in space:
         if dimension.option in names.values():
             fix = f"leave it out, or search without: search.space.{dimension.name}=null"
@@ -102,14 +108,15 @@ def read(cfg: DictConfig, typed: list[str]) -> Plan:
     plan = Plan(
         name=cfg.study,
         study=cfg.study,
-        base=[override for override, name in names.items() if name.split(".")[0].split("/")[0] not in OURS],
+        base=[override for override, name in names.items() if name.split(".")[0] not in OURS],
         space=spaces.plain(space),
         sampler=OmegaConf.to_container(cfg.sampler, resolve=True),
         pruner=OmegaConf.to_container(cfg.pruner, resolve=True),
         monitor=cfg.monitor,
         retry=cfg.retry,
+        config_dir=config.config_dir(),
         seed=cfg.seed,
-        **{name: options[name] for name in ("seeds", "trials", "storage", "heartbeat")},
+        **{name: wanted[name] for name in ("seeds", "trials", "storage", "heartbeat")},
     )
     check_space(plan)
     return plan
@@ -136,17 +143,16 @@ def check_space(plan: Plan) -> None:
         typed = spaces.overrides(plan.dimensions, values)
         where = f"(search.space, with {' '.join(typed)})"
         try:
-            config.check(config.compose_config(plan.run([*plan.base, *typed], plan.seed)))
+            config.check(plan.composed(plan.run([*plan.base, *typed], plan.seed)))
         except UserError as error:
             raise UserError(f"{error} {where}") from error
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(f"{explained(error)} {where}") from error
+            raise UserError(f"{explained(error, [*plan.base, *typed])} {where}") from error
 
 
-def explained(error: Exception) -> str:
-    """Hydra's complaint; where the option exists but not beside these choices, how to say so."""
-    message = config.explain(error, "train")
-    wrong = message.removeprefix("no option '").split("'")[0]
-    if f"Did you mean {wrong}?" in message:
-        return f"no option {wrong} there; say with when: which choices it belongs to"
-    return message
+def explained(error: Exception, typed: list[str]) -> str:
+    """Hydra's complaint; where the option exists in the defaults but not beside these choices, how to say so."""
+    unknown = hints.UNKNOWN.search(str(error))
+    if unknown and OmegaConf.select(config.compose_config(["output_dir=x"]), unknown[1]) is not None:
+        return f"no option {unknown[1]} there; say with when: which choices it belongs to"
+    return config.explain(error, "train", typed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from fer import config
+from fer import commandline, compat, config, naming
 from fer.console import duration
 from fer.files import atomic
 from fer.searching import trials
@@ -28,9 +28,19 @@ def shown(monitor: str, value: float, deviation: float | None = None) -> str:
     return " ± ".join(numbers) + ("" if loss else " %")
 
 
-def train_line(chosen: list[str], seed: int | str) -> str:
+def train_line(plan: Plan, chosen: list[str], seed: int | str) -> str:
     """The command that trains what a trial trained."""
-    return shlex.join(["python", "-m", "fer.train", *chosen, f"seed={seed}"])
+    return commandline.command("fer.train", [*chosen, f"seed={seed}"], plan.config_dir)
+
+
+def folder_of(trial: optuna.trial.FrozenTrial, plan: Plan) -> Path | None:
+    """The folder above a trial's runs; None where it started none."""
+    if run := trial.user_attrs.get(trials.RUN):
+        return Path(run).parent
+    if chosen := trial.user_attrs.get("chosen"):
+        folders = [plan.folder / name(chosen) for name in (naming.run_name, compat.run_name)]
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
+    return None
 
 
 def write_table(study: optuna.Study, plan: Plan) -> Path:
@@ -46,7 +56,7 @@ def write_table(study: optuna.Study, plan: Plan) -> Path:
 
 
 def row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
-    chosen = trial.user_attrs.get("chosen")
+    folder = folder_of(trial, plan)
     return {
         "trial": trials.root(trial),
         "status": NAMES.get(trial.state.name, trial.state.name.lower()),
@@ -55,7 +65,7 @@ def row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
         "epochs seen": max(trial.intermediate_values, default=None),
         "seconds": trial.user_attrs.get("seconds"),
         "error": trial.user_attrs.get("error"),
-        "run": str(plan.folder / config.run_name(chosen)) if chosen else None,
+        "run": folder and str(folder),
     }
 
 
@@ -67,7 +77,7 @@ def closing(study: optuna.Study, plan: Plan, spent: float) -> list[str]:
     return [
         f"{counts}, in {duration(spent)}; the test split was not read",
         f"best in validation: trial {now.best_root}, {plan.monitor} {shown(plan.monitor, best.value)}{seeds}",
-        f"  {train_line(best.user_attrs['chosen'], plan.seed)}",
+        f"  {train_line(plan, best.user_attrs['chosen'], plan.seed)}",
         f"wrote {plan.folder}/: {TABLE}, logs/{', journal.log' * (plan.storage is None)}, a folder for each run",
     ]
 
@@ -77,15 +87,16 @@ def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: l
     shown = [part for part in typed if not part.startswith(("search.confirm=", "search.storage="))]
     if plan.storage:
         shown.append(f"search.storage={hidden(plan.storage)}")
-    again = shlex.join(["python", "-m", "fer.search", *shown])
+    again = commandline.command("fer.search", shown, plan.config_dir)
     if not options.confirm:
         return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
-    chosen = best.user_attrs["chosen"]
-    folder = plan.folder / config.run_name(chosen) / f"seed-{plan.seed + plan.seeds}"
-    weights = shlex.quote(f"{folder}/checkpoints/best.ckpt")
+    seed = f"seed-{plan.seed + plan.seeds}"
+    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]) / seed, folder_of(best, plan) / seed]
+    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
+    evaluate = ["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"]
     return [
-        f"next: python -m fer.study {plan.study}    (a table over all its runs)",
-        f"      python -m fer.evaluate {weights} --split test    (once, at the end)",
+        f"next: {shlex.join(['python', '-m', 'fer.study', plan.study])}    (a table over all its runs)",
+        f"      {shlex.join(evaluate)}    (once, at the end)",
     ]
 
 

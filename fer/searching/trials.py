@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-ROOT, WORKER, DEATHS, OVER = "root", "worker", "deaths", "over"
-"""Attributes of trials; `over` marks one that was drawn while others filled the budget."""
+ROOT, WORKER, DEATHS, OVER, RUN = "root", "worker", "deaths", "over", "run"
+"""Attributes of trials; `over` marks one that was drawn while others filled the budget, `run` holds the folder of the
+trial's last run."""
 LIVES = 2  # workers that may die of a trial before it counts as failed
 
 

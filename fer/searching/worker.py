@@ -16,8 +16,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
@@ -117,11 +115,12 @@ class Worker:
         from fer import experiment
         from fer.searching.watch import Watch
 
-        cfg = composed(self.plan.run(chosen, seed))
+        cfg = composed(self.plan, self.plan.run(chosen, seed))
         config.check(cfg)
         watched = trial if seed == self.plan.seed and not self.plan.spread else None
         while True:
             record = experiment.run(cfg, [Watch(watched, self.plan.monitor, self.stopping)])
+            trial.set_user_attr(self.trials.RUN, record["config"]["output_dir"])
             if record["status"] == "finished":
                 return float(record[self.plan.monitor])
             if self.stopping.wait(WAIT):  # another process trains this very run
@@ -151,7 +150,7 @@ class Worker:
         from fer.console import quieten
 
         quieten()
-        datamodule = build_datamodule(composed(self.plan.run(self.plan.base, self.plan.seed)))
+        datamodule = build_datamodule(composed(self.plan, self.plan.run(self.plan.base, self.plan.seed)))
         datamodule.setup()
         found = datamodule.fingerprint
         if DATA not in self.study.user_attrs:
@@ -161,11 +160,9 @@ class Worker:
             raise UserError(f"the data (fingerprint {found}) are not those of the search ({there}); {fix}")
 
 
-def composed(typed: list[str]) -> DictConfig:
+def composed(plan: Plan, typed: list[str]) -> DictConfig:
     """The config of a run, and Hydra's own for it, so that the run records what was typed."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config.CONF), version_base="1.3"):
-        cfg = compose("train", overrides=typed, return_hydra_config=True)
+    cfg = plan.composed(typed, return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     with open_dict(cfg):
         del cfg["hydra"]

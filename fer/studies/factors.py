@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fer.config import UNNAMED
+from fer.options import name_of, names_runs
 from fer.results import Run
 
 DEFAULT = "default"
@@ -18,8 +18,8 @@ Factors = list[str]
 def options(run: Run) -> dict[str, str]:
     """What was typed for the run, but for what does not change its result."""
     words = shlex.split(run.get("command") or "")
-    typed = (word.lstrip("+~").split("=", 1) for word in words if "=" in word)
-    return {name: value for name, value in typed if name not in UNNAMED and not name.startswith(("hydra", "launcher"))}
+    typed = (word.lstrip("+~").split("=", 1) for word in words if "=" in word and not word.startswith("-"))
+    return {name: value for name, value in typed if name != "experiment" and names_runs(name_of(name))}
 
 
 def table(runs: Sequence[Run], figures: Sequence[str]) -> tuple[pd.DataFrame, Factors]:

@@ -1,0 +1,189 @@
+"""The options of a command before Hydra reads them, and command lines to type.
+
+Places are taken as typed: `~`, `=`, commas, brackets, blanks and backslashes are part of a name. `[a,b]` is a list
+where the option takes several; with -m a comma outside quotes and brackets separates the values of a sweep. What Hydra
+would read otherwise is put into its quotes, so that the result may pass through here again, as in the ranks of a
+distributed run.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+
+from fer import options, places
+from fer.errors import UserError
+
+MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+VALUED = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c"}
+VALUED |= {"--experimental-rerun", "--info", "-i"}
+"""Flags of Hydra whose value is the next word; of --info it may be missing."""
+CONFIG_DIR = ("--config-dir", "-cd")
+SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+NO_NAME = re.compile(r"null|true|false|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
+OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+OTHERS = {
+    "hydra/launcher": "runs of a sweep are started by launcher=parallel or launcher=slurm",
+    "hydra/sweeper": "python -m fer.search searches options, with Optuna",
+}
+"""Options of Hydra's plugins, and what takes their place here."""
+
+
+def prepared(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra is to read them. Raises UserError for words that a shell took apart, and for an empty
+    place."""
+    multirun = any(word in MULTIRUN for word in arguments)
+    ready: list[str] = []
+    for word in arguments:
+        if ready and ready[-1] in VALUED and not is_option(word):
+            ready.append(folder(ready[-1], word))
+        elif word.startswith("-"):
+            flag, equals, value = word.partition("=")
+            ready.append(f"{flag}={folder(flag, value)}" if equals else word)
+        else:
+            check(word, ready)
+            ready.append(as_typed(word, multirun))
+    return ready
+
+
+def is_option(word: str) -> bool:
+    """Whether a word behind a flag of Hydra is the next option rather than the flag's value."""
+    return word.startswith("-") or OPTION.match(word) is not None
+
+
+def folder(flag: str, value: str) -> str:
+    return str(places.typed(value)) if flag in CONFIG_DIR else value
+
+
+def check(word: str, before: Sequence[str]) -> None:
+    """Raises UserError for a word that is no option, or one that does something else here than elsewhere."""
+    key, equals, value = word.partition("=")
+    name = key.lstrip("+")
+    if not equals and not word.startswith("~"):
+        raise UserError(stray(word, before))
+    if name in OTHERS:
+        raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
+    if value.startswith("interval("):
+        raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
+    if name in options.GROUPS and any(NO_NAME.fullmatch(part) for part in value.split(",")):
+        fix = "augment=none, average=none and scheduler=constant leave one out"
+        raise UserError(f"{word}: expected a name out of those that --help lists; {fix}")
+    if equals and options.is_free(options.name_of(word)) and not mapping(value):
+        raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
+
+
+def stray(word: str, before: Sequence[str]) -> str:
+    """What to say of a word without `=`: it may be the end of a value with a blank."""
+    if before and "=" in before[-1] and not before[-1].startswith("-"):
+        whole = f"{before[-1]} {word}"
+        return f"{word}: expected NAME=VALUE; if the blank belongs to the value, quote it: {shlex.quote(whole)}"
+    return f"{word}: expected NAME=VALUE, such as model=cnn3"
+
+
+def mapping(value: str) -> bool:
+    return value in ("", "null") or value[0] in "{'\"" or "${" in value or SWEPT.fullmatch(value) is not None
+
+
+def as_typed(word: str, multirun: bool = False) -> str:
+    """A word with its places in a form that Hydra reads as they were typed; any other word as it is."""
+    key, equals, text = word.partition("=")
+    name = options.name_of(word)
+    if equals and options.row(name).text and text[:1] != "[":
+        return f"{key}={quoted(unquoted(text))}" if text not in ("", "null") else word
+    if not equals or key.startswith("~") or not options.is_place(name):
+        return word
+    if multirun and SWEPT.fullmatch(text):
+        return word
+    pieces = list(split(text)) if multirun else [text]
+    return f"{key}={','.join(value_of(name, part) for part in pieces)}"
+
+
+def value_of(name: str, text: str) -> str:
+    """One value of a place: null, a list of places, or a place."""
+    if text == "null":
+        return text
+    if options.row(name).many and text[:1] == "[" and text[-1:] == "]":
+        return f"[{','.join(one_place(name, part.strip()) for part in split(text[1:-1]))}]"
+    return one_place(name, text)
+
+
+def one_place(name: str, text: str) -> str:
+    text = unquoted(text)
+    if not text.strip():
+        raise UserError(f"{name} is empty; give it a path, or leave it out (is a shell variable unset?)")
+    if options.row(name).run and text == places.LATEST:
+        return quoted(str(places.latest()))
+    return quoted(os.path.expanduser(text))
+
+
+def split(text: str) -> Iterator[str]:
+    """The parts between commas that stand outside quotes and brackets; a quote counts at the start of a part."""
+    part, depth, position = "", 0, 0
+    while position < len(text):
+        quote = QUOTED.match(text, position) if not part.strip(" [") else None
+        if quote:
+            part += quote[0]
+            position = quote.end()
+            continue
+        character = text[position]
+        depth += (character in "([{") - (character in ")]}" and depth > 0)
+        if character == "," and depth == 0:
+            yield part
+            part = ""
+        else:
+            part += character
+        position += 1
+    yield part
+
+
+def unquoted(text: str) -> str:
+    """The text in Hydra's quotes; any other as it is."""
+    return parser().parse_override(f"x={text}").value() if QUOTED.fullmatch(text) else text
+
+
+def quoted(text: str) -> str:
+    """The text as Hydra reads it back: in quotes where it would be anything else without."""
+    return text if is_plain(text) else QuotedString(text, Quote.single).with_quotes()
+
+
+def assigned(name: str, path: str | Path) -> str:
+    """`resume=runs/a` to type: a path that would be taken for something else as `./~a`, `./latest`."""
+    text = str(path)
+    special = text in ("null", places.LATEST) or text.startswith(("~", "'", '"', "["))
+    return f"{name}=./{text}" if special else f"{name}={text}"
+
+
+def is_plain(text: str) -> bool:
+    """Whether Hydra reads the text as itself, in a list and with a comma behind it, too."""
+    try:
+        read = parser().parse_override(f"x=[{text},{text}]").value()
+    except HydraException:
+        return False
+    return read == [text, text] and isinstance(read[0], str)
+
+
+@lru_cache(maxsize=1)
+def parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def config_dir(arguments: Sequence[str]) -> str | None:
+    """The folder that --config-dir names among these arguments."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, equals, value = word.partition("=")
+        if flag in CONFIG_DIR:
+            return value if equals else following
+    return None
+
+
+def command(module: str, overrides: Sequence[str], config_dir: str | None = None) -> str:
+    """A command line to type, in quotes where bash or zsh would touch it."""
+    folder = [f"--config-dir={config_dir}"] if config_dir else []
+    return shlex.join(["python", "-m", module, *folder, *overrides])

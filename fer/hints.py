@@ -1,0 +1,173 @@
+"""What Hydra refuses, in one line: what exists in its place, and how to type it."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fer import options
+
+Compose = Callable[[list[str]], DictConfig]
+"""Overrides -> the config of the command."""
+
+ALIASES = {
+    "lr": "optimizer.lr",
+    "learning_rate": "optimizer.lr",
+    "batch_size": "data.batch_size",
+    "epochs": "trainer.max_epochs",
+    "max_epochs": "trainer.max_epochs",
+    "num_epochs": "trainer.max_epochs",
+    "max_steps": "trainer.max_steps",
+    "gpus": "trainer.devices",
+    "devices": "trainer.devices",
+    "ckpt_path": "resume",
+    "checkpoint": "resume",
+    "root": "data.root",
+    "data_dir": "data.root",
+    "classes": "labels.classes",
+}
+"""Names of other projects and short names -> the option here."""
+WITHOUT = {
+    "num_workers": "batches are cut in the training process, so data.num_workers has nothing to set; launcher.jobs "
+    "with launcher=parallel runs several runs of a sweep at once",
+}
+WITHOUT["workers"] = WITHOUT["num_workers"]
+"""Names of other projects for what is not needed here."""
+
+UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
+AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.+?)' 1\. To use it as a list")
+REWORDED = {
+    re.compile(r".*Could not find 'hydra/launcher/submitit.*"): "launcher=slurm needs hydra-submitit-launcher: "
+    "pip install 'fer-lightning[slurm]'",
+    re.compile(r".*An item is already at '([^']+)'.*"): r"\1 exists already: type \1=VALUE, without the +",
+    re.compile(r".*Multiple values for ([\w/]+)\. To override.*"): r"\1 is set already: type \1=NAME, without the +",
+}
+UNREADABLE = ("mismatched input", "extraneous input", "no viable alternative", "token recognition", "Lexer", "missing")
+
+
+def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
+    """Hydra's message for the overrides `typed` as one line; for an unknown option with the names that exist there."""
+    text = " ".join(str(error).split())
+    if unknown := UNKNOWN.search(text):
+        return missing(unknown[1], typed, compose)
+    if ambiguous := AMBIGUOUS.search(text):
+        return comma(ambiguous[1])
+    if any(words in text for words in UNREADABLE) and (word := refused(typed)):
+        return unreadable(word)
+    for pattern, words in REWORDED.items():
+        if match := pattern.fullmatch(text):
+            return match.expand(words)
+    return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]
+
+
+def comma(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key in options.GROUPS:
+        return f"{word}: several choices need -m, which starts a run for each"
+    one = f"'{key}=\"{value}\"'"
+    return f"{word}: several values are a list, '{key}=[{value}]', or with -m a sweep; as one text: {one}"
+
+
+def unreadable(word: str) -> str:
+    key, _, value = word.partition("=")
+    if any(value.count(opening) != value.count(closing) for opening, closing in ("[]", "{}", "()")):
+        return f"{word}: the value cannot be read; its brackets do not match"
+    return f"{word}: the value cannot be read; put it into quotes inside quotes: '{key}=\"{value}\"'"
+
+
+def refused(typed: Sequence[str]) -> str | None:
+    """The first override that Hydra's grammar refuses."""
+    parser = OverridesParser.create()
+    for word in typed:
+        try:
+            parser.parse_override(word)
+        except HydraException:
+            return word
+    return None
+
+
+def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
+    """What there is in place of the option `wrong`: another name, `+`, or the list of its neighbours."""
+    cfg = composed(typed, compose)
+    wrong = wrong.replace("/", ".")
+    above, key, node = descend(cfg, wrong)
+    if not isinstance(node, DictConfig):
+        return f"no option '{wrong}': {above} is one value, not a group of options"
+    if sure := meant(wrong, key, node, cfg):
+        return f"no option '{wrong}'. {sure}"
+    there = [str(name) for name in node if not str(name).startswith("_")]
+    prefix = wrong.removesuffix(key)
+    close = difflib.get_close_matches(key.split(".")[0], there, n=1)
+    guess = f" Did you mean {prefix}{close[0]}?" if close and f"{prefix}{close[0]}" != wrong else ""
+    return f"no option '{wrong}'.{guess} {f'In {above}' if above else 'At the top'}: {', '.join(there)}"
+
+
+def meant(wrong: str, key: str, node: DictConfig, cfg: DictConfig) -> str:
+    """What to type in place of `wrong`, where its name says it: by the argument of a class, or as in other projects."""
+    leaf = wrong.rpartition(".")[2]
+    if leaf in WITHOUT:
+        return f"There is none: {WITHOUT[leaf]}"
+    if (target := node.get("_target_")) and key in arguments(target):
+        return f"{target} takes it: type +{wrong}=VALUE"
+    if "." not in wrong or leaf in ALIASES:
+        known = leaves(cfg)
+        alias = ALIASES.get(leaf)
+        same = [path for path in known if path.rpartition(".")[2] == leaf]
+        paths = [path for path in ([alias] if alias in known else same) if path != wrong]
+        if paths:
+            return f"Did you mean {' or '.join(paths[:3])}?"
+    return ""
+
+
+def composed(typed: Sequence[str], compose: Compose) -> DictConfig:
+    """The config with the groups that were typed, the first of several; the defaults where these do not compose."""
+    groups = [word for word in typed if is_choice(word)]
+    for overrides in ([*groups], []):
+        try:
+            return compose([word.split(",")[0] for word in overrides])
+        except (HydraException, OmegaConfBaseException, ValueError):
+            continue
+    raise AssertionError("the defaults compose")
+
+
+def is_choice(word: str) -> bool:
+    """Whether an override chooses from a folder of configs: `optimizer=adam`, `+mine=x`, not `optimizer={…}`."""
+    key, _, value = word.lstrip("+").partition("=")
+    return "." not in key and (key.split("@")[0] in options.GROUPS or word.startswith("+")) and value[:1].isalnum()
+
+
+def descend(cfg: DictConfig, wrong: str) -> tuple[str, str, Any]:
+    """(the path of the deepest option above `wrong` that exists, what is left of `wrong`, what is there)."""
+    path, rest, node = [], wrong, cfg
+    while "." in rest and isinstance(node, DictConfig) and rest.split(".")[0] in node:
+        head, rest = rest.split(".", 1)
+        node = None if OmegaConf.is_missing(node, head) else node[head]
+        path.append(head)
+    return ".".join(path), rest, node
+
+
+def leaves(cfg: DictConfig) -> list[str]:
+    """The names of all options below the top, without what is only passed on from elsewhere."""
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    found = []
+    for path in options.paths(plain):
+        above, key = options.parent(plain, path)
+        passed_on = isinstance(above[key], str) and above[key].startswith("${")
+        if not passed_on and "." in path and not key.startswith("_"):
+            found.append(path)
+    return found
+
+
+def arguments(target: str) -> list[str]:
+    """The names of the arguments of a class or function; none where it cannot be found."""
+    try:
+        return [name for name in inspect.signature(get_object(target)).parameters if name not in ("self", "params")]
+    except Exception:  # whatever an import may raise: this is only advice
+        return []

@@ -1,0 +1,56 @@
+"""Which mappings on the command line replace what is there, where Hydra would merge them into it.
+
+This file touches Hydra's private state, and was tested with hydra-core 1.3.2 and 1.3.8; pyproject.toml bounds it above.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from fer import options
+
+TARGET = "_target_"
+
+
+def replaces(override: Override) -> bool:
+    """Whether the value is a mapping for an option whose keys the user chooses, or one that says what to build."""
+    if override.is_delete() or override.is_sweep_override():
+        return False
+    value = override.value()
+    return isinstance(value, dict) and (TARGET in value or options.is_free(override.key_or_group))
+
+
+def there(cfg: DictConfig, key: str) -> bool:
+    above = OmegaConf.select(cfg, key.rpartition(".")[0]) if "." in key else cfg
+    return isinstance(above, DictConfig) and key.rpartition(".")[2] in above
+
+
+def applying(original: Callable[[list[Override], DictConfig], None]) -> Callable[[list[Override], DictConfig], None]:
+    """Hydra's function that applies overrides in their order, with the mappings that replace set as they are."""
+
+    def apply(overrides: list[Override], cfg: DictConfig) -> None:
+        for override in overrides:
+            key = override.key_or_group
+            if replaces(override) and override.package is None and (there(cfg, key) or not plain(override)):
+                with open_dict(cfg):
+                    OmegaConf.update(cfg, key, override.value(), merge=False, force_add=True)
+            else:
+                original([override], cfg)
+
+    apply.replacing = True  # type: ignore[attr-defined]
+    return apply
+
+
+def plain(override: Override) -> bool:
+    """Whether it has neither `+` nor `++`."""
+    return not (override.is_add() or override.is_force_add())
+
+
+def install() -> None:
+    """Makes Hydra replace them everywhere: on the command line, in sweeps and in `compose`."""
+    original: Any = ConfigLoaderImpl._apply_overrides_to_config
+    if not getattr(original, "replacing", False):
+        ConfigLoaderImpl._apply_overrides_to_config = staticmethod(applying(original))  # type: ignore[method-assign]

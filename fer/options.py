@@ -1,0 +1,233 @@
+"""One table of every option that is more than a hyperparameter.
+
+A row says whether an option is a place, whether it names a run, whether it is part of a run's identity, whether it may
+change when a run goes on, and which command it belongs to. The names of runs, their identity, what export and stored
+records leave out, and what resume accepts all follow from these rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any
+
+HASHED, IGNORED, IF_SET = "hashed", "ignored", "hashed if set"
+"""How an option enters a run's identity. IF_SET: only where it differs from its default, so that a key which is added
+to the configuration leaves the identity of earlier runs as it was."""
+REMOVED = object()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A row. It holds for the option and for everything below it that has no row of its own.
+
+    name: dotted path, as typed; `*` stands for one key. group: the option is a folder of `conf/`.
+    place: it names a file or folder of this machine. many: a list of places is allowed.
+    run: it names a run, so that `latest` is allowed. names: it is part of a run's name.
+    identity: HASHED, IGNORED or IF_SET. fixed: what is hashed in place of an ignored value; REMOVED where nothing is.
+    default: of IF_SET. before: what runs did before there was the option.
+    looks_on: it changes no result, though it is hashed as it was in the first runs.
+    resume: it may change when a run goes on. free: a mapping whose keys the user chooses.
+    text: it is one text, commas included. owner: the command whose configuration has it; "all" for those of several.
+    """
+
+    name: str
+    group: bool = False
+    place: bool = False
+    many: bool = False
+    run: bool = False
+    names: bool = True
+    identity: str = HASHED
+    fixed: Any = REMOVED
+    default: Any = None
+    before: Any = REMOVED
+    looks_on: bool = False
+    resume: bool = False
+    free: bool = False
+    text: bool = False
+    owner: str = "train"
+
+
+def group(name: str, **more: Any) -> Option:
+    return Option(name, group=True, **more)
+
+
+def place(name: str, **more: Any) -> Option:
+    """A place never names a run, and no result depends on it."""
+    return Option(name, place=True, names=False, identity=IGNORED, **more)
+
+
+def start(name: str, **more: Any) -> Option:
+    """An option that says how a command starts or ends, not what a run is."""
+    return Option(name, names=False, identity=IGNORED, **more)
+
+
+TABLE = (
+    # What a run is made of
+    group("data", owner="all"),
+    group("labels", owner="all"),
+    group("augment", owner="all"),
+    group("model"),
+    group("loss"),
+    group("optimizer"),
+    group("scheduler"),
+    group("average"),
+    group("experiment"),
+    Option("monitor"),
+    Option("channels_last"),
+    Option("compile"),
+    Option("classifier"),
+    Option("trainer"),
+    Option("trainer.accelerator", resume=True),
+    Option("logger"),
+    Option("callbacks"),
+    Option("callbacks.last", looks_on=True),
+    Option("callbacks.timer._target_", looks_on=True),
+    Option("callbacks.checkpoint._target_", looks_on=True),
+    Option("callbacks.checkpoint.save_last", looks_on=True),
+    Option("labels.votes", before="none", owner="all"),
+    Option("data.votes", before="none"),
+    Option("trainer.num_nodes", before=1),
+    Option("seed", names=False, owner="all"),  # the folder's own name says it
+    Option("test", identity=IF_SET, default=True),
+    Option("data.progressive_resizing", identity=IF_SET, free=True),
+    Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
+    Option("labels.merge", free=True, owner="all"),
+    Option("data.merge", free=True),
+    Option("labels.numbers", identity=IF_SET, free=True, owner="all"),
+    Option("data.numbers", identity=IF_SET, free=True),
+    Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),
+    Option("data.max_bytes", identity=IGNORED, names=False),
+    # Places
+    place("data.root", many=True, fixed=None, resume=True, owner="all"),
+    place("data.held_out", many=True, fixed=None, resume=True, owner="all"),
+    place("labels.votes_file", fixed=None, resume=True, owner="all"),
+    place("data.votes_file", fixed=None),
+    place("output_dir", fixed="", owner="all"),  # what lies in it is hashed as its name within it
+    place("resume", run=True),
+    place("init_from", run=True),
+    Option("logger.*.save_dir", place=True),
+    Option("callbacks.*.dirpath", place=True),
+    Option("callbacks.*.path", place=True),
+    Option("trainer.default_root_dir", place=True),
+    place("launcher.submit.submitit_folder"),
+    # How commands start
+    group("launcher", names=False, identity=IGNORED),
+    start("hydra", owner="all"),
+    start("study"),
+    start("existing"),
+    start("retry"),
+    start("trust", resume=True, text=True),
+    start("found"),  # of a stored config: the data that were found
+    # Other commands
+    start("search", owner="search", group=True),
+    start("search.storage", owner="search"),
+    start("search.space", owner="search", free=True),
+    group("sampler", names=False, identity=IGNORED, owner="search"),
+    group("pruner", names=False, identity=IGNORED, owner="search"),
+    start("near", owner="eda"),
+    start("faces", owner="eda"),
+    start("check", owner="eda"),
+    start("columns", owner="benchmark"),
+    start("rounds", owner="benchmark"),
+    start("seconds", owner="benchmark"),
+    start("steps", owner="benchmark"),
+    start("warmup_steps", owner="benchmark"),
+    start("threads", owner="benchmark"),
+    start("growth", owner="benchmark"),
+    start("values", owner="benchmark"),
+)
+UNKNOWN = Option("*")
+"""The row of an option that an experiment's own YAML adds: a hyperparameter."""
+
+PLACES = tuple(row.name for row in TABLE if row.place)
+PLACE_KEYS = frozenset(name.rpartition(".")[2] for name in PLACES)
+"""The last part of each place's name."""
+GROUPS = frozenset(row.name for row in TABLE if row.group)
+MAY_CHANGE = tuple(row.name for row in TABLE if row.resume)
+"""What may differ when a run goes on, perhaps on another machine."""
+
+
+def name_of(override: str) -> str:
+    """The dotted path of an override as typed: `~callbacks.timer`, `+a.b=1` and `hydra/launcher=x` without the rest."""
+    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0].split(":")[0].replace("/", ".")
+
+
+@cache
+def row(name: str) -> Option:
+    """The row of an option or, where it has none, of the nearest option above it."""
+    path = name.split(".")
+    for length in range(len(path), 0, -1):
+        above = ".".join(path[:length])
+        for option in TABLE:
+            if option.name.count(".") == above.count(".") and fnmatchcase(above, option.name):
+                return option
+    return UNKNOWN
+
+
+def is_place(name: str) -> bool:
+    """Whether the option itself, not one above it, is a place."""
+    return row(name).place and row(name).name.count(".") == name.count(".")
+
+
+def is_free(name: str) -> bool:
+    """Whether the option is a mapping whose keys the user chooses."""
+    return row(name).free and row(name).name == name
+
+
+def names_runs(name: str) -> bool:
+    return row(name).names and not row(name).place
+
+
+def hashed(config: dict[str, Any]) -> dict[str, Any]:
+    """A plain configuration with only what a run's identity is made of; `config` itself is changed."""
+    for option in TABLE:
+        if option.identity == HASHED:
+            continue
+        above, key = parent(config, option.name)
+        if above is None or key not in above:
+            continue
+        if option.identity == IF_SET:
+            if above[key] == option.default or (not above[key] and not option.default):
+                del above[key]
+        elif option.fixed is REMOVED:
+            del above[key]
+        else:
+            above[key] = option.fixed
+    return config
+
+
+def told_apart(config: dict[str, Any]) -> dict[str, Any]:
+    """A plain configuration with only what sets it apart from others over all versions; `config` itself is changed."""
+    for option in TABLE:
+        above, key = parent(config, option.name)
+        if above is not None and key in above and (option.looks_on or above[key] == option.before):
+            del above[key]
+    return without_nothing(config)
+
+
+def without_nothing(node: Any) -> Any:
+    """`node` without places, nulls and mappings in which nothing is left."""
+    if isinstance(node, list):
+        return [without_nothing(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    left = {key: without_nothing(value) for key, value in node.items() if key not in PLACE_KEYS}
+    return {key: value for key, value in left.items() if value is not None and value != {}}
+
+
+def parent(config: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, str]:
+    """The mapping that holds an option, None where there is none, and the option's key in it."""
+    *path, key = name.split(".")
+    node: Any = config
+    for part in path:
+        node = node.get(part) if isinstance(node, dict) else None
+    return (node if isinstance(node, dict) else None), key
+
+
+def paths(config: Any, path: str = "") -> Iterator[str]:
+    """The dotted name of every key of a plain configuration, mappings before what is in them."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            yield f"{path}{key}"
+            yield from paths(value, f"{path}{key}.")

@@ -1,0 +1,51 @@
+"""Places as people type them: `~`, nothing at all, and `latest` for the newest run."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from fer.errors import UserError
+
+RUNS = Path("runs")
+"""Where runs are written unless output_dir says otherwise."""
+LATEST = "latest"
+POINTER = ".latest"
+
+
+def remember(folder: Path) -> None:
+    """Notes in runs/.latest that the run in `folder` is the newest; a run goes on where that cannot be written."""
+    base = RUNS.absolute()
+    inside = folder.absolute().is_relative_to(base)
+    text = str(folder.absolute().relative_to(base) if inside else folder.absolute())
+    partial = RUNS / f"{POINTER}.{os.getpid()}"
+    with suppress(OSError, ValueError):
+        RUNS.mkdir(exist_ok=True)
+        partial.write_text(f"{text}\n", encoding="utf-8", errors="surrogateescape")
+        os.replace(partial, RUNS / POINTER)
+
+
+def latest() -> Path:
+    """The folder of the newest run that was started from this folder. Raises UserError where there is none."""
+    pointer = RUNS / POINTER
+    try:
+        text = pointer.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
+    except (OSError, ValueError):
+        text = ""
+    if not text:
+        raise UserError(f"{LATEST}: no run was started here ({pointer} is missing); name the folder of a run")
+    folder = RUNS / text
+    if not folder.is_dir():
+        raise UserError(f"{LATEST}: {folder} is gone, which was the newest run; name the folder of a run")
+    return folder
+
+
+def typed(text: str) -> Path:
+    """The path that was typed, `~` expanded. Raises UserError for an empty one, as of an unset shell variable."""
+    if not text.strip():
+        raise UserError("an empty path; give one, or leave the option out (is a shell variable unset?)")
+    return Path(os.path.expanduser(text))
+
+
+def run(text: str) -> Path:
+    """A run's folder or a file of it, as typed: `latest`, or a path."""
+    return latest() if text == LATEST else typed(text)

@@ -1,0 +1,89 @@
+"""What an option that does not exist is answered with."""
+
+import pytest
+from hydra.errors import HydraException
+
+from fer.config import compose_config, explain
+from fer.naming import parser
+
+
+def said(*overrides: str, name: str = "train") -> str:
+    with pytest.raises(HydraException) as error:
+        compose_config(list(overrides), name)
+    text = explain(error.value, name, overrides)
+    assert "\n" not in text
+    return text
+
+
+def test_the_names_are_those_beside_the_groups_that_were_typed():
+    assert "In model: library, name" in said("model=resnet18", "model.nme=x")
+    answer = said("optimizer=adam", "optimizer.momentum=0.9")
+    assert "In optimizer: lr, weight_decay" in answer
+    assert "Did you mean" not in answer
+
+
+@pytest.mark.parametrize(
+    ("typed", "option"),
+    [
+        ("lr=1", "optimizer.lr"),
+        ("batch_size=1", "data.batch_size"),
+        ("epochs=1", "trainer.max_epochs"),
+        ("max_epochs=1", "trainer.max_epochs"),
+        ("gpus=1", "trainer.devices"),
+        ("trainer.gpus=1", "trainer.devices"),
+        ("model.lr=1", "optimizer.lr"),
+        ("dropout=1", "model.dropout"),
+        ("momentum=1", "optimizer.momentum"),
+        ("per_class=1", "data.per_class"),
+    ],
+)
+def test_the_last_part_of_a_name_leads_to_the_whole(typed, option):
+    answer = said(typed)
+    assert option in answer
+    assert f"Did you mean {typed.partition('=')[0]}?" not in answer
+
+
+def test_what_is_not_needed_here_says_what_is():
+    assert "launcher.jobs" in said("num_workers=4")
+    assert "launcher.jobs" in said("data.num_workers=4")
+
+
+@pytest.mark.parametrize(
+    ("typed", "option"),
+    [
+        (["optimizer=adam", "optimizer.betas=[0.9,0.99]"], "optimizer.betas"),
+        (["callbacks.early_stopping.min_delta=1"], "callbacks.early_stopping.min_delta"),
+    ],
+)
+def test_an_argument_that_the_yaml_does_not_list_is_typed_with_a_plus(typed, option):
+    assert f"type +{option}=VALUE" in said(*typed)
+    compose_config([*typed[:-1], f"+{typed[-1]}"])
+
+
+def test_an_answer_never_offers_what_it_refuses():
+    for typed in (["optimizer=adam", "optimizer.nesterov=true"], ["loss=focal", "loss.label_smoothing=1"]):
+        answer = said(*typed)
+        refused = typed[-1].partition("=")[0]
+        assert answer.count(refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("+optimizer.lr=1", "optimizer.lr=VALUE, without the +"),
+        ("+optimizer=adam", "optimizer=NAME, without the +"),
+        ("~nothing", "no option 'nothing'"),
+        ("optimizer.lr.x=1", "optimizer.lr is one value"),
+        ("monitor=a,b", "'monitor=\"a,b\"'"),
+        ("study=größe", "'study=\"größe\"'"),
+        ("optimizer=sgd,adam", "need -m"),
+        ("model.blocks=[[1]", "do not match"),
+    ],
+)
+def test_what_hydra_refuses_says_how_to_type_it(typed, words):
+    assert words in said(typed)
+
+
+def test_what_an_answer_says_to_type_can_be_read():
+    assert parser().parse_override('study="größe"').value() == "größe"
+    assert parser().parse_override('monitor="a,b"').value() == "a,b"
