@@ -100,7 +100,18 @@ def usable(path: Path, weights: Mapping[str, Tensor], damaged: dict[Path, str]) 
     except Damaged as error:
         damaged.setdefault(path, str(error))
         return None
+    if path.name not in (runs.LAST.name, runs.PREVIOUS.name) and ending_an_epoch(content):
+        return None
     return State(str(path), content["global_step"])
+
+
+def ending_an_epoch(content: Mapping[str, Any]) -> bool:
+    """Whether the state was saved in the hooks at the end of an epoch, where Lightning's own ModelCheckpoint saves.
+
+    Plateau schedules and the training's figures follow after these, and a run from there would miss them.
+    """
+    epochs = content["loops"].get("fit_loop", {}).get("epoch_progress", {}).get("total", {})
+    return epochs.get("completed", 0) < epochs.get("processed", 0)
 
 
 def check_best(best: Path, weights: Mapping[str, Tensor], damaged: dict[Path, str]) -> None:

@@ -161,6 +161,15 @@ def test_the_newest_of_all_stands_in(folder):
     assert newest(folder) == states.State(str(folder / "epoch=6.ckpt"), 35)
 
 
+def test_a_state_from_the_hooks_at_the_end_of_an_epoch_does_not_stand_in(folder):
+    """As ModelCheckpoint saves by default: what follows after them would be missed."""
+    progress = {"total": {"ready": 4, "started": 4, "processed": 4, "completed": 3}}
+    save(folder / "epoch=6.ckpt", 35, loops={"fit_loop": {"epoch_progress": progress}})
+    (folder / "last.ckpt").unlink()
+    assert newest(folder).step == 30
+    assert newest(folder, "epoch=6.ckpt").step == 35
+
+
 @pytest.mark.parametrize("damage", [cut, a_folder, os.unlink])
 def test_where_the_best_weights_are_lost_only_a_state_before_them_is_of_use(damage, folder):
     damage(folder / "best.ckpt")

@@ -60,7 +60,9 @@ class Waiting:
     timer: asyncio.TimerHandle | None = None
 
     def wait(self, seconds: float, reason: str) -> None:
-        """From now on the connection waits for the client, no longer than so many seconds."""
+        """From now on the connection waits for the client, no longer than so many seconds. No-op once it ended."""
+        if self not in self.config.open:
+            return
         self.work()
         self.config.waiting[self] = self.loop.time()
         self.timer = self.loop.call_later(seconds, self.drop, reason)

@@ -285,6 +285,16 @@ def test_a_socket_may_leave_at_any_time_without_a_line(serve, client, token, sen
     assert [record.getMessage() for record in caplog.records if record.name != "fer.serving"] == []
 
 
+def test_a_socket_that_left_is_not_ended_once_more(serve, client, picture):
+    server = serve(limits=Limits(taking=0.3, header=0.3))
+    for sent in (UPGRADE + "\r\n", GOOD):
+        connection = client(server, sent)
+        connection.recv(1000)
+        connection.close()
+    time.sleep(0.8)
+    assert server.meters.total("fer_connections_dropped") == 0
+
+
 def test_the_log_of_many_bad_requests_is_short_and_counts_them(serve, client, capsys):
     with log.summed():
         server = serve(limits=Limits(header=0.2))
