@@ -22,13 +22,16 @@ class Diverged(UserError):
 class FiniteLoss(Callback):
     """Stops a run whose loss is NaN or infinite, looking every `log_every_n_steps` so that the device never waits."""
 
+    loss: torch.Tensor | None = None  # of the last batch
+
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.loss = outputs["loss"]
         if (batch_idx + 1) % trainer.log_every_n_steps == 0:
             self._check(trainer, "training", self.loss)
 
     def on_train_epoch_end(self, trainer, pl_module) -> None:
-        self._check(trainer, "training", self.loss)
+        if self.loss is not None:  # it is where a resumed run had only the end of its epoch left
+            self._check(trainer, "training", self.loss)
 
     def on_validation_end(self, trainer, pl_module) -> None:
         self._check(trainer, "validation", trainer.callback_metrics.get("val/loss", torch.zeros(())))

@@ -156,7 +156,7 @@ class Classifier(pl.LightningModule):
         scheduler, interval = parts.scheduler(
             self.hparams.scheduler,
             optimizer,
-            total_steps=self.trainer.estimated_stepping_batches,
+            total_steps=lambda: self.trainer.estimated_stepping_batches,
             epochs=self.trainer.max_epochs,
             mode=self.hparams.mode,
         )

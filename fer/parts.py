@@ -1,6 +1,6 @@
 """Network, loss, optimizer and schedule from their config nodes, each with what follows from the data and the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -31,21 +31,26 @@ def optimizer(node: Node, groups: Sequence[Any]) -> Optimizer:
 
 
 def scheduler(
-    node: Node, optimizer: Optimizer, total_steps: int, epochs: int | None, mode: str
+    node: Node, optimizer: Optimizer, total_steps: Callable[[], int], epochs: int | None, mode: str
 ) -> tuple[Schedule, str]:
     """(schedule, "step" or "epoch": how often it steps).
 
-    total_steps: optimizer steps of the whole run. epochs: of the whole run; None or -1 where steps bound it.
+    total_steps: gives the optimizer steps of the whole run; it is called where the schedule takes them, since the
+    Trainer reads the data for it. epochs: of the whole run; None or -1 where steps bound it.
     """
     node = dict(node)
     interval = node.pop("interval", None)
     target = resolve(target_of(node, "scheduler"), "scheduler")
+    parameters = signature_of(target)
+    knows_steps = any(name in parameters for name in ALIASES["total_steps"])
     if interval is None:
-        interval = "step" if any(name in signature_of(target) for name in ALIASES["total_steps"]) else "epoch"
+        interval = "step" if knows_steps else "epoch"
     if interval not in ("step", "epoch"):
         raise BuildError(f"scheduler.interval={interval}: expected step or epoch")
-    length = total_steps if interval == "step" or not epochs or epochs < 0 else epochs
-    offered = {"total_steps": total_steps, "T_max": length}
+    offered = {"total_steps": total_steps()} if knows_steps else {}
+    if "T_max" in parameters:
+        by_steps = interval == "step" or not epochs or epochs < 0
+        offered["T_max"] = total_steps() if by_steps else epochs
     if isinstance(target, type) and issubclass(target, ReduceLROnPlateau):
         offered["mode"] = mode
     schedule = build(node, where="scheduler", optimizer=optimizer, **offered)

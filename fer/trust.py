@@ -199,7 +199,7 @@ def unsafe(node: Any, where: str, position: Position, folder: str = "") -> Itera
     target = node[TARGET]
     module = target.rpartition(".")[0]
     if not permitted(target, position):
-        kind = where.partition(".")[0]
+        kind = where.partition(".")[0].removesuffix("s")
         yield Objection(where, f"names {target!r}, which is no {kind} that comes with fer or its libraries", module)
     arguments = {key: value for key, value in node.items() if key not in (TARGET, "_convert_", RECURSIVE)}
     if position.arguments == "names":

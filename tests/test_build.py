@@ -163,26 +163,26 @@ def optimizer() -> torch.optim.Optimizer:
     ],
 )
 def test_schedules_of_torch_step_as_they_are_meant_to(node, interval):
-    assert parts.scheduler(node, optimizer(), total_steps=100, epochs=10, mode="max")[1] == interval
+    assert parts.scheduler(node, optimizer(), total_steps=lambda: 100, epochs=10, mode="max")[1] == interval
 
 
 @pytest.mark.parametrize(("interval", "length"), [("epoch", 10), ("step", 100)])
 def test_a_cosine_is_as_long_as_the_run(interval, length):
     node = {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "interval": interval}
-    schedule, _ = parts.scheduler(node, optimizer(), total_steps=100, epochs=10, mode="max")
+    schedule, _ = parts.scheduler(node, optimizer(), total_steps=lambda: 100, epochs=10, mode="max")
     assert schedule.T_max == length
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_a_plateau_schedule_looks_the_way_of_its_figure(mode):
     node = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau"}
-    assert parts.scheduler(node, optimizer(), total_steps=100, epochs=10, mode=mode)[0].mode == mode
+    assert parts.scheduler(node, optimizer(), total_steps=lambda: 100, epochs=10, mode=mode)[0].mode == mode
 
 
 def test_schedules_inside_a_schedule_get_the_optimizer():
     inner = [{"_target_": "torch.optim.lr_scheduler.LinearLR"}, {"_target_": "torch.optim.lr_scheduler.ConstantLR"}]
     node = {"_target_": "torch.optim.lr_scheduler.SequentialLR", "schedulers": inner, "milestones": [3]}
-    assert parts.scheduler(node, optimizer(), total_steps=100, epochs=10, mode="max")[1] == "epoch"
+    assert parts.scheduler(node, optimizer(), total_steps=lambda: 100, epochs=10, mode="max")[1] == "epoch"
 
 
 @pytest.mark.parametrize("build_part", [lambda n: parts.model(n, 2), lambda n: parts.loss(n, [1, 1])])
