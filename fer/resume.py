@@ -110,14 +110,14 @@ def read_history(folder: Path) -> Any:
     import pandas as pd
 
     earlier, later = (whole_rows(folder / name) for name in (EARLIER, "metrics.csv"))
-    if earlier is not None and later is not None:
-        # A kill between the two steps of keep_history leaves the same rows in both files.
-        earlier = earlier[pd.to_numeric(earlier["step"]) < pd.to_numeric(later["step"]).min()]
     parts = [part for part in (earlier, later) if part is not None]
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)
-    return table[sorted(table.columns)]
+    # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at the
+    # very end of an epoch logs its figures once more, all but the speed.
+    figures = [name for name in table if name != "images_per_s"]
+    return table.drop_duplicates(figures, ignore_index=True)[sorted(table.columns)]
 
 
 def whole_rows(path: Path) -> Any:
@@ -132,7 +132,10 @@ def whole_rows(path: Path) -> Any:
     if not os.path.lexists(path):
         return None
     try:
-        rows = pd.read_csv(io.StringIO(path.read_text(encoding="utf-8").rpartition("\n")[0] or "step"), dtype=str)
+        text = path.read_text(encoding="utf-8")
+        if text and "step" not in text.partition("\n")[0]:
+            raise ValueError("it has no column called step")
+        rows = pd.read_csv(io.StringIO(text.rpartition("\n")[0] or "step"), dtype=str)
         pd.to_numeric(rows["step"], errors="raise")
     except (OSError, ValueError, KeyError) as error:
         aside = files.put_aside(path)

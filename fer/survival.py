@@ -90,8 +90,7 @@ class LastCheckpoint(Checkpoint):
         self._restore()
 
     def _save(self, trainer: pl.Trainer) -> None:
-        for logger in trainer.loggers:
-            logger.save()  # what the state has behind it must not be lost with the process
+        flush(trainer)
         if trainer.is_global_zero:
             states.keep_previous(Path(self.path))
         trainer.save_checkpoint(self.path)
@@ -107,6 +106,12 @@ class LastCheckpoint(Checkpoint):
         for number, handler in self.replaced.items():
             signal.signal(number, handler)
         self.replaced = {}
+
+
+def flush(trainer: pl.Trainer) -> None:
+    """Writes out what was logged before a state is saved: a run that goes on from there does not log it again."""
+    for logger in trainer.loggers:
+        logger.save()
 
 
 def not_restarting(trainer: pl.Trainer) -> None:
@@ -127,6 +132,10 @@ class BestCheckpoint(ModelCheckpoint):
 
     def __init__(self, *arguments: Any, save_on_train_epoch_end: bool = False, **options: Any) -> None:
         super().__init__(*arguments, save_on_train_epoch_end=save_on_train_epoch_end, **options)
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        flush(trainer)
+        super()._save_checkpoint(trainer, filepath)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(moved(state_dict, state_dict["dirpath"], self.dirpath))
