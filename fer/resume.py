@@ -40,7 +40,7 @@ def stored_config(folder: Path) -> dict[str, Any]:
     content = runs.read_config(folder)
     check_plain(content, folder / runs.CONFIG)
     content = runs.moved(content, content["output_dir"], str(folder))
-    return {key: value for key, value in content.items() if key not in ("found", "launcher", "hydra", "trust")}
+    return {key: value for key, value in content.items() if key not in ("found", "hydra")}
 
 
 def taken_up(cfg: DictConfig, folder: Path, file: Path) -> DictConfig:
@@ -114,10 +114,13 @@ def read_history(folder: Path) -> Any:
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)
-    # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at the
-    # very end of an epoch logs its figures once more, all but the speed.
-    figures = [name for name in table if name != "images_per_s"]
-    return table.drop_duplicates(figures, ignore_index=True)[sorted(table.columns)]
+    if len(parts) == 2:
+        # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at
+        # the very end of an epoch logs its figures once more, all but the speed.
+        rows = pd.Series(table.drop(columns="images_per_s", errors="ignore").fillna("").itertuples(index=False))
+        known = set(rows[: len(earlier)])
+        table = table[(table.index < len(earlier)) | ~rows.isin(known)]
+    return table[sorted(table.columns)]
 
 
 def whole_rows(path: Path) -> Any:

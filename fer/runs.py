@@ -148,9 +148,13 @@ def read_record(folder: Path) -> dict[str, Any]:
         require(record["data"], path, fingerprint=str, path=list, counts=dict)
         return record
     except UserError as error:
-        content = stored_config(folder, f"{error}, and {CONFIG} cannot stand in")
-        require(content, folder / CONFIG, found=dict)
-        require(content["found"], folder / CONFIG, fingerprint=str, path=list, counts=dict)
+        try:
+            content = stored_config(folder)
+            require(content, folder / CONFIG, found=dict)
+            require(content["found"], folder / CONFIG, fingerprint=str, path=list, counts=dict)
+        except UserError as other:
+            fix = "start the run again with the command that you typed for it"
+            raise UserError(f"{error}, and {CONFIG} cannot stand in ({other}); {fix}") from error
         say_once(f"{error}; {CONFIG} stands in, and going on with the run writes it anew")
     found = content.pop("found")
     return {"status": "interrupted", **found.pop("run", dict(NO_RUN)), "config": content, "data": found}
@@ -176,15 +180,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     return record["config"]
 
 
-def stored_config(folder: Path, prefix: str = "") -> dict[str, Any]:
-    """The content of config.yaml; UserError where it is damaged, which begins with `prefix`."""
+def stored_config(folder: Path) -> dict[str, Any]:
+    """The content of config.yaml; UserError where it is damaged."""
     path = folder / CONFIG
     try:
         if path.stat().st_size > MAX_CONFIG:
             raise ValueError(f"larger than {MAX_CONFIG:,} bytes")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{prefix}{': ' if prefix else ''}{path}: {damage(error)}") from error
+        raise UserError(f"{path}: {damage(error)}") from error
     check_plain(content, path)
     require(content, path, output_dir=str, trainer=dict, data=dict)
     return content

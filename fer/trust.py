@@ -140,7 +140,8 @@ def check_config(config: Any, folder: str, source: Any) -> None:
 def unsafe_config(config: Mapping[str, Any], folder: str) -> Iterator[Objection]:
     """What speaks against building the parts of a run's config, whatever the user trusts."""
     for key, node in config.items():
-        yield from below(node, key, POSITIONS.get(key), folder)
+        if key != "launcher":  # nothing of it is built for a run that is resumed
+            yield from below(node, key, POSITIONS.get(key), folder)
 
 
 def needed(objections: Iterator[Objection]) -> list[str]:
