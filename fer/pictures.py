@@ -29,7 +29,7 @@ FORMATS = tuple(kind for kind in KINDS if kind != "AVIF" or "avif" in features.m
 
 MAX_PIXELS = 150_000_000
 """A larger picture is refused before it is decoded. Phones make pictures of up to 108 million pixels (200 with the
-newest sensors at full size). In memory each pixel takes 1 to 12 bytes, up to 24 while transparency is removed."""
+newest sensors at full size). In memory each pixel takes 1 to 4 bytes, and up to 16 while transparency is removed."""
 
 BLOCK = 1 << 20  # bytes read at a time
 
