@@ -15,8 +15,8 @@ COUNTS = np.array(
 )
 """Images of each Usage (rows) and emotion (columns) in FER2013."""
 
-DISTINCT = 33_800
-"""Different images in FER2013, at least: 34,034 of 35,887 in one copy of the csv, a few less where JPEG stored them."""
+DISTINCT = 33_000
+"""Different images in FER2013, at least: 34,034 of 35,887 in one copy of the csv; JPEG makes some of them equal."""
 
 
 def departures(faces: Faces, held_out: Faces | None = None) -> list[str]:
