@@ -40,7 +40,8 @@ def rehearse_parts(cfg: DictConfig) -> None:
             rehearse_other_size(classifier, side)
         optimizer = parts.optimizer(plain(cfg.optimizer), classifier.parameter_groups())
         epochs = cfg.trainer.max_epochs
-        parts.scheduler(plain(cfg.scheduler), optimizer, total_steps=lambda: 1000, epochs=epochs, mode=cfg.classifier.mode)
+        mode = cfg.classifier.mode
+        parts.scheduler(plain(cfg.scheduler), optimizer, total_steps=lambda: 1000, epochs=epochs, mode=mode)
     rehearse_loss(parts.loss(plain(cfg.loss), [1] * len(classes)), labels, len(classes))
 
 

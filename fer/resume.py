@@ -117,9 +117,10 @@ def read_history(folder: Path) -> Any:
     if len(parts) == 2:
         # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at
         # the very end of an epoch logs its figures once more, all but the speed.
-        rows = pd.Series(table.drop(columns="images_per_s", errors="ignore").fillna("").itertuples(index=False))
+        figures = table.drop(columns="images_per_s", errors="ignore").fillna("")
+        rows = list(figures.itertuples(index=False, name=None))
         known = set(rows[: len(earlier)])
-        table = table[(table.index < len(earlier)) | ~rows.isin(known)]
+        table = table[[number < len(earlier) or row not in known for number, row in enumerate(rows)]]
     return table[sorted(table.columns)]
 
 
