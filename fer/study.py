@@ -29,6 +29,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer import config, places
+from fer.arguments import place as place_at
 from fer.console import counted
 from fer.errors import UserError
 from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
