@@ -1,7 +1,7 @@
 """Measures training speed, this project's and the usual way's, against what the machine can do.
 
     python -m fer.benchmark model=cnn3 data=synthetic
-    python -m fer.benchmark model=cnn3 growth=batch_size columns=[ceiling,whole]
+    python -m fer.benchmark model=cnn3 growth=batch_size 'columns=[ceiling,whole]'
 
 In one process, in turn, block by block: the ceiling (the network alone on one batch that lies ready), the whole (a fit
 as fer.train runs it), the default user's way (a plain loop over a DataLoader of single samples); where tensorflow is

@@ -1,6 +1,7 @@
 """Evaluates one classifier, or several side by side, and writes a report.
 
     python -m fer.evaluate runs/train/defaults/seed-0
+    python -m fer.evaluate latest
     python -m fer.evaluate runs/train/*/seed-0 --labels fer4
     python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
 

@@ -2,10 +2,12 @@
 
     python -m fer.train model=cnn3 optimizer=sgd
     python -m fer.train -m optimizer=sgd,adam scheduler=step,cosine seed=0,1,2
-    python -m fer.train resume=runs/train/model-cnn3,optimizer-sgd/seed-0
+    python -m fer.train resume=runs/train/cnn3_sgd/seed-0
+    python -m fer.train resume=latest
 
-Writes into runs/<study>/<what differs>/seed-<n>/: config.yaml, metrics.json, predictions.csv, report.html
-and report.md with their pictures, checkpoints/, metrics.csv and TensorBoard events.
+Writes into runs/<study>/<name>/seed-<n>/: config.yaml, metrics.json, predictions.csv, report.html and report.md with
+their pictures, checkpoints/, metrics.csv and TensorBoard events. The name says which options were set or, in a sweep,
+which differ between its runs. `latest` stands for the newest run.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Puts a trained network into fer/weights: what every command takes that is given no other.
 
-    python -m fer.prediction.ship runs/pocket/data-fer2013/seed-0 --name pocket
+    python -m fer.prediction.ship runs/pocket/fer2013/seed-0 --name pocket
 
 Writes <name>.pt and <name>.onnx with weights in float16, <name>.md, the model card, and SHA256SUMS; what was shipped
 before is replaced. The figures of the card come from the run's own predictions of the test split, and the reading of
