@@ -30,6 +30,9 @@ ALIASES = {
 }
 """Offered value -> the parameter names that receive it, the first one that a signature has."""
 
+MISTAKES = (TypeError, NameError, AttributeError, LookupError, AssertionError, SyntaxError, ImportError)
+"""Errors whose message alone does not say what to change."""
+
 Parameters = Mapping[str, inspect.Parameter]
 
 
@@ -176,9 +179,9 @@ def described(error: Exception, target: str, where: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of an error's message; for an error that is no ValueError, with its kind and its place."""
+    """The first line of an error's message; for one that points at a mistake in code, with its kind and its place."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if isinstance(error, ValueError | RuntimeError | UserError | ModuleNotFoundError):
+    if not isinstance(error, MISTAKES):
         return lines[0]
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

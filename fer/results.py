@@ -1,5 +1,6 @@
 """What runs leave behind: read from runs/, stored beside a report without the places of this machine, read again."""
 
+import gzip
 import re
 import shlex
 import zlib
@@ -56,7 +57,7 @@ def store(runs: list[Run], place: Path) -> None:
                 run_folders.say_once(f"{error}; left out")
                 continue
             with atomic(_predictions(path), "wb") as file:
-                table.to_csv(file, index=False, compression={"method": "gzip", "mtime": 0})
+                file.write(gzip.compress(table.to_csv(index=False).encode(), mtime=0))  # the same rows, the same bytes
         elif path.exists():
             continue
         record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
@@ -139,7 +140,7 @@ def _forget_names(runs: list[Run], place: Path) -> None:
             identity = run_folders.parsed(path).get("identity")
         except UserError:
             continue
-        if identity in files and path.name != files[identity]:
+        if identity and identity in files and path.name != files[identity]:
             path.unlink()
             _predictions(path).unlink(missing_ok=True)
 

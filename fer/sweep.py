@@ -15,7 +15,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fer import commandline, config, naming
 from fer.console import counted, duration
@@ -46,6 +46,7 @@ class Sweep:
         self.names = naming.names(self.jobs)
         self.failed: dict[str, str] = {}
         self.done = self.running = self.interrupted = 0
+        self.rehearsed: set[str] = set()
         self.stopping = False
         self.children: set[subprocess.Popen] = set()
         self.lock = threading.Lock()
@@ -86,9 +87,32 @@ class Sweep:
             del options["hydra"]
         try:
             config.check(options)
+            self.rehearse(options)
         except UserError as error:
             raise UserError(f"no run was started: {error} (in the run {self.title(overrides)})") from error
         return cfg
+
+    def rehearse(self, options: DictConfig) -> None:
+        """Builds the parts of one run, unless another run has the same; see `fer.rehearsal`.
+
+        The Trainer of a job is built where the job runs: this machine may lack its GPU.
+        """
+        from fer.building import resolve_auto
+        from fer.console import quieten
+        from fer.rehearsal import rehearse, rehearse_parts
+
+        quieten()
+        with open_dict(options):
+            options.output_dir, options.seed = ".", 0
+            del options["launcher"]
+        known = OmegaConf.to_yaml(options, resolve=True)
+        if known not in self.rehearsed:
+            self.rehearsed.add(known)
+            resolve_auto(options)
+            if "submit" in self.cfg.launcher:
+                rehearse_parts(options)
+            else:
+                rehearse(options)
 
     def title(self, overrides: list[str]) -> str:
         """What tells this run from the others."""

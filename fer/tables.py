@@ -55,18 +55,18 @@ def compare(studies: Studies, claims: pd.DataFrame, with_test: bool) -> pd.DataF
 
 
 def overview(studies: Studies, with_test: bool) -> pd.DataFrame:
-    """A README's table: one row for each configuration on the official split, in few and readable columns."""
+    """A README's table: of each study the configuration that is best in validation on the official split."""
     splits = {"val": "PublicTest", "test": "PrivateTest"} if with_test else {"val": "PublicTest"}
     rows = []
-    for study, name, runs in configurations(studies):
-        if not all(run["data"]["official_split"] for run in runs):
+    for study, runs in studies.items():
+        best = best_of(runs)
+        if not best[0]["data"]["official_split"]:
             continue
-        alone = len(by_name(studies[study])) == 1
-        row = {"recipe": study if alone else f"{study}: {name}", "classes": len(runs[0]["data"]["counts"]["train"])}
-        row["parameters"] = f"{runs[0]['parameters'] / 1e6:.2f} M" if "parameters" in runs[0] else "–"
+        row = {"recipe": study, "classes": len(best[0]["data"]["counts"]["train"])}
+        row["parameters"] = f"{best[0]['parameters'] / 1e6:.2f} M" if "parameters" in best[0] else "–"
         for split, title in splits.items():
-            row[title] = spread([100 * run[f"{split}/accuracy"] for run in runs if f"{split}/accuracy" in run])
-        row["training"] = duration(pd.Series([run["fit_seconds"] for run in runs]).median())
+            row[title] = spread([100 * run[f"{split}/accuracy"] for run in best if f"{split}/accuracy" in run])
+        row["training"] = duration(pd.Series([run["fit_seconds"] for run in best]).median())
         rows.append(row)
     return pd.DataFrame(rows)
 
