@@ -362,27 +362,42 @@ def test_pictures_at_home_with_classes_that_are_merged(shell, how):
 @pytest.mark.typed
 @pytest.mark.parametrize("launcher", ["local", "parallel"])
 def test_a_sweep_its_table_and_the_same_sweep_again(shell, launcher):
-    line = f"python -m fer.train -m {TINY} study={launcher} optimizer=sgd,adam launcher={launcher}"
+    line = f"python -m fer.train -m {TINY} study=sweep_{launcher} launcher={launcher} optimizer=sgd,adam"
     output = shell.type(line)
-    names = sorted(path.name for path in (shell.folder / "runs" / launcher).iterdir() if path.name != "logs")
-    assert names == ["adam", "sgd"]
-    assert "adam" in shell.type(following(output, "study"))
-    (shell.folder / "runs" / launcher / "adam").rename(shell.folder / "runs" / launcher / "model-cnn,optimizer-adam")
+    place = shell.folder / "runs" / f"sweep_{launcher}"
+    assert sorted(path.name for path in place.iterdir() if path.name != "logs") == ["adam", "sgd"]
+    assert "wrote" in shell.type(following(output, "study"))
+    (place / "adam").rename(place / "model-cnn,optimizer-adam")
     output = shell.type(f"{line},rmsprop")
-    found = runs.inside(shell.folder / "runs" / launcher)
+    found = runs.inside(place)
     assert sorted(path.parent.name for path in found) == ["model-cnn,optimizer-adam", "rmsprop", "sgd"]
     assert "3 done, 0 failed" in output
 
 
+@pytest.fixture(scope="module")
+def own(shell) -> str:
+    """The name of a folder of own configs, with optimizer=mine."""
+    folder = shell.folder / "my conf" / "optimizer"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.03\n")
+    return "my conf"
+
+
 @pytest.mark.typed
-def test_own_configs_reach_sweeps_and_searches(shell):
-    own = shell.folder / "my conf" / "optimizer"
-    own.mkdir(parents=True)
-    (own / "mine.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.03\n")
-    line = f"python -m fer.train --config-dir 'my conf' -m {TINY} study=own optimizer=mine,sgd launcher=parallel"
+@pytest.mark.parametrize("launcher", ["parallel", "slurm_local"])
+def test_own_configs_reach_the_runs_of_a_sweep(shell, own, launcher):
+    if launcher == "slurm_local":
+        pytest.importorskip("submitit")
+    line = f"python -m fer.train --config-dir '{own}' -m {TINY} study={launcher} optimizer=mine,sgd launcher={launcher}"
     assert "2 done, 0 failed" in shell.type(line)
+    folders = list(runs.inside(shell.folder / "runs" / launcher))
+    assert {runs.read_record(folder)["config"]["optimizer"]["lr"] for folder in folders} == {0.03, 0.01}
+
+
+@pytest.mark.typed
+def test_own_configs_reach_the_trials_of_a_search(shell, own):
     output = shell.type(
-        f"python -m fer.search --config-dir='my conf' {TINY} optimizer=mine study=mine search.trials=1 "
+        f"python -m fer.search --config-dir='{own}' {TINY} optimizer=mine study=mine search.trials=1 "
         "'search.space={lr: {option: optimizer.lr, choices: [0.02]}}'",
         zsh(),
     )
