@@ -35,6 +35,8 @@ def identity(cfg: DictConfig, fingerprint: str) -> str:
         cfg.pop("test", None)
     if not cfg.data.get("progressive_resizing"):
         cfg.data.pop("progressive_resizing", None)
+    if not cfg.model.get("attention"):
+        cfg.model.pop("attention", None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 
