@@ -96,6 +96,8 @@ TABLE = (
     Option("data.merge", free=True),
     Option("labels.numbers", identity=IF_SET, free=True, owner="all"),
     Option("data.numbers", identity=IF_SET, free=True),
+    Option("model.attention", identity=IF_SET),
+    Option("classifier.model.attention", identity=IF_SET),
     Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),
     Option("data.max_bytes", identity=IGNORED, names=False),
     # Places

@@ -84,7 +84,7 @@ def rehearse_other_size(classifier: Classifier, size: int) -> None:
     """Raises ValueError where a network cannot train on pictures of another size than it is validated on."""
     try:
         rehearse_model(classifier, size)
-    except RuntimeError:
+    except (RuntimeError, AssertionError):  # timm asserts sizes
         raise ValueError(
             f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
             "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"

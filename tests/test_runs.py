@@ -64,7 +64,7 @@ def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
     if cfg.get("test", True):
         cfg.pop("test", None)
     cfg.data.pop("max_bytes", None)
-    for path in ("data.progressive_resizing", "data.numbers", "labels.numbers", "data.max_pixels"):
+    for path in ("data.progressive_resizing", "data.numbers", "labels.numbers", "data.max_pixels", "model.attention"):
         node, key = cfg[path.split(".")[0]], path.split(".")[1]
         if not node.get(key) or node[key] == 150_000_000:
             node.pop(key, None)

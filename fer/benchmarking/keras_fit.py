@@ -27,6 +27,7 @@ OPTIMIZERS = {"SGD": "SGD", "Adam": "Adam", "AdamW": "AdamW", "NAdam": "Nadam", 
 SHARED = ("weight_decay", "momentum", "nesterov")
 COUNTERPARTS = {
     "activation": ("relu", "elu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "selu", "softplus", "mish"),
+    "attention": (None,),
     "head_pool": (None, 1),
     "pool_padding": (0,),
 }

@@ -11,18 +11,22 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torchvision.ops import SqueezeExcitation
 
 from fer.augment import Blur
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
 from fer.evaluation.tta import evaluating
+from fer.models.attention import CBAM, Masking
 from fer.plots.explain import Explained, heat_sheet
 
 SURE, WRONG = 3, 2  # faces of each class: surely recognised, surely mistaken
 STEPS = 32
 SMOOTHING = 1.0  # standard deviation in pixels of what is shown of integrated gradients
-PASSED = ("Norm", "Norm2d", "Identity", "Dropout", "Dropout2d")  # between a convolution and its activation
+GATES = (SqueezeExcitation, CBAM, Masking)  # they scale a map; their own convolutions make none to explain
+PASSED = ("Norm", "Norm2d", "Identity", "Dropout", "Dropout2d", "SqueezeExcitation", "StochasticDepth")
+"""Ends of the names of layers between a convolution and its activation."""
 AT_ONCE = 8  # images explained together; integrated gradients take STEPS times as many through the network
 
 
@@ -139,8 +143,7 @@ def last_map(classifier: Classifier, images: Tensor) -> Map:
 
     hooks = [
         layer.register_forward_hook(lambda layer, _, output, name=name: look(name, layer, output))
-        for name, layer in classifier.model.named_modules()
-        if not any(layer.children())
+        for name, layer in layers(classifier.model)
     ]
     try:
         with evaluating(classifier), torch.no_grad():
@@ -151,6 +154,15 @@ def last_map(classifier: Classifier, images: Tensor) -> Map:
     if found is None:
         raise UserError(f"{type(classifier.model).__name__} has no convolution with a map to explain by Grad-CAM")
     return found
+
+
+def layers(network: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules without children, by name; a gate counts as one."""
+    if isinstance(network, GATES) or not any(network.children()):
+        yield name, network
+        return
+    for key, child in network.named_children():
+        yield from layers(child, f"{name}.{key}".lstrip("."))
 
 
 def captum_attr():

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from fer.models.attention import attention as attention_modules
+from fer.models.layers import check_share, each, known
+
 UNSUITED = ("MultiheadAttention", "GLU", "Threshold", "Softmax", "Softmax2d", "LogSoftmax", "Softmin")
 ACTIVATIONS = {
     name.lower(): getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__ if name not in UNSUITED
@@ -25,7 +28,8 @@ class CNN(nn.Module):
     and is kernel_size // 2 otherwise. pool: "max", "avg" or "none"; pool_stride null = pool_size; pool_padding.
     norm: "batch", "group" (8 groups or fewer), "layer", "instance" or "none". activation: the name of any activation
     of torch.nn, case and underscores aside. dropout in [0, 1), of elements, or of whole channels with
-    `channel_dropout`. init: weights at the start, "he" (He et al. 2015) or "glorot" (Glorot and Bengio 2010) with
+    `channel_dropout`. attention: null, "cbam" or "masking" behind each block's pooling, or a list with one a block; see
+    fer.models.attention. init: weights at the start, "he" (He et al. 2015) or "glorot" (Glorot and Bengio 2010) with
     biases of zero, or "default", torch's own, which fades out in deep stacks without norm. Input (B, 1 or in_channels,
     H, W) float, output (B, num_classes) logits; a grey image is repeated over `in_channels`. Raises ValueError for
     unknown names.
@@ -47,6 +51,7 @@ class CNN(nn.Module):
         activation: str = "relu",
         dropout: float = 0.25,
         channel_dropout: bool = False,
+        attention: str | Sequence[str | None] | None = None,
         head: Sequence[int] = (512, 256),
         head_norm: str = "batch",
         head_dropout: float = 0.5,
@@ -77,6 +82,7 @@ class CNN(nn.Module):
                 raise ValueError(
                     f"model: block {index + 1} leaves no pixels of {image_size}; use less kernel or pooling"
                 )
+            block += attention_modules(each(attention, index), width, len(blocks) - index)
             block += drop(dropout, channel_dropout)
             layers.append(nn.Sequential(*block))
         self.blocks = nn.Sequential(*layers)
@@ -97,11 +103,6 @@ class CNN(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """(B, F): what the output layer sees."""
         return self.head(self.pool(self.blocks(images.expand(-1, self.in_channels, -1, -1))))
-
-
-def each(value: int | str | Sequence[int], index: int) -> int | str:
-    """The value of one block: the same for all, or its own (the last one counts for all further blocks)."""
-    return value if isinstance(value, int | str) else value[min(index, len(value) - 1)]
 
 
 def norm_and_activation(norm: str, activation: str, width: int, norm_last: bool, flat: bool = False) -> list[nn.Module]:
@@ -126,8 +127,7 @@ def make_norm(norm: str, width: int, flat: bool = False) -> nn.Module:
 
 
 def drop(rate: float, channels: bool = False) -> list[nn.Module]:
-    if not 0 <= rate < 1:
-        raise ValueError(f"model.dropout={rate}: expected a share in [0, 1)")
+    check_share("model.dropout", rate)
     return [(nn.Dropout2d if channels else nn.Dropout)(rate)] if rate else []
 
 
@@ -137,10 +137,5 @@ def start(network: nn.Module, init: str) -> None:
     for layer in network.modules():
         if draw and isinstance(layer, nn.Conv2d | nn.Linear):
             draw(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-
-def known(option: str, name: str, names) -> str:
-    if name not in names:
-        raise ValueError(f"{option}: no '{name}'; there are {', '.join(names)}")
-    return name
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,5 +1,6 @@
 """Checkpoint -> one ONNX file: pixels in, probabilities out, nothing to get wrong around it."""
 
+import copy
 import json
 import logging
 import warnings
@@ -48,8 +49,22 @@ def whole(classifier: Classifier, temperature: float | None) -> Whole:
     return Whole(classifier, temperature or 1.0).eval()
 
 
+def fused(module: Whole) -> Whole:
+    """A copy of `module` with the network's form for use, where the network has a method `fused`; else `module`."""
+    fuse = getattr(module.classifier.model, "fused", None)
+    if not callable(fuse):
+        return module
+    module = copy.deepcopy(module)
+    module.classifier.model = fuse()
+    return module
+
+
 def exported(module: Whole) -> torch.export.ExportedProgram:
-    """By torch.export, with batch, height and width free. Raises UserError for a network that cannot be traced."""
+    """By torch.export, in the form for use, with batch, height and width free.
+
+    Raises UserError for a network that cannot be traced.
+    """
+    module = fused(module)
     sizes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
     example = torch.randint(0, 256, (2, 1, 60, 52), dtype=torch.uint8)  # neither 1 nor equal, lest it is taken as fixed
     try:

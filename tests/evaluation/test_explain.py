@@ -13,7 +13,11 @@ from fer.data.datamodule import Split
 from fer.errors import UserError
 from fer.evaluation.explain import examples, gradcam, integrated_gradients, last_map, readable, sheets
 from fer.models.backbone import Backbone
+from fer.models.cct import CCT
 from fer.models.cnn import CNN
+from fer.models.mini_xception import MiniXception
+from fer.models.repvgg import RepVGG
+from fer.models.resnet import ResNet
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]}
 MODELS = [path.stem for path in sorted((CONF / "model").glob("*.yaml"))]
@@ -132,6 +136,24 @@ def test_the_last_map_ends_with_its_activation(options, name, size):
 def test_the_last_map_of_a_residual_network_is_after_the_sum():
     last = last_map(classifier(Backbone("resnet18", 3)), FACES[:1])
     assert (last.name, last.height) == ("network.layer4.1.relu", 2)
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "size"),
+    [
+        (ResNet(3, squeeze_excitation=True, stochastic_depth=0.1), "stages.3.1.activation", 6),
+        (ResNet(3, preactivation=True, squeeze_excitation=True), "end.1", 6),
+        (ResNet(3, attention="masking"), "stages.3.1.activation", 6),
+        (CNN(3, blocks=[[4], [8]], attention="cbam"), "blocks.1.2", 24),
+        (RepVGG(3), "blocks.8.activation", 6),
+        (MiniXception(3), "output", 3),
+        (CCT(3, width=16), "tokenizer.4", 24),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
+)
+def test_gates_and_left_out_branches_do_not_hide_the_last_map(network, name, size):
+    last = last_map(classifier(network), FACES[:1])
+    assert (last.name, last.height) == (name, size)
 
 
 def test_a_network_without_a_map_says_so():

@@ -44,6 +44,52 @@ def test_resize_reaches_the_network():
     assert sizes == [(2, 3, 64, 64)]
 
 
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "mobilenetv4", "convnext_atto", "vit_tiny"])
+def test_families_of_timm_go_by_short_names_and_take_faces(name):
+    pytest.importorskip("timm")
+    model = Backbone(name, 7, library="timm").eval()
+    for size in (32, 48):
+        assert model(torch.randn(2, 1, size, size)).shape == (2, 7)
+
+
+@pytest.mark.parametrize(("options", "tokens"), [({}, 9), ({"patch_size": 6}, 64), ({"resize": 64}, 16)])
+def test_networks_for_one_size_are_built_for_the_size_that_they_get(options, tokens):
+    pytest.importorskip("timm")
+    model = Backbone("vit_tiny_patch16_224", 7, library="timm", depth=1, **options).eval()
+    assert model.network.patch_embed.num_patches == tokens
+    assert model(torch.randn(2, 1, 48, 48)).shape == (2, 7)
+
+
+def test_null_takes_the_default_of_timm():
+    pytest.importorskip("timm")
+    rates = [Backbone("resnet10t", 7, library="timm", head_dropout=rate).network.drop_rate for rate in (None, 0.3)]
+    assert rates == [0, 0.3]
+    assert Backbone("resnet10t", 7, library="timm", output_stride=None).network.num_features == 512
+
+
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [
+        ("torchvision", "squeezenet1_1"),
+        ("torchvision", "resnet18"),
+        ("torchvision", "mobilenet_v3_small"),
+        ("timm", "resnet10t"),
+        ("timm", "vit_tiny"),
+    ],
+)
+def test_features_are_what_the_last_layer_sees(library, name):
+    pytest.importorskip(library)
+    model = Backbone(name, 7, library=library).eval()
+    faces = torch.randn(2, 1, 48, 48)
+    features = model.features(faces)
+    assert features.ndim == 2
+    assert not model.network._forward_pre_hooks
+    last = [layer for layer in model.network.modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)][-1]
+    assert features.shape[1] == (last.in_features if isinstance(last, torch.nn.Linear) else last.in_channels)
+    if isinstance(last, torch.nn.Linear):
+        torch.testing.assert_close(last(features), model(faces))
+
+
 def test_networks_with_auxiliary_outputs_return_logits_alone():
     logits = Backbone("googlenet", 7).train()(torch.randn(2, 1, 48, 48))
     assert logits.shape == (2, 7)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from fer import checkpoint
 from fer.errors import UserError
+from fer.models.repvgg import RepVGG
 from fer.prediction import network, onnx_file
 from fer.prediction.parity import difference
 from fer.preprocess import to_face
@@ -106,3 +107,19 @@ def test_both_back_ends_answer_alike_on_a_photograph(exported, checkpoint_file, 
     assert np.array_equal(first.pixels, second.pixels)
     assert first.label == second.label
     assert first.probabilities == pytest.approx(second.probabilities, abs=1e-5)
+
+
+def test_a_network_with_branches_is_exported_fused(checkpoint_file):
+    """A program of torch.export, with one convolution a layer and the answers of the network with branches."""
+    classifier = checkpoint.load(checkpoint_file)
+    torch.manual_seed(0)
+    classifier.model = RepVGG(len(classifier.classes), widths=[4, 8], blocks=[2, 1])
+    images = torch.randint(0, 256, (7, 1, 48, 48), dtype=torch.uint8)
+    classifier.train()(images)
+    module = onnx_file.whole(classifier, None)
+    program = onnx_file.exported(module)
+    targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    assert sum("conv2d" in target for target in targets) == 3
+    assert not any("norm" in target for target in targets)
+    torch.testing.assert_close(program.module()(images), module(images), rtol=1e-4, atol=1e-6)
+    assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in module.classifier.model.modules())
