@@ -17,7 +17,7 @@ COMMANDS = ("train", "search", "eda", "benchmark")
 LOOKS_LIKE_A_PLACE = re.compile(
     r"(.*_)?(root|roots|dir|directory|dirpath|path|paths|file|files|filename|folder|place|held_out|resume|from|ckpt)"
 )
-NO_PLACES = {"callbacks.checkpoint.filename"}  # a name within a folder
+NO_PLACES = {"data.max_bytes.file", "callbacks.checkpoint.filename"}  # a name within a folder
 
 
 def keys() -> set[str]:

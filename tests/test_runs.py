@@ -101,7 +101,8 @@ def test_identity_changes_no_config():
 def stored(folder: Path, name: str, status: str = "failed") -> Path:
     folder.mkdir(parents=True)
     runs.write_config(folder / runs.CONFIG, {"seed": 0})
-    runs.write_json(folder / runs.METRICS, {"identity": name, "status": status})
+    data = {"fingerprint": "f", "path": [], "counts": {}}
+    runs.write_json(folder / runs.METRICS, {"identity": name, "status": status, "config": {}, "data": data})
     return folder
 
 
