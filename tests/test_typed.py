@@ -46,12 +46,16 @@ NOT_RUN = {
 PLACEHOLDERS = {"…": "what stands for a value", "ANOTHER": "a second run"}
 
 
+def blocks(path: Path, language: str = r"\w*") -> list[str]:
+    """The fenced blocks of a Markdown file."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def documented() -> dict[str, set[str]]:
     """Every command that is written down -> where."""
     found: dict[str, set[str]] = {}
     texts = {path: path.read_text() for path in [*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("fer/*.py")]}
-    blocks = re.findall(r"^```\w*\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    texts[ROOT / "README.md"] = "\n".join(blocks)
+    texts |= {path: "\n".join(blocks(path)) for path in [ROOT / "README.md", *ROOT.glob("fer/*/README.md")]}
     for path, text in texts.items():
         for line in text.splitlines():
             if match := COMMAND.fullmatch(line):
