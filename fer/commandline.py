@@ -176,7 +176,7 @@ def parser() -> OverridesParser:
 
 def config_dir(arguments: Sequence[str]) -> str | None:
     """The folder that --config-dir names among these arguments."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, equals, value = word.partition("=")
         if flag in CONFIG_DIR:
             return value if equals else following

@@ -173,6 +173,13 @@ def test_a_printed_command_carries_the_folder_of_own_configs():
     assert line == "python -m fer.train '--config-dir=my conf' '~augment.jitter' 'labels.merge={a: b}' seed=1"
 
 
+@pytest.mark.parametrize(
+    ("typed", "folder"), [([], None), (["-m", "seed=1"], None), (["-cd", "a b"], "a b"), (["--config-dir=a=b"], "a=b")]
+)
+def test_the_folder_of_own_configs_is_read_from_the_arguments(typed, folder):
+    assert commandline.config_dir(typed) == folder
+
+
 def test_every_place_of_the_table_is_treated_as_one():
     for name in options.PLACES:
         typed = name.replace("*", "mine")

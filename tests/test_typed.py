@@ -281,7 +281,7 @@ class Shell:
         return subprocess.Popen([*quiet, "-c", line], cwd=self.folder, env=self.environment, **pipes)
 
     def type(self, line: str, shell: str = "bash", code: int = 0) -> str:
-        output, _ = (process := self.start(line, shell)).communicate(timeout=600)
+        output, _ = (process := self.start(line, shell)).communicate()
         assert process.returncode == code, f"{line}\n{output}"
         return output
 
