@@ -75,7 +75,8 @@ def check(word: str, before: Sequence[str]) -> None:
     if name in options.GROUPS and any(NO_NAME.fullmatch(part) for part in value.split(",")):
         fix = "augment=none, average=none and scheduler=constant leave one out"
         raise UserError(f"{word}: expected a name out of those that --help lists; {fix}")
-    if equals and options.is_free(options.name_of(word)) and not mapping(value):
+    option = options.row(options.name_of(word))
+    if equals and options.is_free(options.name_of(word)) and not option.named and not mapping(value):
         raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
 
 

@@ -27,7 +27,7 @@ class UserError(Exception):
     """
 
     def __init__(self, message: object):
-        super().__init__(streams.printable(str(message), LONGEST))
+        super().__init__(streams.printable(str(message).replace("\n", " "), LONGEST))
 
 
 class Interrupted(BaseException):
@@ -85,5 +85,6 @@ def as_user_error(error: BaseException) -> UserError:
 
 def fail(message: str) -> int:
     """Prints an error and returns the exit code for it."""
-    print(f"error: {streams.printable(message, LONGEST)}", file=sys.stderr)
+    line = streams.printable(message.replace("\n", " "), LONGEST)
+    print(f"error: {line}", file=sys.stderr)
     return 2

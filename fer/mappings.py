@@ -1,6 +1,6 @@
 """Which mappings on the command line replace what is there, where Hydra would merge them into it.
 
-This file touches Hydra's private state, and was tested with hydra-core 1.3.2 and 1.3.8; pyproject.toml bounds it above.
+This file touches Hydra's private state, and was tested with hydra-core 1.3.8; pyproject.toml bounds it above.
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ class Option:
     identity: HASHED, IGNORED or IF_SET. fixed: what is hashed in place of an ignored value; REMOVED where nothing is.
     default: of IF_SET. before: what runs did before there was the option.
     looks_on: it changes no result, though it is hashed as it was in the first runs.
-    resume: it may change when a run goes on. free: a mapping whose keys the user chooses.
+    resume: it may change when a run goes on. free: a mapping whose keys the user chooses; named: or a name for one.
     text: it is one text, commas included. owner: the command whose configuration has it; "all" for those of several.
     """
 
@@ -44,6 +44,7 @@ class Option:
     looks_on: bool = False
     resume: bool = False
     free: bool = False
+    named: bool = False
     text: bool = False
     owner: str = "train"
 
@@ -94,8 +95,8 @@ TABLE = (
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
     Option("labels.merge", free=True, owner="all"),
     Option("data.merge", free=True),
-    Option("labels.numbers", identity=IF_SET, free=True, owner="all"),
-    Option("data.numbers", identity=IF_SET, free=True),
+    Option("labels.numbers", identity=IF_SET, free=True, named=True, owner="all"),
+    Option("data.numbers", identity=IF_SET, free=True, named=True),
     Option("model.attention", identity=IF_SET),
     Option("classifier.model.attention", identity=IF_SET),
     Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),

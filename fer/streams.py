@@ -35,10 +35,9 @@ def escaped(character: str) -> str:
 def printable(text: str, longest: int | None = None) -> str:
     r"""`text` in one line without control characters: whatever a terminal would not print is escaped, as `\x1b`.
 
-    Line breaks become blanks. From a text of more than `longest` characters the middle is cut out: an error begins with
+    From a text of more than `longest` characters the middle is cut out: an error begins with
     what is wrong and ends with what to do.
     """
-    text = text.replace("\n", " ")
     line = "".join(character if character.isprintable() else escaped(character) for character in text)
     if longest is None or len(line) <= longest:
         return line

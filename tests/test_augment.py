@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision.transforms.v2.functional as reference
-from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from fer.augment import (
@@ -21,6 +20,7 @@ from fer.augment import (
     Perspective,
     Transform,
 )
+from fer.errors import UserError
 
 OPTIONS = sorted((Path(__file__).parents[1] / "conf" / "augment").glob("*.yaml"))
 BILINEAR = reference.InterpolationMode.BILINEAR
@@ -357,5 +357,5 @@ def test_bad_options_are_named_in_one_line(transform, options):
 
 
 def test_bad_options_are_named_through_the_configuration():
-    with pytest.raises(InstantiationException, match="alpha must be"):
+    with pytest.raises(UserError, match="alpha must be"):
         Augment(7, mixup={"_target_": "fer.augment.Mixup", "alpha": 0})

@@ -21,7 +21,7 @@ def nameless(call: ast.Call) -> bool:
     if "encoding" in given or (owner in NOT_TEXT and name == "open"):
         return False
     if name in ("read_text", "write_text"):
-        return True
+        return isinstance(call.func, ast.Attribute)  # fer.files.write_text writes UTF-8
     if name in ("run", "Popen", "check_output"):
         return "text" in given
     if name not in ("open", "fdopen", "TemporaryFile", "NamedTemporaryFile"):

@@ -192,10 +192,9 @@ def test_what_is_written_down_is_accepted(line, here, monkeypatch):
 
 
 def test_options_in_the_text_of_readme_are_accepted(here):
-    """`optimizer.lr=0.05 model.dropout=0.1` between backquotes."""
-    spans = re.findall(
-        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", (ROOT / "README.md").read_text(), flags=re.DOTALL | re.M)
-    )
+    """`optimizer.lr=0.05 model.dropout=0.1` between backquotes, here and in the rooms' own READMEs."""
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("fer/*/README.md")])
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", texts, flags=re.DOTALL | re.M))
     options = [span for span in spans if re.match(r"'?[~+]*[a-z_.]+=[^ =]", span)]
     assert len(options) > 15
     for span in options:

@@ -11,7 +11,8 @@ def test_the_image_installs_what_the_extras_ask_for():
     installed = set(re.findall(r'"([a-z-]+[<>=][^"]*)"', (ROOT / "Dockerfile").read_text()))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert {*extras["serve"], *extras["photos"]} <= installed
+    photos = {name for name in extras["photos"] if not name.startswith("av")}  # the server reads no videos
+    assert {*extras["serve"], *photos} <= installed
     assert installed <= {*extras["serve"], *extras["photos"], *project["dependencies"]}
 
 
