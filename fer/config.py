@@ -79,12 +79,16 @@ def typed_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
-def config_dir() -> str | None:
-    """The folder of own configs that this process was started with, as of --config-dir."""
-    if not HydraConfig.initialized():
+def config_dir(hydra: DictConfig | None = None) -> str | None:
+    """The folder of own configs that this process was started with, as of --config-dir.
+
+    hydra: Hydra's own config, where it is at hand: a sweep has none in force before its first run.
+    """
+    if hydra is None and not HydraConfig.initialized():
         return None
+    hydra = hydra or HydraConfig.get()
     providers = ("command-line", "hydra.searchpath in command-line")
-    sources = [source for source in HydraConfig.get().runtime.config_sources if source.provider in providers]
+    sources = [source for source in hydra.runtime.config_sources if source.provider in providers]
     return next((source.path for source in sources if source.schema == "file"), None)
 
 
@@ -194,6 +198,10 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path.rstrip("."), node
 
 
+TRACEBACKS, OURS = "HYDRA_FULL_ERROR", "FER_HYDRA_RAISES"
+"""Hydra's variable, and the one that tells that `run_command` set it."""
+
+
 def run_command(command: Callable[[], Any], name: str) -> None:
     """Runs a Hydra command, its places taken as typed, with one line for options that do not exist or do not compose.
 
@@ -201,17 +209,24 @@ def run_command(command: Callable[[], Any], name: str) -> None:
     """
     with one_line_errors():
         sys.argv[1:] = commandline.prepared(sys.argv[1:])
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if os.environ.get(TRACEBACKS) == "1":
         command()
         return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report
+    os.environ |= {TRACEBACKS: "1", OURS: "1"}  # makes Hydra raise instead of printing its own report
     try:
         with one_line_errors():
             command()
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(fail(explain(error, name, sys.argv[1:])))
     finally:
-        os.environ.pop("HYDRA_FULL_ERROR", None)
+        for variable in (TRACEBACKS, OURS):
+            os.environ.pop(variable, None)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of this process for a command in a child, without what `run_command` set."""
+    ours = (TRACEBACKS, OURS) if OURS in os.environ else ()
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def explain(error: Exception, name: str, arguments: Sequence[str] = ()) -> str:

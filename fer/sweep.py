@@ -204,7 +204,7 @@ class Sweep:
 
     def folders(self) -> list[str]:
         """The option that gives a child the folder of own configs."""
-        folder = config.config_dir()
+        folder = config.config_dir(self.cfg.hydra)
         return [f"--config-dir={folder}"] if folder else []
 
     def overrides(self, index: int) -> list[str]:
@@ -249,7 +249,7 @@ class Sweep:
 
 def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
     """The environment of number `slot` of the `jobs` processes that share this machine: a GPU, or cores of it."""
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}  # what they say goes into a log file
+    environment = config.child_environment() | {"PYTHONIOENCODING": "utf-8"}  # what they say goes into a log file
     if gpus:
         return environment | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -297,7 +297,7 @@ def shell(tmp_path_factory) -> Shell:
             Image.fromarray(pixels).save(place / f"{number}.png")
     shutil.copy(shell.home / "pictures" / "sad" / "0.png", shell.folder / "photo.png")
     output = shell.type(f"python -m fer.train model=cnn3 optimizer=sgd {TINY}")
-    assert "writing to runs/train/cnn_sgd_" in output
+    assert re.search(r"writing to runs/train/\w*cnn_sgd_", output)
     return shell
 
 
@@ -347,7 +347,7 @@ def test_a_run_that_was_stopped_goes_on_by_the_line_it_printed(shell, how):
         read += f"latest{part}"
     latest.send_signal(signal.SIGINT)
     latest.communicate(timeout=600)
-    assert f"latestwriting to {folder}" in read
+    assert re.search(f"latestwriting to .*{re.escape(folder)}", read)
 
 
 @pytest.mark.typed
@@ -368,7 +368,7 @@ def test_a_sweep_its_table_and_the_same_sweep_again(shell, launcher):
     line = f"python -m fer.train -m {TINY} study=sweep_{launcher} launcher={launcher} optimizer=sgd,adam"
     output = shell.type(line)
     place = shell.folder / "runs" / f"sweep_{launcher}"
-    assert sorted(path.name for path in place.iterdir() if path.name != "logs") == ["adam", "sgd"]
+    assert sorted(path.name for path in place.iterdir() if path.is_dir() and path.name != "logs") == ["adam", "sgd"]
     assert "wrote" in shell.type(following(output, "study"))
     (place / "adam").rename(place / "model-cnn,optimizer-adam")
     output = shell.type(f"{line},rmsprop")
@@ -411,7 +411,7 @@ def test_own_configs_reach_the_trials_of_a_search(shell, own):
 
 @pytest.mark.typed
 def test_what_is_in_the_data(shell):
-    output = shell.type("python -m fer.eda data=folder data.root=~/pictures check=true", code=3)
+    output = shell.type("python -m fer.eda data=folder data.root=~/pictures check=true")
     assert str(shell.home / "pictures") not in output or "data.root" in output
     output = shell.type("python -m fer.eda data=synthetic data.synthetic.train=70 near=false")
     assert "data=synthetic" in following(output, "train")
