@@ -10,6 +10,7 @@ weights, download, or write outside of the run's folder, unless the module that 
 import importlib
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -170,7 +171,7 @@ def refuse(objections: Iterator[Objection], source: Any) -> None:
             raise UserError(f"{source}: {objection.where} {objection.reason}; not loaded")
         if not trusts(objection.module):
             module = objection.module.split(".")[0]
-            fix = f"if you trust {module}, add trust={module} (fer.train) or --trust {module} (other commands)"
+            fix = f"if you know who made it, add trust={module} (fer.train) or --trust {module} (other commands)"
             raise UserError(f"{source}: {objection.where} {objection.reason}; not loaded; {fix}")
 
 
@@ -201,7 +202,8 @@ def unsafe(node: Any, where: str, position: Position, folder: str = "") -> Itera
     module = target.rpartition(".")[0]
     if not permitted(target, position):
         kind = where.partition(".")[0].removesuffix("s")
-        yield Objection(where, f"names {target!r}, which is no {kind} that comes with fer or its libraries", module)
+        reason = f"names {target!r}, which is no {kind} that comes with fer or its libraries"
+        yield Objection(where, reason, None if module.split(".")[0] in sys.stdlib_module_names else module)
     arguments = {key: value for key, value in node.items() if key not in (TARGET, "_convert_", RECURSIVE)}
     if position.arguments == "names":
         yield from unsafe_arguments(arguments, where, position, module)

@@ -238,6 +238,14 @@ def test_an_own_network_is_refused_with_the_words_to_type(own):
 
 
 @pytest.mark.parametrize("modules", ["mymodule", "other,mymodule", ["mymodule"]])
+@pytest.mark.parametrize("target", ["os.system", "subprocess.run", "builtins.eval"])
+def test_no_trust_helps_python_itself_into_a_file(content, target):
+    trust.allow(target.split(".")[0])
+    content = copy.deepcopy(content)
+    content["hyper_parameters"]["model"] = {"_target_": target}
+    assert "--trust" not in refused(content)
+
+
 def test_an_own_network_is_loaded_once_it_is_trusted(own, modules):
     trust.allow(modules)
     assert type(checkpoint.load(own).model).__name__ == "Net"
