@@ -237,7 +237,6 @@ def test_an_own_network_is_refused_with_the_words_to_type(own):
         checkpoint.load(own)
 
 
-@pytest.mark.parametrize("modules", ["mymodule", "other,mymodule", ["mymodule"]])
 @pytest.mark.parametrize("target", ["os.system", "subprocess.run", "builtins.eval"])
 def test_no_trust_helps_python_itself_into_a_file(content, target):
     trust.allow(target.split(".")[0])
@@ -246,6 +245,7 @@ def test_no_trust_helps_python_itself_into_a_file(content, target):
     assert "--trust" not in refused(content)
 
 
+@pytest.mark.parametrize("modules", ["mymodule", "other,mymodule", ["mymodule"]])
 def test_an_own_network_is_loaded_once_it_is_trusted(own, modules):
     trust.allow(modules)
     assert type(checkpoint.load(own).model).__name__ == "Net"
