@@ -61,14 +61,14 @@ def test_own_classes_need_names(value):
 @pytest.mark.parametrize("folders", [["0", "1"], ["happy", "3"], ["07"], ["class_1", "sad"]])
 def test_numbers_without_a_mapping_name_every_known_one_in_a_line_that_is_not_cut(folders):
     with pytest.raises(UserError) as error:
-        emotions_in(folders, None, "/some/place/of/a/user/data")
+        emotions_in(folders, None, "/some/place/of/a/user" * 7)
     message = str(error.value)
-    assert len(message) <= 400
+    assert len(message) < 400
     assert "/some/place" in message
     assert "labels.numbers=" in message
     for name, numbers in KNOWN.items():
-        pairs = " ".join(f"{number} {emotion}" for number, emotion in numbers.items() if emotion)
-        assert f"{name} ({pairs})" in message
+        first, second = [f"{number} {emotion}" for number, emotion in numbers.items() if emotion][:2]
+        assert f"{name} ({first} {second} …)" in message
 
 
 @pytest.mark.parametrize("name", KNOWN)
