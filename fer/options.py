@@ -229,8 +229,12 @@ def parent(config: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, st
 
 
 def paths(config: Any, path: str = "") -> Iterator[str]:
-    """The dotted name of every key of a plain configuration, mappings before what is in them."""
+    """The dotted name of every option of a plain configuration, mappings before what is in them.
+
+    Keys that are numbers belong to a value, such as `data.progressive_resizing={0: 32, 20: 48}`, and name no option.
+    """
     if isinstance(config, dict):
         for key, value in config.items():
-            yield f"{path}{key}"
-            yield from paths(value, f"{path}{key}.")
+            if isinstance(key, str):
+                yield f"{path}{key}"
+                yield from paths(value, f"{path}{key}.")

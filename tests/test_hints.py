@@ -43,6 +43,11 @@ def test_the_last_part_of_a_name_leads_to_the_whole(typed, option):
     assert f"Did you mean {typed.partition('=')[0]}?" not in answer
 
 
+def test_options_are_found_beside_a_mapping_of_numbers():
+    assert "trainer.max_epochs" in said("data.progressive_resizing={0:32,20:48}", "epochs=1")
+    assert "At the top" in said("experiment=pocket", "num_threads=1")
+
+
 def test_what_is_not_needed_here_says_what_is():
     assert "launcher.jobs" in said("num_workers=4")
     assert "launcher.jobs" in said("data.num_workers=4")
