@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fer import compat
 from fer.errors import UserError
 
 TARGET = "_target_"
@@ -96,7 +97,7 @@ def target_of(node: Any, where: str) -> str:
 def resolve(target: str, where: str = "") -> Callable[..., Any]:
     """The class or function at an import path such as "torch.optim.SGD". BuildError where there is none."""
     prefix = f"{where}._target_={target}" if where else target
-    parts = target.split(".")
+    parts = compat.current(target).split(".")
     if len(parts) < 2 or not all(parts):
         raise BuildError(f"{prefix}: expected an import path such as mymodule.MyClass")
     for length in range(len(parts) - 1, 0, -1):

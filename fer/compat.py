@@ -2,9 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 UNNAMED = ("experiment", "study", "seed", "existing", "retry")
+MOVED = {"fer.callbacks": "fer.training.callbacks", "fer.survival": "fer.training.checkpointing"}
+"""Module that the `_target_` of a callback or logger named -> where its classes are now."""
 PLACES = ("output_dir", "data.root", "data.held_out", "labels.votes_file", "resume")
 
 
@@ -15,3 +18,30 @@ def run_name(overrides: Sequence[str]) -> str:
     parts = [part for part in parts if not part.startswith(("hydra", "launcher"))]
     name = re.sub(r"[^A-Za-z0-9_.,-]+", "-", ",".join(sorted(parts)).replace("=", "-")).strip("-") or "defaults"
     return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def current(target: str) -> str:
+    """The import path that `target` has now."""
+    return moved(target, MOVED)
+
+
+def first(target: str) -> str:
+    """The import path that `target` had in the first version; identities of runs are made of these."""
+    return moved(target, {now: before for before, now in MOVED.items()})
+
+
+def moved(target: str, modules: Mapping[str, str]) -> str:
+    module, dot, name = target.rpartition(".")
+    return f"{modules.get(module, module)}{dot}{name}"
+
+
+def retargeted(node: Any, rename: Callable[[str], str] = current) -> Any:
+    """A copy of a plain configuration in which every `_target_` is renamed."""
+    if isinstance(node, list):
+        return [retargeted(item, rename) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: rename(value) if key == "_target_" and isinstance(value, str) else retargeted(value, rename)
+        for key, value in node.items()
+    }

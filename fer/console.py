@@ -18,7 +18,7 @@ QUIET = (
     "Checkpoint directory .* exists and is not empty",
     "Experiment logs directory .* exists",
     "is not supported by the model summary",
-    "your dataloader is not resumable",  # fer.survival tells its sampler where to go on
+    "your dataloader is not resumable",  # fer.training.checkpointing tells its sampler where to go on
     "treespec, LeafSpec",  # between lightning and newer torch
     "recommended to use .*sync_dist=True",  # the figures are computed over all ranks already
 )

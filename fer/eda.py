@@ -38,7 +38,7 @@ def eda(cfg: DictConfig) -> Path:
     from fer.exploration import SECTIONS
     from fer.exploration.examined import UNITS, say
     from fer.report import Report
-    from fer.results import typed
+    from fer.studies.records import typed
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,9 +87,9 @@ def load(cfg: DictConfig) -> "Data":
     import torch  # everything heavy waits until the options are known to be right
 
     from fer.augment import Augment
-    from fer.building import build_datamodule, plain
     from fer.console import quieten
     from fer.exploration.examined import Data, say
+    from fer.training.building import build_datamodule, plain
 
     quieten()
     try:

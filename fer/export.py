@@ -19,7 +19,7 @@ import sys
 
 from fer.arguments import add_trust, path, place, run
 from fer.errors import one_line_errors
-from fer.prediction.exporting import SUFFIXES, export
+from fer.exporting.formats import SUFFIXES, export
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+from fer import compat
+
 HASHED, IGNORED, IF_SET = "hashed", "ignored", "hashed if set"
 """How an option enters a run's identity. IF_SET: only where it differs from its default, so that a key which is added
 to the configuration leaves the identity of earlier runs as it was."""
@@ -183,7 +185,10 @@ def names_runs(name: str) -> bool:
 
 
 def hashed(config: dict[str, Any]) -> dict[str, Any]:
-    """A plain configuration with only what a run's identity is made of; `config` itself is changed."""
+    """A plain configuration with only what a run's identity is made of; `config` itself is changed.
+
+    Targets are named as in the first version, so that a class that moves does not change the identity.
+    """
     for option in TABLE:
         if option.identity == HASHED:
             continue
@@ -197,7 +202,7 @@ def hashed(config: dict[str, Any]) -> dict[str, Any]:
             del above[key]
         else:
             above[key] = option.fixed
-    return config
+    return compat.retargeted(config, compat.first)
 
 
 def told_apart(config: dict[str, Any]) -> dict[str, Any]:

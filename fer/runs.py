@@ -15,7 +15,7 @@ import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from fer import files, options
+from fer import compat, files, options
 from fer.errors import UserError
 from fer.files import atomic
 from fer.schema import check_plain
@@ -181,7 +181,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def stored_config(folder: Path) -> dict[str, Any]:
-    """The content of config.yaml; UserError where it is damaged."""
+    """The content of config.yaml, with today's import paths; UserError where it is damaged."""
     path = folder / CONFIG
     try:
         if path.stat().st_size > MAX_CONFIG:
@@ -191,7 +191,7 @@ def stored_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {damage(error)}") from error
     check_plain(content, path)
     require(content, path, output_dir=str, trainer=dict, data=dict)
-    return content
+    return compat.retargeted(content)
 
 
 def parsed(path: Path) -> dict[str, Any]:

@@ -33,9 +33,9 @@ from fer.arguments import place as place_at
 from fer.console import counted
 from fer.errors import UserError
 from fer.files import atomic, save_figure, write_text
-from fer.results import Run, read_claims, read_predictions, read_runs, read_stored, store
 from fer.studies import header
-from fer.tables import (
+from fer.studies.records import Run, read_claims, read_predictions, read_runs, read_stored, store
+from fer.studies.tables import (
     Studies,
     best_of,
     commands,

@@ -15,7 +15,8 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, lifeline, resume, trust
+from fer import config, trust
+from fer.training import lifeline, resume
 
 
 def train(cfg: DictConfig) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     if cfg.resume:
         cfg = resume.config(cfg)
     config.check(cfg)
-    from fer import experiment  # everything heavy waits until the options are known to be right
+    from fer.training import experiment  # everything heavy waits until the options are known to be right
 
     return experiment.run(cfg)
 

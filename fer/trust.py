@@ -56,13 +56,13 @@ POSITIONS = {
     "augment": Position(MODULE, ("fer.augment", "torch.nn", "torchvision.transforms")),
     "callbacks": Position(
         ("lightning.pytorch:Callback",),
-        ("fer.callbacks", "fer.survival", "lightning.pytorch.callbacks"),
-        functions=("fer.callbacks.progress_bar",),
+        ("fer.training.callbacks", "fer.training.checkpointing", "lightning.pytorch.callbacks"),
+        functions=("fer.training.callbacks.progress_bar",),
         arguments="places",
     ),
     "logger": Position(
         ("lightning.pytorch.loggers:CSVLogger", "lightning.pytorch.loggers:TensorBoardLogger"),
-        ("fer.survival", "lightning.pytorch.loggers"),
+        ("fer.training.checkpointing", "lightning.pytorch.loggers"),
         arguments="places",
     ),
     "trainer": Position(

@@ -1,4 +1,4 @@
-"""Hydra looks for launchers here; what they do is in fer.sweep."""
+"""Hydra looks for launchers here; what they do is in fer.training.sweep."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +13,6 @@ class SweepLauncher(Launcher):
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
-        from fer.sweep import Sweep
+        from fer.training.sweep import Sweep
 
         return Sweep(self.context, self.task, self.config, job_overrides).run()

@@ -22,19 +22,19 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from fer import fitting
 from fer.benchmark import benchmark, check
 from fer.benchmarking import keras_fit, loops, record, report, rounds, setting, timing, whole
 from fer.benchmarking.costs import MARKS, Parts
 from fer.benchmarking.growth import at, values
 from fer.benchmarking.per_sample import transforms
-from fer.callbacks import ValidatedInTime
 from fer.config import compose_config
 from fer.errors import UserError
 from fer.losses import CrossEntropy
 from fer.models.cnn import CNN
 from fer.plots import speed
-from fer.survival import LastCheckpoint
+from fer.training import fit
+from fer.training.callbacks import ValidatedInTime
+from fer.training.checkpointing import LastCheckpoint
 
 CPU = torch.device("cpu")
 TINY = [
@@ -241,7 +241,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
     datamodule = setting.read(cfg)
     monkeypatch.setattr(pl, "Trainer", Trainer)
     for start in (
-        lambda: fitting.fit(cfg, datamodule, tmp_path),
+        lambda: fit.fit(cfg, datamodule, tmp_path),
         lambda: whole.make_trainer(cfg, whole.Blocks(1, 1, 1, Clock()), tmp_path),
     ):
         with pytest.raises(Exception, match="stop"):

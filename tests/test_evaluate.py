@@ -17,7 +17,7 @@ from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
 from fer.evaluation import explain, neighbours, pixels, robustness
-from fer.scoring import score
+from fer.training.scoring import score
 
 DATA = {"source": "synthetic", "synthetic": {"train": 21, "val": 14, "test": 14}}
 PARTS = {

@@ -10,8 +10,8 @@ import pytest
 
 from fer import study
 from fer.errors import UserError
-from fer.results import read_predictions, read_runs, read_stored
-from fer.tables import summarise
+from fer.studies.records import read_predictions, read_runs, read_stored
+from fer.studies.tables import summarise
 
 CLASSES = ["happy", "sad"]
 

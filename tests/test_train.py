@@ -124,7 +124,7 @@ def test_another_seed_ends_elsewhere(finished, tmp_path):
 
 def test_every_step_draws_from_its_own_seed(finished, tmp_path, monkeypatch):
     """Random numbers drawn between two steps change nothing."""
-    monkeypatch.setattr("fer.callbacks.Throughput.on_train_batch_end", lambda *_: torch.rand(99))
+    monkeypatch.setattr("fer.training.callbacks.Throughput.on_train_batch_end", lambda *_: torch.rand(99))
     run(tmp_path / "run")
     assert same(weights(finished[0]), weights(tmp_path / "run"))
 
@@ -228,7 +228,7 @@ def test_options_go_together(overrides, tmp_path):
     ],
 )
 def test_parts_that_cannot_be_built_are_refused_before_data_is_read(tmp_path, monkeypatch, option):
-    monkeypatch.setattr("fer.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
+    monkeypatch.setattr("fer.training.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
     with pytest.raises(UserError) as error:
         run(tmp_path / "run", option)
     assert "\n" not in str(error.value)
@@ -256,7 +256,7 @@ class Bigger(nn.Module):
 def test_own_parts_that_break_their_contract_are_told_before_data_is_read(tmp_path, monkeypatch, option, said):
     (tmp_path / "breaking.py").write_text(LOSS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("fer.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
+    monkeypatch.setattr("fer.training.experiment.build_datamodule", lambda _: pytest.fail("data was read"))
     cfg = compose_config([*TINY, f"output_dir={tmp_path / 'run'}"])
     OmegaConf.set_struct(cfg, False)
     OmegaConf.update(cfg, option, {"_target_": f"breaking.{said}"}, merge=False)

@@ -11,10 +11,11 @@ import pytest
 import torch
 import yaml
 
-from fer import checkpoint, resume, trust
+from fer import checkpoint, trust
 from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.errors import UserError
+from fer.training import resume
 
 PARTS = {
     "model": {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]},

@@ -25,7 +25,7 @@ from PIL import Image
 
 from fer import commandline, config, console, naming, places, runs
 from fer.evaluation import records
-from fer.prediction import exporting
+from fer.exporting import formats
 
 ROOT = Path(__file__).parents[1]
 HYDRA = ("train", "search", "eda", "benchmark")
@@ -219,7 +219,7 @@ def printed(folder: Path) -> dict[str, str]:
     resume = commandline.command("fer.train", [commandline.assigned("resume", folder)])
     following["resume"] = resume
     following["finish"] = records.why_no_run(folder, {"status": "interrupted"}).partition("finish it with: ")[2]
-    following["export"] = exporting.following("onnx", folder / "best.onnx")[0]
+    following["export"] = formats.following("onnx", folder / "best.onnx")[0]
     return {name: re.sub(r" {4}\(.*\)$", "", line.removeprefix("next: ").strip()) for name, line in following.items()}
 
 

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from fer import parts
 from fer.benchmarking.per_sample import PerSample, transforms
 from fer.benchmarking.timing import Watch, timed
-from fer.building import classifier_for, plain
 from fer.data.datamodule import FERDataModule
+from fer.training.building import classifier_for, plain
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 

@@ -56,9 +56,9 @@ def main() -> None:
     import lightning.pytorch  # noqa: F401
 
     mark("lightning")
-    from fer import experiment
     from fer.classifier import Classifier
     from fer.data.datamodule import FERDataModule
+    from fer.training import experiment
 
     mark("fer")
     experiment.run = mark.around("run", experiment.run)

@@ -120,7 +120,7 @@ def gaps(sweep: Started) -> list[float]:
 
 
 def imports(folder: Path) -> Started:
-    return started([sys.executable, "-c", "import fer.experiment"], folder)
+    return started([sys.executable, "-c", "import fer.training.experiment"], folder)
 
 
 def side_by_side(data: Sequence[str], folder: Path, cache: Path, epochs: int) -> list[tuple[str, float, str]]:
@@ -137,7 +137,7 @@ def table(rows: list[tuple[str, float, str]], data: str, command: str) -> "pd.Da
     import pandas as pd
 
     from fer.benchmarking import record
-    from fer.results import typed
+    from fer.studies.records import typed
 
     setting = dict.fromkeys(record.SETTING, "") | record.machine() | {"model": "cnn2", "data": data}
     known = setting | record.provenance() | {"command": typed(command)}

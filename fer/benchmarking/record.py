@@ -11,7 +11,7 @@ from fer import commandline, config, options
 from fer.errors import UserError
 from fer.files import atomic
 from fer.hardware import commit, hardware, versions
-from fer.results import typed
+from fer.studies.records import typed
 
 SETTING = ["machine", "threads", "model", "data", "augment", "batch_size", "options"]
 """Columns that say what a measurement is of; rows that agree in all of them are replaced by a new measurement."""

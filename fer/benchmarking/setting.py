@@ -7,12 +7,12 @@ from omegaconf import DictConfig
 from fer.benchmarking.keras_fit import Keras, why_not
 from fer.benchmarking.loops import DTYPES, Ceiling, Default, form
 from fer.benchmarking.timing import Column, Watch, by_speed
-from fer.building import build_datamodule, resolve_auto
 from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
 from fer.hardware import best_precision
-from fer.rehearsal import rehearse
+from fer.training.building import build_datamodule, resolve_auto
+from fer.training.rehearsal import rehearse
 
 WORKERS = (0, 2)
 

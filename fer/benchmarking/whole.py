@@ -12,9 +12,9 @@ from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
 from fer.benchmarking.timing import Clock
-from fer.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.data.datamodule import FERDataModule
-from fer.survival import WholeFiles
+from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
+from fer.training.checkpointing import WholeFiles
 
 APART = (Checkpoint, EarlyStopping)
 """Callbacks that save, or look at the validation: neither is in the timed part."""

@@ -47,7 +47,7 @@ No image is part of these files."""
 def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Path]:
     """Writes the files; returns their paths. Raises UserError for a run that cannot be shipped."""
     from fer.evaluation.records import record_of
-    from fer.prediction.exporting import export
+    from fer.exporting.formats import export
 
     record = record_of(run)
     check(run, record)
@@ -77,10 +77,10 @@ def check(run: Path, record: dict[str, Any]) -> None:
 
 def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[Path]) -> str:
     """The model card, as Markdown."""
-    from fer import results
     from fer.evaluation import inputs, readings, sections
     from fer.evaluation.single import subsets
     from fer.report import Report
+    from fer.studies import records
 
     given = inputs.read(run, name, inputs.Wanted(split="test"))
     test = given.shown("test")
@@ -91,7 +91,7 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[
     shown = {f"{part}, PrivateTest": of for part, of in parts.items()}
     sections.accuracy(report, {"all images, PublicTest": given.shown("val")} | shown)
     for remark in [*remarks, *readings.note([given], run, command)]:
-        report.text(results.ABSOLUTE.sub("PATH", remark))
+        report.text(records.ABSOLUTE.sub("PATH", remark))
     sections.by_class(report, {"test": test})
     mixed(report, test)
     report.text(calibration(given.splits))
@@ -102,7 +102,7 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[
 
 def protocol(record: dict[str, Any], command: str) -> str:
     """What it is, what it was trained on, and how its figures came about."""
-    from fer.results import typed
+    from fer.studies.records import typed
 
     machine = record["hardware"]
     where = machine["gpu"] or f"{machine['cpu']}, threads: {machine['threads']}"

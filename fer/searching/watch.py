@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from fer.errors import Interrupted
 from fer.searching.stops import Lost, Pruned
-from fer.survival import LastCheckpoint
+from fer.training.checkpointing import LastCheckpoint
 
 
 class Watch(Callback):

@@ -112,8 +112,8 @@ class Worker:
 
     def train(self, chosen: list[str], seed: int, trial: Any) -> float:
         """One run; the first seed's epochs are the trial's."""
-        from fer import experiment
         from fer.searching.watch import Watch
+        from fer.training import experiment
 
         cfg = composed(self.plan, self.plan.run(chosen, seed))
         config.check(cfg)
@@ -146,8 +146,8 @@ class Worker:
 
     def check_data(self) -> None:
         """Raises UserError for data that cannot be used, or are not those of the study."""
-        from fer.building import build_datamodule
         from fer.console import quieten
+        from fer.training.building import build_datamodule
 
         quieten()
         datamodule = build_datamodule(composed(self.plan, self.plan.run(self.plan.base, self.plan.seed)))

@@ -8,12 +8,12 @@ import pandas as pd
 from fer.files import atomic, save_figure
 from fer.plots.study import effects_figure, importance_figure, learning_figure, parallel_figure, two_factors_figure
 from fer.report import markdown_table
-from fer.results import Run
 from fer.studies import effects, importance, interactions
 from fer.studies.effects import Difference
 from fer.studies.factors import Factors, is_range, is_rate, levels, missing, table
 from fer.studies.interactions import Partner
-from fer.tables import finished, judged_by
+from fer.studies.records import Run
+from fer.studies.tables import finished, judged_by
 
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed that are alike in all else: mean difference in "

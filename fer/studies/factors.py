@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fer.options import name_of, names_runs
-from fer.results import Run
+from fer.studies.records import Run
 
 DEFAULT = "default"
 MANY = 6  # levels of a numeric factor from which on it is a range that was drawn from, not a list of choices

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer.results import Run
 from fer.studies.factors import titles
-from fer.tables import best_of, comparable, finished, judged_by, machine, seeds, spread
+from fer.studies.records import Run
+from fer.studies.tables import best_of, comparable, finished, judged_by, machine, seeds, spread
 
 MARK = "# Measured: "
 

@@ -5,7 +5,7 @@ from sklearn.metrics import log_loss
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from fer.evaluation import calibration, predictions
-from fer.scoring import DIGITS, prediction_table
+from fer.training.scoring import DIGITS, prediction_table
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from fer import checkpoint, export
 from fer.data.emotions import EMOTIONS
 from fer.evaluation import calibration
-from fer.prediction import onnx_file
+from fer.exporting import onnx_file
 from fer.prediction.calibrated import BOUNDED, KEY, calibration_of
 from fer.prediction.network import about, load
 from fer.prediction.torch_network import TorchNetwork

@@ -3,7 +3,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
-from fer import dashboard
+from fer.training import tensorboard
 
 CONFIG = {"model": {"dropout": 0.3, "blocks": [[32], [64]]}, "optimizer": {"lr": 0.01}, "seed": 3, "output_dir": "x"}
 FIGURES = {"train/loss": 1.5, "test/accuracy": 0.6, "val/accuracy": 0.5}
@@ -14,7 +14,7 @@ def events(tmp_path):
     typed = "optimizer=adam +model.dropout=0.3 seed=3 study=mine data.root=/private/place launcher=parallel"
     with SummaryWriter(tmp_path) as writer:
         writer.add_scalar("val/accuracy", 0.4, 7)
-        dashboard.add_run(writer, f"python -m fer.train {typed}", CONFIG, FIGURES, step=9)
+        tensorboard.add_run(writer, f"python -m fer.train {typed}", CONFIG, FIGURES, step=9)
     return EventAccumulator(str(tmp_path)).Reload()
 
 

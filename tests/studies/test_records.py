@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fer import results
+from fer.studies import records
 
 
 def record(**changes) -> dict:
@@ -21,7 +21,7 @@ def record(**changes) -> dict:
     ],
 )
 def test_places_go(text):
-    clean = results.without_places(record(error=text))["error"]
+    clean = records.without_places(record(error=text))["error"]
     assert "PATH" in clean
     assert not any(trace in clean for trace in ("me", "faces", "my"))
 
@@ -30,11 +30,11 @@ def test_places_go(text):
     "text", ["val/accuracy", "3 / 4 images", "fer.models.cnn.CNN", "AMD EPYC (AVX512-BF16 or AMX)", ""]
 )
 def test_what_is_no_place_stays(text):
-    assert results.without_places(record(note=text))["note"] == text
+    assert records.without_places(record(note=text))["note"] == text
 
 
 def test_places_go_by_their_key_whatever_they_look_like():
-    clean = results.without_places(record(output_dir="private", checkpoint={"dirpath": "a b", "monitor": "val/loss"}))
+    clean = records.without_places(record(output_dir="private", checkpoint={"dirpath": "a b", "monitor": "val/loss"}))
     assert clean["output_dir"] == "PATH"
     assert clean["checkpoint"] == {"dirpath": "PATH", "monitor": "val/loss"}
     assert clean["config"]["data"]["root"] == "PATH"
@@ -42,15 +42,15 @@ def test_places_go_by_their_key_whatever_they_look_like():
 
 
 def test_an_unknown_root_stays_unknown():
-    assert results.without_places(record(config={"data": {"root": None}}))["config"]["data"]["root"] is None
+    assert records.without_places(record(config={"data": {"root": None}}))["config"]["data"]["root"] is None
 
 
 def test_a_command_keeps_all_but_its_places():
     mine = "python -m fer.train --config-dir={} 'data.root={}' 'data.per_class={{train:2,val:1}}' output_dir={} w={}"
     typed = mine.format("c", "/my place/x", "a/b", "/w.pt") + " labels.votes_file=v seed=0"
     kept = mine.replace("'data.root={}'", "data.root={}").format(*["PATH"] * 4) + " labels.votes_file=PATH seed=0"
-    assert results.typed(typed) == kept
-    assert results.typed(kept) == kept
+    assert records.typed(typed) == kept
+    assert records.typed(kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_command_keeps_all_but_its_places():
     ],
 )
 def test_a_run_is_named_by_what_differs(folder, name):
-    assert results._name(Path(folder)) == name
+    assert records._name(Path(folder)) == name
 
 
 def stored(config: dict, seed: int, name: str, command: str = "", **more) -> dict:
@@ -77,25 +77,25 @@ def test_runs_that_differ_in_anything_are_two_rows():
     """Whatever their folders are called; seeds of one configuration are one row, from old folders and new ones."""
     sgd, adam = {"optimizer": "sgd"}, {"optimizer": "adam"}
     runs = [stored(sgd, 0, "optimizer-sgd"), stored(sgd, 1, "sgd"), stored(adam, 0, "sgd")]
-    named = results._named(results._once(runs))
+    named = records._named(records._once(runs))
     assert named[0]["name"] == named[1]["name"] != named[2]["name"]
 
 
 def test_rows_of_one_name_are_told_apart_by_what_was_typed():
     runs = [stored({"m": m}, 0, "sgd", f"python -m fer.train model={m} optimizer=sgd") for m in ("cnn2", "cnn3")]
-    assert [run["name"] for run in results._named(runs)] == ["sgd_cnn2", "sgd_cnn3"]
+    assert [run["name"] for run in records._named(runs)] == ["sgd_cnn2", "sgd_cnn3"]
 
 
 def test_of_starts_of_the_same_run_the_last_that_finished_counts():
     runs = [stored({}, 0, "a", n=1), stored({}, 0, "b", n=2), stored({}, 0, "c", n=3, status="failed")]
-    assert [run["n"] for run in results._once(runs)] == [2]
+    assert [run["n"] for run in records._once(runs)] == [2]
 
 
 def test_numbers_inside_names_count_by_size():
     names = ["lr-0.0003", "lr-1e-05", "lr-0.01", "size-128", "size-8,lr-1", "size-8", "size-16", "a-x", "3"]
-    found = sorted(names, key=results._natural)
+    found = sorted(names, key=records._natural)
     assert found == ["3", "a-x", "lr-1e-05", "lr-0.0003", "lr-0.01", "size-8", "size-8,lr-1", "size-16", "size-128"]
 
 
 def test_no_file_means_nothing_was_reported(tmp_path):
-    assert results.read_claims(tmp_path / "reported.csv").empty
+    assert records.read_claims(tmp_path / "reported.csv").empty

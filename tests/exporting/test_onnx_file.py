@@ -11,9 +11,10 @@ from PIL import Image
 
 from fer import checkpoint
 from fer.errors import UserError
+from fer.exporting import onnx_file
+from fer.exporting.parity import difference
 from fer.models.repvgg import RepVGG
-from fer.prediction import network, onnx_file
-from fer.prediction.parity import difference
+from fer.prediction import network
 from fer.preprocess import to_face
 
 

@@ -12,16 +12,17 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from fer import commandline, config, files, places, resume, runs, trust
-from fer.building import build_datamodule, resolve_auto
+from fer import commandline, config, files, places, runs, trust
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
 from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
-from fer.fitting import best_checkpoint, best_classifier, fit, fit_seconds
 from fer.hardware import commit, hardware, versions
-from fer.rehearsal import rehearse
-from fer.scoring import score
+from fer.training import resume
+from fer.training.building import build_datamodule, resolve_auto
+from fer.training.fit import best_checkpoint, best_classifier, fit, fit_seconds
+from fer.training.rehearsal import rehearse
+from fer.training.scoring import score
 
 
 def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
@@ -163,11 +164,11 @@ def fit_and_score(
     results |= score(best_classifier(trainer, best), datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
-            from fer import dashboard  # after the training: TensorBoard's protocols take a while to import
+            from fer.training import tensorboard  # after the training: TensorBoard's protocols take a while to import
 
             figures = {name: value for name, value in results.items() if is_figure(name)}
             plain = OmegaConf.to_container(cfg, resolve=True)
-            dashboard.add_run(logger.experiment, command_line(), plain, figures, trainer.global_step)
+            tensorboard.add_run(logger.experiment, command_line(), plain, figures, trainer.global_step)
             logger.finalize("success")
     return results
 

@@ -12,8 +12,9 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import runs, submission
+from fer import runs
 from fer.config import compose_config, explain
+from fer.training import slurm
 
 TINY = [
     "study=s",
@@ -29,7 +30,7 @@ TINY = [
 
 
 def start(folder: Path, *overrides: str) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     command = [sys.executable, "-m", "fer.train", "-m", *TINY, *overrides]
     return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
@@ -46,7 +47,7 @@ def test_resources_reach_slurm_by_its_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     typed = ["partition=gpu", "gpus_per_node=2", "timeout_min=90", "nodes=2", "tasks_per_node=2", "account=lab"]
     cfg = compose_config(["launcher=slurm", "study=s", *(f"launcher.submit.{part}" for part in typed), "output_dir=x"])
-    executor = submission.prepared(instantiate(cfg.launcher.submit), cfg.launcher.jobs)._executor
+    executor = slurm.prepared(instantiate(cfg.launcher.submit), cfg.launcher.jobs)._executor
     script = executor._make_submission_file_text("python -m fer.train", "0")
     for line in (
         "partition=gpu",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fer import states
 from fer.errors import UserError
-from fer.states import Damaged
+from fer.training import states
+from fer.training.states import Damaged
 
 WEIGHTS = {"model.weight": torch.arange(600.0).reshape(20, 30), "model.bias": torch.ones(20)}
 

@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fer import callbacks
-from fer.callbacks import Diverged, FiniteLoss, Lines, planned_epochs, progress_bar
 from fer.data.resizing import Resizing
+from fer.training import callbacks
+from fer.training.callbacks import Diverged, FiniteLoss, Lines, planned_epochs, progress_bar
 
 OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.0}], defaults={"lr": 0.5})
 

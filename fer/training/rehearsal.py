@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from fer import parts
 from fer.augment import Augment
-from fer.building import build_callbacks, build_classifier, build_loggers, build_trainer, plain
 from fer.classifier import Classifier
 from fer.data.faces import SIZE
 from fer.data.resizing import Resizing
 from fer.errors import UserError, as_user_error
 from fer.hardware import has_compiler
+from fer.training.building import build_callbacks, build_classifier, build_loggers, build_trainer, plain
 
 
 def rehearse(cfg: DictConfig) -> None:

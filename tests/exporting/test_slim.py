@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from fer import checkpoint, options
 from fer.config import compose_config
-from fer.prediction.slim import slim
+from fer.exporting.slim import slim
 from fer.prediction.torch_network import TorchNetwork
 
 

@@ -42,8 +42,8 @@ def write_onnx(network: "TorchNetwork", path: Path, precision: str, data: list[s
     """Sentences on how like the file is to the network."""
     from tempfile import TemporaryDirectory
 
-    from fer.prediction import onnx_file
-    from fer.prediction.parity import costs, difference
+    from fer.exporting import onnx_file
+    from fer.exporting.parity import costs, difference
     from fer.prediction.torch_network import TorchNetwork
 
     pixels, lacking = (None, "") if precision == "fp32" and not data else at_hand(path, data)
@@ -78,7 +78,7 @@ def write_torch(network: "TorchNetwork", path: Path, precision: str, data: list[
 
     import torch
 
-    from fer.prediction import onnx_file
+    from fer.exporting import onnx_file
 
     if precision != "fp32":
         raise UserError(f"--format torch comes in fp32; {precision} is for onnx (fp16 also for weights)")
@@ -94,7 +94,7 @@ def write_weights(network: "TorchNetwork", path: Path, precision: str, data: lis
     import torch
 
     from fer import checkpoint
-    from fer.prediction.slim import slim
+    from fer.exporting.slim import slim
 
     if precision == "int8":
         raise UserError("--format weights comes in fp32 and fp16; int8 is for onnx")
@@ -109,7 +109,7 @@ WRITERS = {"onnx": write_onnx, "torch": write_torch, "weights": write_weights}
 
 def description(network: "TorchNetwork") -> dict[str, Any]:
     """What a user of the file has to know."""
-    from fer.prediction.onnx_file import STEPS
+    from fer.exporting.onnx_file import STEPS
     from fer.preprocess import SIZE
 
     classifier = network.classifier

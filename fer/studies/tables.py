@@ -9,8 +9,8 @@ import pandas as pd
 from fer.console import counted, duration
 from fer.data.emotions import EMOTIONS
 from fer.report import markdown_table
-from fer.results import Run
 from fer.studies.factors import titles
+from fer.studies.records import Run
 
 FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
 TEST_FIGURES = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from fer.evaluation.pixels import Pixels
+from fer.exporting.onnx_file import Whole
 from fer.prediction.network import Network
-from fer.prediction.onnx_file import Whole
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.preprocess import SIZE
 

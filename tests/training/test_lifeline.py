@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fer import lifeline
-from fer.lifeline import Lifeline
+from fer.training import lifeline
+from fer.training.lifeline import Lifeline
 
 CHILD = """
 import signal, sys, time
@@ -25,7 +25,7 @@ time.sleep({seconds})
 """
 PARENT = """
 import os, subprocess, sys, time
-from fer.lifeline import Lifeline
+from fer.training.lifeline import Lifeline
 with Lifeline() as line:
     child = subprocess.Popen([sys.executable, "-c", {between!r}], env=os.environ | line.environment)
     time.sleep({seconds})

@@ -1,4 +1,4 @@
-"""The command. What is in an ONNX file is tested beside fer.prediction.onnx_file."""
+"""The command. What is in an ONNX file is tested beside fer.exporting.onnx_file."""
 
 import json
 

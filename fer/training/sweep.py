@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from fer import commandline, config, naming
 from fer.console import counted, duration
 from fer.errors import SIGNALS, Interrupted, UserError
-from fer.lifeline import Lifeline
+from fer.training.lifeline import Lifeline
 
 STOPPED = tuple(128 + number for number in SIGNALS)
 """Exit codes of a run that was asked to stop."""
@@ -60,7 +60,7 @@ class Sweep:
         at_once = min(self.cfg.launcher.jobs, len(configs))
         print(f"{len(configs)} runs, {'one after the other' if at_once == 1 else f'{at_once} at once'}", flush=True)
         if "submit" in self.cfg.launcher:
-            from fer.submission import submitted
+            from fer.training.slurm import submitted
 
             results = submitted(self)
         elif at_once == 1 and not any(map(distributed, configs)):
@@ -93,13 +93,13 @@ class Sweep:
         return cfg
 
     def rehearse(self, options: DictConfig) -> None:
-        """Builds the parts of one run, unless another run has the same; see `fer.rehearsal`.
+        """Builds the parts of one run, unless another run has the same; see `fer.training.rehearsal`.
 
         The Trainer of a job is built where the job runs: this machine may lack its GPU.
         """
-        from fer.building import resolve_auto
         from fer.console import quieten
-        from fer.rehearsal import rehearse, rehearse_parts
+        from fer.training.building import resolve_auto
+        from fer.training.rehearsal import rehearse, rehearse_parts
 
         quieten()
         with open_dict(options):

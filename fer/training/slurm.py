@@ -11,9 +11,9 @@ from hydra.core.utils import JobReturn
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fer import lifeline
 from fer.errors import Interrupted, UserError
-from fer.lifeline import Lifeline
+from fer.training import lifeline
+from fer.training.lifeline import Lifeline
 
 LOOK = 1.0  # seconds between looks at the jobs
 STOPPING = 120  # seconds that jobs have to save when the sweep is stopped
@@ -38,7 +38,7 @@ class Attempt:
 
 
 def submitted(sweep: Any) -> list[JobReturn]:
-    """Runs the jobs of a fer.sweep.Sweep, `launcher.jobs` at once; each is counted when it ends.
+    """Runs the jobs of a fer.training.sweep.Sweep, `launcher.jobs` at once; each is counted when it ends.
 
     Jobs on this machine end with the sweep, those of a queue go on without it.
     """

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fer import runs, sweep
+from fer import runs
 from fer.config import compose_config
+from fer.training import sweep
 
 TINY = [
     "study=s",
@@ -29,7 +30,7 @@ TINY = [
 
 def start(folder: Path, *overrides: str) -> subprocess.Popen:
     """`python -m fer.train -m …` in `folder`."""
-    place = str(Path(__file__).parents[1])
+    place = str(Path(__file__).parents[2])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": place}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     command = [sys.executable, "-m", "fer.train", "-m", *TINY, *overrides]

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fer import tables
+from fer.studies import tables
 
 
 def claims(*rows) -> pd.DataFrame:

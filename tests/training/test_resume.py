@@ -17,13 +17,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fer import files, resume, runs, trust
-from fer.callbacks import Throughput
+from fer import files, runs, trust
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
-from fer.survival import WholeCSVLogger
 from fer.train import train
+from fer.training import resume
+from fer.training.callbacks import Throughput
+from fer.training.checkpointing import WholeCSVLogger
 
 TINY = [
     "data=synthetic",
@@ -127,7 +128,7 @@ def test_a_run_stopped_anywhere_ends_as_if_it_had_not_been(how, draw, whole, tmp
     drawn, folder, stops = random.Random(f"{how} {draw}"), tmp_path / "run", 0
     for name, value in {"random": drawn, "how": how, "left": 2, "calls": drawn.randint(1, HOOKS)}.items():
         monkeypatch.setattr(Stop, name, value)
-    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    monkeypatch.setattr("fer.training.callbacks.Throughput", Stop)
     start = run
     while True:
         try:
@@ -148,7 +149,7 @@ def stopped(tmp_path, monkeypatch) -> Path:
     for name, value in {"random": random.Random(0), "how": "kill", "left": 1, "calls": 20}.items():
         monkeypatch.setattr(Stop, name, value)
     with monkeypatch.context() as patch:
-        patch.setattr("fer.callbacks.Throughput", Stop)
+        patch.setattr("fer.training.callbacks.Throughput", Stop)
         with pytest.raises(Killed):
             run(tmp_path / "run")
     return tmp_path / "run"
@@ -161,7 +162,7 @@ def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, accu
     train(compose_config([*options, f"output_dir={tmp_path / 'whole'}"]))
     for name, value in {"random": random.Random(0), "how": "SIGTERM", "left": 1, "calls": 12}.items():
         monkeypatch.setattr(Stop, name, value)
-    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    monkeypatch.setattr("fer.training.callbacks.Throughput", Stop)
     with pytest.raises(Interrupted):
         train(compose_config([*options, f"output_dir={tmp_path / 'run'}"]))
     go_on(tmp_path / "run")
@@ -183,7 +184,7 @@ def test_a_run_bounded_by_steps_goes_on(options, calls, tmp_path, monkeypatch):
     run(tmp_path / "whole", *options)
     for name, value in {"random": random.Random(0), "how": "SIGTERM", "left": 1, "calls": calls}.items():
         monkeypatch.setattr(Stop, name, value)
-    monkeypatch.setattr("fer.callbacks.Throughput", Stop)
+    monkeypatch.setattr("fer.training.callbacks.Throughput", Stop)
     with pytest.raises(Interrupted):
         run(tmp_path / "run", *options)
     go_on(tmp_path / "run")
@@ -195,7 +196,7 @@ def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monk
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("fer.experiment.score", killed)
+        patch.setattr("fer.training.experiment.score", killed)
         with pytest.raises(Killed):
             run(tmp_path / "run")
     go_on(tmp_path / "run")
@@ -323,7 +324,7 @@ def killed_at(calls: int, folder: Path, monkeypatch, *overrides: str) -> Path:
     for name, value in {"random": random.Random(0), "how": "kill", "left": 1, "calls": calls}.items():
         monkeypatch.setattr(Stop, name, value)
     with monkeypatch.context() as patch:
-        patch.setattr("fer.callbacks.Throughput", Stop)
+        patch.setattr("fer.training.callbacks.Throughput", Stop)
         with pytest.raises(Killed):
             run(folder, *overrides)
     return folder

@@ -17,10 +17,10 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loops.loop import _Loop
 from torch import Tensor
 
-from fer import states
 from fer.errors import SIGNALS, Interrupted
 from fer.files import Unwritable, atomic, unwritable
 from fer.runs import moved
+from fer.training import states
 
 
 class LastCheckpoint(Checkpoint):

@@ -11,15 +11,15 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from fer import resume, states
-from fer.building import build_callbacks, build_loggers, build_trainer, classifier_for
-from fer.callbacks import ValidatedInTime
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted
 from fer.memory import keep_freed
-from fer.states import State
-from fer.survival import WholeFiles
+from fer.training import resume, states
+from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
+from fer.training.callbacks import ValidatedInTime
+from fer.training.checkpointing import WholeFiles
+from fer.training.states import State
 
 
 def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback] = ()) -> pl.Trainer:
