@@ -10,8 +10,7 @@ the configuration that is best in validation, predictions as .csv.gz) and writes
 sentence an option, its effects with intervals, paired tests (pairs.csv), pictures, and which runs failed or are
 missing. With --with-test also the test columns, the best configuration's confusion.png and, of synthetic faces,
 faces.png. So runs may come from several machines, and runs/ may go; a run whose files are deleted there is forgotten.
-What stands in notes.md there closes the README. What was measured goes on top of conf/experiment/<study>.yaml, where
-there is one.
+What stands in notes.md there closes the README.
 
 --together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each, all with predictions:
 one table of all, the accuracy of each emotion, a confusion matrix for each row; and beside them what
@@ -33,7 +32,6 @@ from fer.arguments import place as place_at
 from fer.console import counted
 from fer.errors import UserError
 from fer.files import atomic, save_figure, write_text
-from fer.studies import header
 from fer.studies.records import Run, read_claims, read_predictions, read_runs, read_stored, store
 from fer.studies.tables import (
     Studies,
@@ -211,10 +209,6 @@ def main(arguments: list[str] | None = None) -> None:
                 keep_best(done)
             what = f"metrics of {counted(len(runs), 'run')}, predictions of the best"
             print(f"wrote {place / study}/: README.md, results.csv, {what}")
-    for study, runs in studies.items():
-        recipe = Path("conf") / "experiment" / f"{study}.yaml"
-        if finished(runs) and header.stamp(recipe, header.line(runs, args.with_test)):
-            print(f"wrote what was measured on top of {recipe}")
     if args.readme:
         fill(args.readme, markdown(overview(studies, args.with_test) if args.together else everything))
     print(f"next: read {place / ('' if args.together else args.studies[0]) / 'README.md'}")
