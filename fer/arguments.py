@@ -1,4 +1,4 @@
-"""Numbers, places and trust that commands take as options."""
+"""Argument types that several commands share: numbers, places, trusted modules."""
 
 from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Measures training speed, this project's and the usual way's, against what the machine can do.
+"""Measures training speed, beside a plain PyTorch loop and the bare training step.
 
     python -m fer.benchmark model=cnn3 data=synthetic
     python -m fer.benchmark model=cnn3 growth=batch_size 'columns=[ceiling,whole]'

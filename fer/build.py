@@ -1,4 +1,4 @@
-"""A config node becomes an object: the only way from a mapping with `_target_` to what it names.
+"""Builds the object that a config mapping names in `_target_`.
 
 A node is a plain mapping: `_target_` is the import path of a class or function, the other keys are its arguments.
 Nothing in it is interpreted: a string with `${…}` stays a string. Values that follow from the data or the run, such as

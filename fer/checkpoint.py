@@ -1,4 +1,4 @@
-"""A checkpoint file becomes a classifier: plain data only, every name in it checked before anything is built."""
+"""Loads a classifier from a checkpoint, after checking that the file holds plain data and known classes only."""
 
 import pickle
 from pathlib import Path

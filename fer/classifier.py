@@ -1,4 +1,4 @@
-"""Classifier: normalise, model, loss, optimizer, scheduler and metrics of any network."""
+"""Classifier, the LightningModule of every network: normalisation, model, loss, optimizer, scheduler, metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The options of a command before Hydra reads them, and command lines to type.
+"""Reads command lines before Hydra does, and writes command lines that can be typed again.
 
 Places are taken as typed: `~`, `=`, commas, brackets, blanks and backslashes are part of a name. `[a,b]` is a list
 where the option takes several; with -m a comma outside quotes and brackets separates the values of a sweep. What Hydra

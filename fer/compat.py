@@ -1,4 +1,4 @@
-"""What earlier versions called things."""
+"""Names that earlier versions used."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Configs: where they lie, how they are composed, and the checks that need nothing heavy."""
+"""Locates and composes configs, and checks what needs no heavy imports."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Figures from confusion matrices, one or thousands at once: (…, C, C) counts, rows = true class."""
+"""Computes metrics from confusion matrices, one or thousands at once: (…, C, C) counts, rows = true class."""
 
 from collections.abc import Sequence
 

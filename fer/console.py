@@ -1,4 +1,4 @@
-"""What a run says first and last, in plain lines, and what libraries are not to say."""
+"""Prints the first and last lines of a run, and silences messages of libraries."""
 
 import logging
 import shlex

@@ -1,4 +1,4 @@
-"""Says what is in the data, as one report.
+"""Describes a data set in one report.
 
     python -m fer.eda data.root=PATH
     python -m fer.eda data=synthetic augment=strong near=false

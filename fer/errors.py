@@ -1,4 +1,4 @@
-"""The exceptions that commands answer with a line instead of a traceback."""
+"""Exceptions that commands report as one line instead of a traceback."""
 
 import errno
 import signal

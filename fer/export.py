@@ -1,4 +1,4 @@
-"""Turns a checkpoint into one file that answers without this code.
+"""Exports a checkpoint as one file that runs without this package.
 
     python -m fer.export runs/train/defaults/seed-0
     python -m fer.export best.ckpt --precision int8 --data ~/data/fer2013.csv --out small.onnx

@@ -1,4 +1,4 @@
-r"""File names as text that is valid Unicode, and back.
+r"""Converts file names to valid Unicode text and back.
 
 A name on disk is bytes. Python reads those that are no UTF-8 as surrogates (PEP 383), which no UTF-8 file can hold.
 """

@@ -1,4 +1,4 @@
-"""Files written in one step, and full disks: readers see the old content or the new one, never half of it."""
+"""Writes files atomically, and recognises full disks."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What the machine can do, and what a record of a run says about it."""
+"""Describes the machine, and chooses precision and memory format for it."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What Hydra refuses, in one line: what exists in its place, and how to type it."""
+"""Explains options that Hydra refuses: what exists instead, and how to type it."""
 
 import difflib
 import inspect

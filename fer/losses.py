@@ -1,4 +1,4 @@
-"""Losses over classes, for hard and for soft targets alike, with optional class weights."""
+"""Classification losses for hard and soft targets, with optional class weights."""
 
 from collections.abc import Sequence
 

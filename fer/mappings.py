@@ -1,4 +1,4 @@
-"""Which mappings on the command line replace what is there, where Hydra would merge them into it.
+"""Lets a mapping on the command line replace a default mapping, where Hydra would merge them.
 
 This file touches Hydra's private state, and was tested with hydra-core 1.3.8; pyproject.toml bounds it above.
 """

@@ -1,4 +1,4 @@
-"""The memory of a process: the most it held, and what becomes of blocks that were freed (glibc; elsewhere nothing)."""
+"""Peak memory of a process, and glibc's handling of freed blocks."""
 
 import ctypes
 import sys

@@ -1,4 +1,4 @@
-"""Figures of a classifier: all of them from one confusion matrix."""
+"""Metrics of a classifier during training, all from one confusion matrix."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the folder of a run is called: `cnn3_sgd_lr0.05`.
+"""Names the folder of a run, such as `cnn3_sgd_lr0.05`.
 
 A name is a function of the overrides of a command and, in a sweep, of all its jobs. It consists of ASCII letters,
 digits, `_`, `.` and `-`, so no shell and no grammar touches it. Runs are found by their identity, never by their name.

@@ -1,4 +1,4 @@
-"""Network, loss, optimizer and schedule from their config nodes, each with what follows from the data and the run."""
+"""Builds network, loss, optimizer and scheduler, each with the values that follow from data and run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

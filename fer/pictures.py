@@ -1,4 +1,4 @@
-"""File -> picture: the only decoder of picture files, for training, prediction and serving."""
+"""Decodes picture files; the only decoder for training, prediction and serving."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Places as people type them: `~`, nothing at all, and `latest` for the newest run."""
+"""Resolves paths as typed: `~`, empty ones, and `latest` for the newest run."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Finds the faces in pictures and videos and says what they show.
+"""Finds faces in pictures and videos and recognises their expressions.
 
     python -m fer.predict photo.jpg
     python -m fer.predict photos/ 'more/**/*.png' film.mp4 --csv=faces.csv --out annotated

@@ -1,4 +1,4 @@
-"""Picture -> face: the one way from any picture to the 48×48 grey pixels that networks see."""
+"""Converts any picture of a face to the 48×48 grey pixels that networks see."""
 
 from contextlib import suppress
 

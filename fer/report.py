@@ -1,4 +1,4 @@
-"""A report: text, tables and figures in order, as Markdown with PNGs and as one HTML page that needs nothing else."""
+"""Report: text, tables and figures, written as Markdown with PNGs and as one self-contained HTML page."""
 
 import base64
 import html

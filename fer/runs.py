@@ -1,4 +1,4 @@
-"""A run and its folder: who it is, where it writes, what it leaves behind."""
+"""A run's folder: its identity, lock, config and record."""
 
 import copy
 import hashlib

@@ -1,4 +1,4 @@
-"""The kinds of values that a stored config or a checkpoint's hyperparameters hold."""
+"""Checks the value types in a stored config or a checkpoint's hyperparameters."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Searches the options that are best in validation, with Optuna.
+"""Searches hyperparameters with Optuna, by validation figures.
 
     python -m fer.search search=optimizer model=cnn2 search.trials=30 search.workers=2
     python -m fer.search search=regularisation sampler=cmaes pruner=hyperband search.hours=8 search.confirm=5

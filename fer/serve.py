@@ -1,4 +1,4 @@
-"""Serves a network: a page for people, HTTP for programs.
+"""Serves a network: a web page and an HTTP API.
 
     python -m fer.serve
     python -m fer.serve --checkpoint runs/train/defaults/seed-0 --port 0

@@ -1,4 +1,4 @@
-"""Standard streams that never raise, whatever their code page, their reader and their disk.
+"""Standard streams that never raise, for any encoding, closed reader or full disk.
 
 `fer.errors.one_line_errors`, through which all commands go, calls `harden` first. From then on
 

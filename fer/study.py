@@ -1,4 +1,4 @@
-"""Turns the finished runs of studies into tables.
+"""Writes tables and reports from the finished runs of studies.
 
     python -m fer.study onecycle_light --with-test
     python -m fer.study first_run onecycle_light --with-test --readme README.md

@@ -1,4 +1,4 @@
-"""What a file may name: the check of checkpoints and of run folders before anything in them is built.
+"""Checks what a file may name, before anything in a checkpoint or a run folder is built.
 
 What a user types, or keeps in a config folder, is trusted. A checkpoint or the `config.yaml` of a run folder may come
 from anybody. It may name the networks, losses, optimizers, schedules and so on of fer, torch, torchvision, timm and

@@ -1,4 +1,4 @@
-"""Faces before the camera and what they show, in a window.
+"""Recognises the faces in front of a camera, in a window.
 
     python -m fer.webcam
     python -m fer.webcam --camera 1 --csv=timeline.csv --out recording

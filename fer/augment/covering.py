@@ -1,4 +1,4 @@
-"""A part of a face is hidden."""
+"""Random erasing: hides a part of each face."""
 
 import math
 

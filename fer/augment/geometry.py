@@ -1,4 +1,4 @@
-"""Transforms that move pixels."""
+"""Geometric transforms: flip, affine, perspective, crop."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Transforms of intensities: light, and what a camera does to it."""
+"""Photometric transforms: brightness, contrast, gamma, noise, blur."""
 
 import math
 

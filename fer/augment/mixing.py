@@ -1,4 +1,4 @@
-"""Two images and their labels become one."""
+"""Mixup and CutMix: blend two images and their labels."""
 
 import math
 

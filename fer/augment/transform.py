@@ -1,4 +1,4 @@
-"""What a transform is, and how it draws its parameters."""
+"""Base class of the transforms, and how they draw their random parameters."""
 
 import math
 from collections.abc import Sequence

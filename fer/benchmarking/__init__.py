@@ -1,1 +1,1 @@
-"""The parts of `python -m fer.benchmark`: columns that do the same work in different ways, timed side by side."""
+"""The parts of `python -m fer.benchmark`: several training loops that do the same work, timed side by side."""

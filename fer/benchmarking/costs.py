@@ -1,4 +1,4 @@
-"""Where the rest goes: the parts of a step of the whole, and what its timed part leaves out."""
+"""Splits the time of a training step into its parts, and lists what lies outside of it."""
 
 import resource
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""How cost grows: the same measurement at several batch sizes, threads, widths of the network or sizes of the data."""
+"""Repeats a measurement over batch sizes, threads, network widths or data sizes."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keras' model.fit on the architecture of fer.models.cnn.CNN, in a process of its own that answers in lines of JSON.
+"""Times Keras' model.fit on the architecture of fer.models.cnn.CNN, in a separate process that answers in JSON lines.
 
     python -m fer.benchmarking.keras_fit        (started by fer.benchmark, where tensorflow is installed)
 

@@ -1,4 +1,4 @@
-"""Two plain training loops: the ceiling, which only computes, and the default user's way."""
+"""Two plain training loops: the bare step (ceiling), and a DataLoader loop as tutorials write it."""
 
 from collections.abc import Iterator
 

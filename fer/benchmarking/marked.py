@@ -1,4 +1,4 @@
-"""fer.train that leaves a line in a file at each moment that matters: what `fer.benchmarking.overhead` times.
+"""Runs fer.train and writes a time stamp at each stage; `fer.benchmarking.overhead` reads them.
 
 python -m fer.benchmarking.marked FILE [OPTIONS of fer.train]
 """

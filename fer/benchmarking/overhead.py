@@ -1,4 +1,4 @@
-"""What a run costs besides its steps: start, imports, data, the next run of a sweep, memory; and two runs at once.
+"""Measures what a run costs besides its training steps: start, imports, data, memory, sweeps and parallel runs.
 
     python -m fer.benchmarking.overhead --data fer2013.csv
     python -m fer.benchmarking.overhead --data fer2013.csv --parallel

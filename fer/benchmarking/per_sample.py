@@ -1,4 +1,4 @@
-"""Faces one by one through torchvision, as its tutorials do it: what the default user's DataLoader yields."""
+"""A dataset that transforms faces one by one with torchvision, as its tutorials do."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

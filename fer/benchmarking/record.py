@@ -1,4 +1,4 @@
-"""What was measured and how: the setting by name, and CSVs in which each setting stands once."""
+"""Names of benchmark settings, and CSV files that hold each setting once."""
 
 from pathlib import Path
 from typing import Any

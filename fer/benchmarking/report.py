@@ -1,4 +1,4 @@
-"""Measurements become files: CSVs, and figures and README.md from all that the CSVs hold."""
+"""Writes the results of a benchmark: CSV files, figures and README.md."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One setting measured: a block of each column in turn, round after round, in one process."""
+"""Measures one setting: a block of each loop in turn, for several rounds, in one process."""
 
 import sys
 from collections import defaultdict

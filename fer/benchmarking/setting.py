@@ -1,4 +1,4 @@
-"""What is measured: the config made definite, the data read, the columns built."""
+"""Prepares a benchmark: resolves the config, reads the data, builds the loops."""
 
 import lightning.pytorch as pl
 import torch

@@ -1,4 +1,4 @@
-"""How blocks of training steps are timed: warmed up, waiting for the device at both ends, and summed up over rounds."""
+"""Times blocks of training steps, with warm-up and device synchronisation, and summarises the rounds."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

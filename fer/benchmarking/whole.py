@@ -1,4 +1,4 @@
-"""The whole: a fit as fer.train runs it, timed from within by a callback that lets the other columns run in between."""
+"""Times fer.train's own fit: a callback lets the other loops run between its blocks."""
 
 import io
 import sys

@@ -1,1 +1,1 @@
-"""From whatever lies on disk to batches of faces."""
+"""Data sets on disk to batches of faces."""

@@ -1,4 +1,4 @@
-"""The seven expressions as facial action units: which muscles move, how often, how far, and what they pull.
+"""Facial action units of the seven expressions, for the drawn faces: which muscles move, how often and how far.
 
 A face is described in FACS (Ekman & Friesen, "Facial Action Coding System", 1978) by the intensity of its action
 units: AU12, say, pulls the lip corners up. The prototypes follow EMFACS (Friesen & Ekman, 1983) and the emotion table

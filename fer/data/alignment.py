@@ -1,4 +1,4 @@
-"""Lays one face over another: size and place of the one in the other, and how well the two then agree.
+"""Aligns one face with another: scale, shift, and how well the two agree afterwards.
 
 Images are (P, n, n) float32 tensors, pairs one below the other; scale is (P,), shift (P, 2) in pixels of the full size,
 x before y: what a shows at x, b shows at scale · x + shift, from the centre, to the right and downwards. Filters and

@@ -1,4 +1,4 @@
-"""Zip and tar archives, read in place."""
+"""Reads zip and tar archives in place."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Parsed data, and what takes long to find in them, kept so that the second run starts at once."""
+"""Caches parsed data and slow analyses on disk, so that later runs start at once."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""FERDataModule: source -> classes -> splits -> loaders that slice whole batches out of one resident tensor."""
+"""FERDataModule: reads a source, picks classes, splits, and loads whole batches as slices of one tensor."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Copies of one image inside and across splits: identical ones, near ones, and what both do to a benchmark."""
+"""Finds exact and near duplicates within and across splits, and what they do to a benchmark."""
 
 import hashlib
 from collections.abc import Mapping

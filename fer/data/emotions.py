@@ -1,4 +1,4 @@
-"""The emotions of FER2013, their codes and the names that people give them; the only place that knows them."""
+"""The emotions of FER2013: codes, names and their spellings."""
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Index = FER2013's code (Goodfellow et al. 2013, "Challenges in Representation Learning")."""

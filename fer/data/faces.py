@@ -1,4 +1,4 @@
-"""One record for every data set: what all readers return and all splitting starts from."""
+"""Faces: the record that every reader returns and every split starts from."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Near pairs joined to families, and what happened to each image of one since its first."""
+"""Joins pairs of near duplicates into families, and describes how each member was changed."""
 
 from collections import deque
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""FER2013 in every layout that people have on disk -> one `Faces` record. What is there decides, not an option.
+"""Reads FER2013 as one `Faces` record, in any layout; the files found decide which.
 
 Where several lie in one place, the first of these is read: fer2013.csv, another csv with Usage, pictures in a folder
 per class, a csv without Usage. Archives in a directory are opened where nothing of the first three lies unpacked.

@@ -1,4 +1,4 @@
-"""FER+: ten votes on each face of FER2013, joined to it row by row, as hard or as soft labels.
+"""Joins the ten FER+ votes to the faces of FER2013, as hard or soft labels.
 
 Barsoum et al. 2016, "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
 arXiv:1608.01041. Ten people chose for each image one of eight emotions, unknown or NF (not a face); `fer2013new.csv`

@@ -1,4 +1,4 @@
-"""Files of a directory, a zip or a tar archive behind one small interface."""
+"""One interface to the files of a directory, a zip or a tar archive."""
 
 import errno
 import os

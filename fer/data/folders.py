@@ -1,4 +1,4 @@
-"""Pictures in a folder per class, with or without train/validation/test above -> `Faces`."""
+"""Reads pictures from one folder per class, with or without train/validation/test folders above."""
 
 import posixpath
 import re

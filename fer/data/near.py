@@ -1,4 +1,4 @@
-"""Near copies: one photo that came again moved, resized, mirrored, recompressed, brighter, or with a watermark.
+"""Finds near duplicates: copies that were moved, resized, mirrored, recompressed, brightened or watermarked.
 
 1. `descriptors`: the low cosine frequencies of a window of each image, as perceptual hashes take them (Zauner 2010).
 2. `candidates`: the middle window of each image against moved, larger, smaller and mirrored windows of all others.

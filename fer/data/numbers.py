@@ -1,4 +1,4 @@
-"""Class folders that are numbers: what each stands for, as the option `labels.numbers` says.
+"""Maps numbered class folders to emotions, as the option `labels.numbers` says.
 
 Data sets number the emotions differently: 0 is angry in FER2013 and neutral in AffectNet. A folder that is called by a
 number alone is therefore read as an emotion only with a mapping, one of `KNOWN` or one's own.

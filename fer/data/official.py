@@ -1,4 +1,4 @@
-"""Whether faces are all of FER2013, so that results on its official split compare with everyone's."""
+"""Checks that faces are the complete FER2013, so that results on its splits are comparable."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Draws faces: parameters in, 48×48 pictures out, a whole batch at a time, with numpy alone.
+"""Draws faces with NumPy: parameters in, a batch of 48×48 pictures out.
 
 Coordinates: 1 is half the width of the picture at scale 1; u grows to the right, v downwards, and the origin lies
 between the eyes and the tip of the nose. Shapes are signed distances whose edge is one pixel soft, so no finer grid is

@@ -1,4 +1,4 @@
-"""How files are read that nobody vouches for: sizes are counted while reading, and errors become one line."""
+"""Reads untrusted files: limits their size, and turns errors into one line."""
 
 import lzma
 import os

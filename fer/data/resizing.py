@@ -1,4 +1,4 @@
-"""Progressive resizing: small pictures first, whole ones last (Howard 2018, fast.ai's entry to DAWNBench)."""
+"""Progressive resizing: trains on small pictures first (Howard 2018, fast.ai's entry to DAWNBench)."""
 
 from collections.abc import Mapping
 from numbers import Integral

@@ -1,4 +1,4 @@
-"""What `data=auto|fer2013|folder|synthetic` means: where faces come from, through the cache."""
+"""Reads the faces of `data=auto|fer2013|folder|synthetic`, through the cache."""
 
 import os
 from collections.abc import Mapping, Sequence

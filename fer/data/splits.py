@@ -1,4 +1,4 @@
-"""Which face trains, which validates, which tests; subsets of them. Plain functions on `Faces` and row numbers."""
+"""Assigns faces to training, validation and test, and takes subsets. Plain functions on `Faces` and row numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

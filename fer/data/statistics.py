@@ -1,4 +1,4 @@
-"""What pictures measure: light, contrast, sharpness, noise; grey levels and mean faces of many; sizes; votes."""
+"""Image statistics: brightness, contrast, sharpness, noise, grey levels, mean faces, sizes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Drawn faces, seeded: every command runs with no download.
+"""Seeded drawn faces, so that every command runs without a download.
 
 They are no substitute for photographs, but the task is the same in kind: seven expressions told by small movements of
 brows, lids and mouth under varied people, poses, light and noise, with expressions from faint to strong that overlap.

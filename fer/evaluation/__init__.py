@@ -1,1 +1,1 @@
-"""What a classifier is worth: figures with intervals, calibration, explanations, comparisons; reports on them."""
+"""Evaluation of classifiers: metrics with intervals, calibration, explanations, comparisons, reports."""

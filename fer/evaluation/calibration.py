@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: reliability, temperature, accuracy when the least sure are left out."""
+"""Calibration: reliability, temperature scaling, accuracy against coverage."""
 
 import numpy as np
 import pandas as pd

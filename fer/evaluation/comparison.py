@@ -1,4 +1,4 @@
-"""A report on several classifiers side by side: figures, ensembles, tests of every pair, agreement."""
+"""Writes a report that compares several classifiers: metrics, ensembles, pairwise tests, agreement."""
 
 from collections.abc import Mapping
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Sections of a report on how sure a classifier is: calibration, and accuracy when the least sure are left out."""
+"""Report sections on confidence: calibration, and accuracy against coverage."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""ROC and precision–recall of one class against the rest."""
+"""ROC and precision–recall curves of one class against the rest."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which pixels a decision rests on: Grad-CAM and integrated gradients of some faces of each class.
+"""Explains predictions with Grad-CAM and integrated gradients, for a few faces of each class.
 
 Both explain the logit of the predicted class, by captum: pip install 'fer-lightning[explain]'.
 """

@@ -1,4 +1,4 @@
-"""Results of many batches joined without breaking up the memory that the batches work in."""
+"""Joins the results of many batches without fragmenting memory."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What `fer.evaluate` is given: a run's folder, a predictions.csv or a checkpoint, each as predictions by split."""
+"""Reads the inputs of `fer.evaluate`: run folders, predictions.csv files and checkpoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

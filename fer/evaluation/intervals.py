@@ -1,4 +1,4 @@
-"""How sure a figure and a difference are: Wilson, bootstrap, McNemar, Holm. Images are the sample, not seeds."""
+"""Confidence intervals and tests: Wilson, bootstrap, McNemar, Holm. The sample is the images, not the seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist

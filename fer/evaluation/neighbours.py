@@ -1,4 +1,4 @@
-"""What a network takes a face for: its surest mistakes, each beside the training faces that it finds most alike."""
+"""Shows the most confident mistakes, each beside the training faces closest to it in feature space."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""The network and the images behind predictions, where they are to be had."""
+"""Finds the network and the images that predictions came from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a classifier says about the images of a split: read from predictions.csv, cut to some classes, joined."""
+"""Predictions of a split: reads predictions.csv, selects classes, joins seeds."""
 
 import zlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How often the test split of a study was looked at: by each run once at its end, and by every evaluation since."""
+"""Counts how often the test split of a study was read, by runs and by evaluations."""
 
 import json
 from collections.abc import Sequence

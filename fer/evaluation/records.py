@@ -1,4 +1,4 @@
-"""What a run's folder says about the run: its metrics.json, its study, its checkpoint, its data."""
+"""Reads a run's folder: its metrics.json, study, checkpoint and data."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How recognition fades as pictures get worse, and whether a face and its mirror image look the same to a network."""
+"""Measures accuracy on corrupted images, and agreement between a face and its mirror image."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sections of a report on predictions: figures, classes, confusions, ranking. Each returns its part as plain data."""
+"""Report sections on predictions: metrics, classes, confusions, ranking. Each also returns plain data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A report on one classifier: from its predictions alone, and from images and network where they are at hand."""
+"""Writes the report on one classifier."""
 
 from functools import partial
 from pathlib import Path

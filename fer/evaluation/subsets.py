@@ -1,4 +1,4 @@
-"""Parts of a split that answer more fairly: images that training has not seen, and labels that others share."""
+"""Test subsets: images without copies in training, and images whose label FER+ shares."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Logits of a whole split, plain or averaged over several views of each face (test-time augmentation)."""
+"""Test-time augmentation: logits averaged over several views of each face."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

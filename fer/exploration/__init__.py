@@ -1,4 +1,4 @@
-"""Sections of the report on data: each puts what it finds under its own heading."""
+"""Sections of the report on a data set."""
 
 from fer.exploration import copies, light, overview, samples, votes
 

@@ -1,4 +1,4 @@
-"""Images that came more than once."""
+"""Report section on duplicate images."""
 
 from functools import partial
 

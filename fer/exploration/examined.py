@@ -1,4 +1,4 @@
-"""The data as the sections see it, and what they share."""
+"""The data that the sections share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

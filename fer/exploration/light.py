@@ -1,4 +1,4 @@
-"""Grey levels, brightness, contrast, sharpness and noise, and mean faces, by class."""
+"""Report section on grey levels, brightness, contrast, sharpness, noise and mean faces, by class."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Where the faces come from, how many there are of each class, and how large they were."""
+"""Report section on the source, the classes and the original sizes."""
 
 from pathlib import Path
 

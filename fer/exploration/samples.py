@@ -1,4 +1,4 @@
-"""Faces to look at: some of each class, some augmented, and those that show nothing."""
+"""Report section of example faces: by class, augmented, and blank ones."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""FER2013's labels beside the votes of FER+."""
+"""Report section that compares FER2013's labels with the votes of FER+."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""A checkpoint as one file that answers without this code: ONNX, torch.export or bare weights; checked once written."""
+"""Exports a checkpoint as ONNX, torch.export or bare weights, and checks the file that it wrote."""
 
 import io
 import shlex

@@ -1,4 +1,4 @@
-"""Checkpoint -> one ONNX file: pixels in, probabilities out, nothing to get wrong around it."""
+"""Exports a checkpoint as one ONNX file: pixels in, probabilities out."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Whether an exported file answers as the checkpoint does, and what a lower precision costs."""
+"""Compares the answers of an exported file with those of its checkpoint."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A checkpoint as small as it can travel: what it takes to answer, and nothing of the machine it was made on."""
+"""Reduces a checkpoint to what prediction needs, without paths of the machine that made it."""
 
 import re
 from collections.abc import Mapping

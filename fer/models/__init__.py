@@ -1,1 +1,1 @@
-"""Networks: images (N, C, H, W), float, in; logits (N, classes) out; one file a family."""
+"""Networks: images (N, C, H, W), float -> logits (N, classes). One file a family."""

@@ -1,4 +1,4 @@
-"""The parametric convolutional network behind most variants: every architecture question is one option."""
+"""CNN: the configurable convolutional network behind most variants."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What several networks share: options by name and by block, shares, initial weights."""
+"""Layers and options that several networks share."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Arrays in, matplotlib figures out; one look and one palette for the whole project. Here: what every run draws."""
+"""Functions from arrays to matplotlib figures, in one style. This file: the figures of every run."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is in a data set: counts, faces in rows, grey levels, measures by class, votes against labels."""
+"""Figures of a data set: class counts, sample faces, grey levels, measures by class, votes."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Groups of copies as pictures: a row a group, so that an eye can judge whether they are copies."""
+"""Figures of duplicates: one row of pictures per group."""
 
 import re
 from collections.abc import Sequence

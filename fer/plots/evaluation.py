@@ -1,4 +1,4 @@
-"""Figures of an evaluation: reliability, coverage, ROC and precision–recall, several classifiers side by side."""
+"""Figures of an evaluation: reliability, coverage, ROC and precision–recall, comparisons."""
 
 from collections.abc import Mapping, Sequence
 

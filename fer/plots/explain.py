@@ -1,4 +1,4 @@
-"""Faces beside the heat that says which of their pixels counted."""
+"""Figures of faces with heat maps of the pixels that mattered."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Mistakes beside the training faces that the network finds most alike."""
+"""Figures of mistakes beside the most similar training faces."""
 
 from typing import NamedTuple
 

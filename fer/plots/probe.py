@@ -1,4 +1,4 @@
-"""One answer explained: where the face was found, what the network saw of it, what it made of it, what it is like."""
+"""Figure that explains one prediction: detection, the crop, probabilities, heat map, similar faces."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Accuracy against the strength of what spoils a picture."""
+"""Figure of accuracy against the strength of each corruption."""
 
 import pandas as pd
 from matplotlib.figure import Figure

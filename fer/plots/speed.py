@@ -1,4 +1,4 @@
-"""Training speed: columns beside each other, the parts of a step, and how speed grows."""
+"""Figures of a benchmark: loops side by side, parts of a step, scaling."""
 
 import textwrap
 from collections.abc import Mapping

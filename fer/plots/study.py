@@ -1,4 +1,4 @@
-"""Pictures of a study: main effects, two factors together, many factors, learning curves."""
+"""Figures of a study: main effects, interactions, many factors, learning curves."""
 
 from collections.abc import Mapping, Sequence
 

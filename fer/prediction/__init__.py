@@ -1,1 +1,1 @@
-"""A trained network at work on photographs and videos: faces found, cropped, recognised, followed, shown."""
+"""Prediction on photographs and videos: detect, crop, recognise, track, draw."""

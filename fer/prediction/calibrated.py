@@ -1,4 +1,4 @@
-"""The temperature that makes a checkpoint's probabilities mean what they say.
+"""Finds the temperature that calibrates a checkpoint's probabilities.
 
 It is known at training's end, from the logits of validation, and kept in metrics.json; files that travel alone
 (fer.export) hold it themselves. Runs that older code left are read from their predictions.csv, which that code rounded

@@ -1,4 +1,4 @@
-"""Where the faces of a picture are, and which square around each one is framed like FER2013's."""
+"""Detects faces, and frames each in a square as FER2013 does."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Boxes and labels on a picture."""
+"""Draws boxes and labels on a picture."""
 
 from collections.abc import Sequence
 

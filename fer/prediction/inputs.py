@@ -1,4 +1,4 @@
-"""What INPUT names: files, folders, globs or standard input, as a list of pictures and videos."""
+"""Expands INPUT (files, folders, globs, standard input) into a list of pictures and videos."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""The network behind a prediction: an exported .onnx file, or a checkpoint, or the one that ships."""
+"""Loads the network for prediction: an exported .onnx file, a checkpoint, or the one that ships."""
 
 from pathlib import Path
 from typing import Protocol

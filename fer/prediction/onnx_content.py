@@ -1,4 +1,4 @@
-"""What an ONNX file holds, read without onnxruntime and before it: names, shapes, metadata, weights kept elsewhere.
+"""Reads names, shapes, metadata and external weights of an ONNX file without onnxruntime.
 
 An ONNX file is a protobuf message (onnx.proto of the ONNX project). Only its outline is read; weights are skipped.
 """

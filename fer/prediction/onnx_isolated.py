@@ -1,4 +1,4 @@
-"""An ONNX graph of somebody else, run in a child process that is ended when it takes too long."""
+"""Runs an untrusted ONNX graph in a child process with a time limit."""
 
 import subprocess
 import sys

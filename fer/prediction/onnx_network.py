@@ -1,4 +1,4 @@
-"""A file that `fer.export` wrote as a `Network`, run by onnxruntime; torch is not imported.
+"""Runs a file written by `fer.export` as a `Network`, with onnxruntime and without torch.
 
 Anybody may have written the file, so it is read as data first (`onnx_content`), and whatever does not fit is refused
 before onnxruntime sees it. Its graph runs in a process of its own (`onnx_isolated`), unless it is the network that

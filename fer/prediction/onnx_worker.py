@@ -1,4 +1,4 @@
-"""Runs an ONNX file in a process of its own, so that a graph without end or measure takes only that process along.
+"""The child process that runs an untrusted ONNX graph.
 
     python -P onnx_worker.py SECONDS BYTES
 

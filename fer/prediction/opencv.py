@@ -1,4 +1,4 @@
-"""OpenCV, imported where it is needed, quiet, with a line where it is missing or too new."""
+"""Imports OpenCV on demand, with one line where it is missing or too new."""
 
 import os
 

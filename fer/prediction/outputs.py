@@ -1,4 +1,4 @@
-r"""Where results go: JSON, CSV, annotated copies, the network's own view. Each takes result after result.
+r"""Writes results one by one: JSON, CSV, annotated copies, crops.
 
 JSON and CSV are UTF-8 in every code page, on standard output too. A byte of a file name that is no UTF-8 is written as
 the escape of its surrogate, `caf\udce9.jpg`: `os.fsencode(name)` of what Python's JSON parser reads, or of

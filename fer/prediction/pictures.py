@@ -1,4 +1,4 @@
-"""What to recognise, and pictures as people see them."""
+"""Loads pictures to recognise, upright as people see them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Predictor: a network and a detector; pictures in, faces with boxes and probabilities by name out.
+"""Predictor: pictures in, faces with boxes and probabilities out.
 
     predictor = Predictor(network.load(Path("best.onnx")), detect.Haar())
     [faces] = predictor([Image.open("photo.jpg")])

@@ -1,4 +1,4 @@
-"""Why a picture gets its answer: one figure a face, from detection to the training faces that it resembles."""
+"""Explains one picture's prediction in a figure per face."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""PyAV (FFmpeg), imported where it is needed, with a line where it is missing."""
+"""Imports PyAV (FFmpeg) on demand, with one line where it is missing."""
 
 from fer.errors import UserError
 from fer.prediction.opencv import INSTALL

@@ -1,4 +1,4 @@
-"""How many faces are found in larger pictures, and what is recognised after that: faces pasted into drawn scenes.
+"""Measures detection and recognition on larger pictures: faces pasted into drawn scenes.
 
     python -m fer.prediction.scenes runs/train/defaults/seed-0 --data ~/data/fer2013.csv
 

@@ -1,4 +1,4 @@
-"""Puts a trained network into fer/weights: what every command takes that is given no other.
+"""Puts a trained network into fer/weights, where commands find their default network.
 
     python -m fer.prediction.ship runs/pocket/fer2013/seed-0 --name pocket
 

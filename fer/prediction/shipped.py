@@ -1,4 +1,4 @@
-"""The network that ships in fer/weights, found without network access and compared with its SHA-256.
+"""Finds the network that ships in fer/weights, and checks its SHA-256.
 
 fer/weights/SHA256SUMS has a line a file, as sha256sum writes it. The .onnx file is taken where onnxruntime is
 installed, since it starts sooner; else the .pt file.

@@ -1,4 +1,4 @@
-"""Many pictures through a predictor: read and searched by all cores, recognised in batches, answered in order."""
+"""Runs many pictures through a predictor: reads in parallel, predicts in batches, keeps the order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

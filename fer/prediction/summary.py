@@ -1,4 +1,4 @@
-"""What was found, for people: a line a face, and a count at the end."""
+"""Prints one line per face, and the counts at the end."""
 
 from collections import Counter, defaultdict
 

@@ -1,4 +1,4 @@
-"""A checkpoint as a `Network`."""
+"""Runs a checkpoint as a `Network`."""
 
 from pathlib import Path
 

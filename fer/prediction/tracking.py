@@ -1,4 +1,4 @@
-"""Faces of a video as the same persons from frame to frame: matched by overlap, their probabilities smoothed."""
+"""Tracks faces over the frames of a video by overlap, and smooths their probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

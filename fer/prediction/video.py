@@ -1,4 +1,4 @@
-"""Videos and cameras: frames in, faces followed from frame to frame, annotated frames out."""
+"""Reads frames of videos and cameras, tracks faces, writes annotated videos."""
 
 import time
 from collections.abc import Iterator, Sequence

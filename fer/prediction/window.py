@@ -1,4 +1,4 @@
-"""A window that shows one picture after another: Tk's, with Pillow's pixels."""
+"""Shows pictures in a Tk window."""
 
 from PIL import Image
 

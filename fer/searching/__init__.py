@@ -1,1 +1,1 @@
-"""What fer.search is made of: the space, the study and its storage, workers and what they leave."""
+"""The parts of fer.search: space, study, storage, workers."""

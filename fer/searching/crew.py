@@ -1,4 +1,4 @@
-"""The workers of a search on this machine: started, watched, started anew where they die, stopped."""
+"""Starts, watches, restarts and stops the workers of a search on this machine."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The plan of a search: what all its trials share, checked before anything starts, and sent to the workers."""
+"""The plan that all trials of a search share; checked before anything starts, then sent to the workers."""
 
 import json
 from dataclasses import asdict, dataclass, replace

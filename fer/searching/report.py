@@ -1,4 +1,4 @@
-"""What a search leaves on the screen and in trials.csv."""
+"""Prints the results of a search and writes trials.csv."""
 
 import csv
 import shlex

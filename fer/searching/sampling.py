@@ -1,4 +1,4 @@
-"""Samplers whose draws follow from the seed and the trial's number."""
+"""Samplers whose draws depend only on the seed and the trial's number."""
 
 import hashlib
 from typing import Any

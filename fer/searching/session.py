@@ -1,4 +1,4 @@
-"""One start of a search: the study opened, workers run until the budget is spent, the winner confirmed."""
+"""One start of a search: opens the study, runs workers until the budget is spent, confirms the winner."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The space of a search: which options are tried with which values, and when."""
+"""The search space: options, their values and conditions."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Why a trial's run stops before its end, other than for a signal; it is kept and could go on."""
+"""Reasons why a trial stops early, other than a signal."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""Where a search is kept: a journal in its folder for one machine, a database for many."""
+"""Opens the storage of a search: a journal file for one machine, a database for several."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Which trials count: each once, whatever becomes of the process that works on it.
+"""Counts trials: each once, even if the process that ran it was killed.
 
 A trial whose worker stopped or died is failed in the storage and put into its queue again with the same values, under a
 new number; both share a root, the first one's number. Only one process can fail a trial, so only one queues it again.

@@ -1,4 +1,4 @@
-"""Looks on while a trial trains: tells the study the validation figure of each epoch, and stops what it prunes."""
+"""Callback that reports each epoch's validation figure to the study and stops pruned trials."""
 
 import signal
 import threading

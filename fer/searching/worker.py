@@ -1,4 +1,4 @@
-"""A worker: takes trials of a study one after the other until none is left.
+"""The worker process: runs trials of a study until none is left.
 
 fer.search starts it as `python -m fer.searching.worker` with the plan on its standard input, which stays open while
 fer.search lives. SIGTERM, or the end of that input, makes it save its run, give back its trial and end.

@@ -1,4 +1,4 @@
-"""Results as the server sends them: what `fer.predict --json` writes, and on request what the network saw."""
+"""Builds the JSON answers, as `fer.predict --json` writes them."""
 
 import base64
 import io

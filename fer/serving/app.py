@@ -1,4 +1,4 @@
-"""The application: routes in front of a recogniser, guarded and counted."""
+"""The ASGI application: routes, limits and metrics around a recogniser."""
 
 import asyncio
 import time

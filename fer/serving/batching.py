@@ -1,4 +1,4 @@
-"""Requests that arrive together go through the network together.
+"""Batches requests that arrive together.
 
 Nothing waits for company: while one batch is at work the next one gathers, so a lone request is answered at once and
 many share a forward pass.

@@ -1,4 +1,4 @@
-"""Requests -> pictures as bytes: files of a form, base64 in JSON, or the body itself. Kept in memory, never on disk."""
+"""Extracts pictures from requests: form files, base64 in JSON, or the raw body. In memory only."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""How many pieces a client may send: chunks of a body, and frames of a WebSocket."""
+"""Limits the number of body chunks and WebSocket frames of a client."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Deadlines for the connections of uvicorn, which has none for a request's header or for clients that do not read.
+"""Adds deadlines to uvicorn's connections, for slow headers and for clients that do not read.
 
 While the server waits for a client, the connection has a deadline and can be ended to make room for another one. It
 waits until a request's header is complete, between two requests, and until the client takes what is sent to it.

@@ -1,4 +1,4 @@
-"""The page and the rendering of the API's description: files of this package, read once, nothing from elsewhere."""
+"""Serves the page and the API documentation from files of this package."""
 
 from importlib.resources import files
 

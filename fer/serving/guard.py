@@ -1,4 +1,4 @@
-"""Who may ask: a name the server goes by, a page of its own or one that was allowed, and the token where one is set.
+"""Checks who may ask: host name, origin and token.
 
 Browsers send pages of other sites here as well, to WebSockets even without CORS, and a name of theirs can point to this
 machine (DNS rebinding): both show in the headers Origin and Host.

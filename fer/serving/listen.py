@@ -1,4 +1,4 @@
-"""The socket the server listens on, and in words who can reach it."""
+"""Opens the server's socket, and describes who can reach it."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Many clients ask a server at once: how many answers a second, and how long they take.
+"""Load test: many clients at once; measures answers per second and latency.
 
     python -m fer.serve --checkpoint RUN --limit seconds=60
     python -m fer.serving.load http://127.0.0.1:8000 --clients 32 --seconds 60 --out experiments/serving

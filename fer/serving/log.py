@@ -1,4 +1,4 @@
-"""What the server writes to its log: each kind of line once a minute, and how often it came in between.
+"""The server's log: each kind of message at most once a minute, with a count.
 
 Clients cannot fill a disk with lines: what they can cause thousands of times is counted instead.
 """

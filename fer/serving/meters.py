@@ -1,4 +1,4 @@
-"""What was asked and answered, for Prometheus and for the last line."""
+"""Prometheus metrics, and the counts of the last line."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Places for requests at work: a limited number, each with a deadline, all given up when the server ends."""
+"""Limits concurrent requests, each with a deadline; all end with the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,4 +1,4 @@
-"""Bytes that anybody may have sent -> results: threads read them, one forward pass serves all who ask at once."""
+"""Recognises untrusted picture bytes: decodes in threads, predicts in shared batches."""
 
 import asyncio
 from collections.abc import Callable, Sequence

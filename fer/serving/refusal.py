@@ -1,4 +1,4 @@
-"""How the server says no: a status, and {"error": reason} in words; never a traceback."""
+"""Error answers: a status and {"error": reason}, never a traceback."""
 
 import logging
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Pictures and films to try a server with: drawn faces before a wall, seeded. No person is in them."""
+"""Seeded pictures and videos for tests of the server: drawn faces, no persons."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The answers in OpenAPI's words. Only described with these: what is sent is made by answers.py."""
+"""OpenAPI models of the answers that answers.py builds; documentation only."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pictures of the page, made in a real browser: a drawn face in it, never a person.
+"""Takes pictures of the page in a real browser, with drawn faces.
 
     python -m fer.serving.screenshots --checkpoint RUN --out experiments/page
 

@@ -1,4 +1,4 @@
-"""What a server takes and from whom. The defaults are meant for a machine that others can reach."""
+"""Limits and permissions of a server. The defaults suit a machine that others can reach."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace

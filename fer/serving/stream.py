@@ -1,4 +1,4 @@
-"""A camera over a WebSocket: JPEG frames in, faces out as JSON, one frame at work at a time.
+"""The camera WebSocket: JPEG frames in, faces as JSON out, one frame at a time.
 
 Where a client sends faster than it is answered, only its newest frame is kept: what comes back is never old. Each
 answer has the `frame`'s number, how many were `dropped` since the last one, and the faces, followed from frame to frame

@@ -1,1 +1,1 @@
-"""What the runs of a study say together: factors, their effects, curves, and the line on top of the experiment."""
+"""Analysis of a study's runs: records, tables, factors, effects, curves."""

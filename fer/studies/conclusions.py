@@ -1,4 +1,4 @@
-"""The part of a study's report that concludes: sentences, effects, pairs, pictures, what is missing."""
+"""Writes the conclusions of a study's report: sentences, effects, tests, figures, missing runs."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a factor does: means of its levels, differences of runs that are alike in all else, and a sentence on them."""
+"""Main effects of a factor: level means, and differences between runs that are otherwise alike."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""The options that differ between the runs of a study, as a table with a row a run."""
+"""Tabulates the options that differ between the runs of a study."""
 
 import itertools
 import re

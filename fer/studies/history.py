@@ -1,4 +1,4 @@
-"""Learning curves: the figures by epoch and update, out of a run's metrics.csv and kept with what is stored of it."""
+"""Learning curves from a run's metrics.csv, by epoch and update."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How much of what differs between the trials of a search each option accounts for."""
+"""Importance of each searched option for the trials' results."""
 
 from collections.abc import Mapping
 

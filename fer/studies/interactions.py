@@ -1,4 +1,4 @@
-"""Whether the effect of one factor depends on another: their interaction, tested in a linear model."""
+"""Tests the interaction of two factors in a linear model."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What runs leave behind: read from runs/, stored beside a report without the places of this machine, read again."""
+"""Reads the records of runs, and stores them beside a report without machine paths."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""Runs in, tables and sentences out: means over seeds, what others reported, where and with what it was measured."""
+"""Tables of runs: means over seeds, published figures, hardware and commands."""
 
 import math
 import shlex

@@ -1,4 +1,4 @@
-"""A composed config becomes parts: `auto` made definite, the data module, the classifier, the Trainer."""
+"""Builds data module, classifier and Trainer from a composed config, and resolves `auto`."""
 
 from collections.abc import Callable
 from typing import Any

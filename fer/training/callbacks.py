@@ -1,4 +1,4 @@
-"""What Lightning's own callbacks do not do: stop on a non-finite loss, measure images/s, draw, print plain lines."""
+"""Callbacks that Lightning lacks: stop on a non-finite loss, images/s, pictures, plain progress lines."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Runs that are stopped and go on: state saved after every epoch and on signals, files written in one step."""
+"""Saves the state of a run after every epoch and on signals, in files that are always whole."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""One experiment from a composed config: claimed or taken up again, fitted, scored, recorded."""
+"""Runs one experiment: claims or resumes a run, fits, scores, records."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The fit itself: trainer, loggers and callbacks of a config, from the start or from a saved state."""
+"""Fits a classifier with the Trainer, loggers and callbacks of a config, from the start or a saved state."""
 
 import signal
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Child processes that end with the process that started them, even where that is killed.
+"""Ends child processes when their parent ends, even if it is killed.
 
 The parent holds a lock, which the system frees when the process ends, in whatever way. Children ask for it every
 second. This works on every system, through processes in between, and for ranks that a child starts in turn. The lock

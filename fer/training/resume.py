@@ -1,4 +1,4 @@
-"""What `resume=<run folder or file>` means: which run goes on, from which state, with which config and history."""
+"""Resolves `resume=RUN`: the run, its saved state, its config and its history."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scores a classifier on every split: the final figures of a run, its predictions and its pictures."""
+"""Scores a classifier on every split: final figures, predictions.csv and figures."""
 
 from collections.abc import Sequence
 from pathlib import Path

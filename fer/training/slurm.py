@@ -1,4 +1,4 @@
-"""Runs of a sweep as jobs of SLURM: hydra-submitit-launcher's options and job, submitit's queue, the sweep's rules."""
+"""Submits the runs of a sweep as SLURM jobs, with hydra-submitit-launcher and submitit."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The saved states of a run: which files are whole, and which of them the run goes on from."""
+"""Finds the newest complete state among the saved states of a run."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""A sweep: every run checked before the first starts, each in its own right, a summary and an exit code at the end."""
+"""Runs a sweep: checks all runs first, isolates failures, and summarises at the end."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""TensorBoard's HParams table: a row a run, what was typed for it in the first columns, its final figures behind."""
+"""Writes a run's options and final figures to TensorBoard's HParams table."""
 
 from collections.abc import Mapping
 from typing import Any
