@@ -1,4 +1,4 @@
-"""Tiny FER2013s in every layout, written into tmp_path; no test sees the user's cache or data."""
+"""Tiny FER2013s in every layout, and an untrained network; no test sees the user's cache or data."""
 
 import os
 import shutil
@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import Faces
 
@@ -222,3 +224,53 @@ def rows_of() -> Callable[[Faces], list]:
         return sorted(zip(pixels, names, faces.usage.tolist(), faces.folder.tolist(), strict=True))
 
     return rows
+
+
+NETWORK_DATA = {"source": "synthetic", "synthetic": {"train": 21, "val": 14, "test": 14}}
+NETWORK = {
+    "model": {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]},
+    "loss": {"_target_": "fer.losses.CrossEntropy"},
+    "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1},
+    "scheduler": {"_target_": "torch.optim.lr_scheduler.ConstantLR"},
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoint_file(tmp_path_factory) -> Path:
+    """An untrained network whose answers differ from face to face, far from its run."""
+    torch.manual_seed(0)
+    experiment = {"data": NETWORK_DATA}
+    module = Classifier(**NETWORK, classes=EMOTIONS, class_counts=[3] * 7, mean=0.5, std=0.1, experiment=experiment)
+    with torch.no_grad():
+        module.model(torch.randn(64, 1, 48, 48))  # BatchNorm sees something
+        for weight in module.model.parameters():
+            weight.mul_(3 if weight.ndim > 1 else 1)
+    path = tmp_path_factory.mktemp("network") / "net.ckpt"
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False)
+    trainer.strategy.connect(module)
+    trainer.save_checkpoint(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint_file, tmp_path_factory) -> Path:
+    """The same network as fer.export writes it."""
+    from fer import export
+
+    out = tmp_path_factory.mktemp("exported") / "net.onnx"
+    export.main([str(checkpoint_file), "--out", str(out)])
+    return out
+
+
+@pytest.fixture
+def grey_faces() -> np.ndarray:
+    """(9, 48, 48) uint8, smooth and all different."""
+    coarse = np.random.default_rng(0).integers(0, 256, (9, 6, 6), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(face).resize((48, 48), Image.Resampling.BICUBIC)) for face in coarse])
+
+
+@pytest.fixture
+def astronaut() -> Image.Image:
+    """512×512, one face: about 98×98 at 174, 66."""
+    data = pytest.importorskip("skimage.data")
+    return Image.fromarray(data.astronaut())
