@@ -91,3 +91,13 @@ def test_commands_import_nothing_heavy_at_their_top(command):
         "onnxruntime",
     }
     assert not top & heavy
+
+
+def test_packages_import_each_other_one_way():
+    pairs = [(name, module) for name in FILES for module in imports(FILES[name]) & set(FILES)]
+    packages = {(name.split(".")[0], module.split(".")[0]) for name, module in pairs}
+    left = {(package, other) for package, other in packages if package != other}
+    assert len(left) > 100
+    while ends := {package for pair in left for package in pair} - {package for package, _ in left}:
+        left = {(package, other) for package, other in left if other not in ends}
+    assert not left

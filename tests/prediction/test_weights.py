@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer.data.synthetic import draw
-from fer.prediction import network, ship, shipped
+from fer.exporting import ship
+from fer.prediction import network, shipped
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.prediction.torch_network import TorchNetwork
 

@@ -5,7 +5,8 @@ import pytest
 
 from fer.config import compose_config
 from fer.errors import UserError
-from fer.prediction import ship, shipped
+from fer.exporting import ship
+from fer.prediction import shipped
 from fer.train import train
 
 GOOD = {"status": "finished", "data": {"origin": "FER2013", "official_split": True}, "parameters": 9}
@@ -38,10 +39,10 @@ def test_a_run_is_shipped_and_found_with_its_card(tmp_path, make_faces, write_cs
     weights = tmp_path / "weights"
     weights.mkdir()
     (weights / "older.onnx").write_bytes(b"what was shipped before")
-    paths = ship.ship(tmp_path / "run", "tiny", "python -m fer.prediction.ship run --name tiny", weights)
+    paths = ship.ship(tmp_path / "run", "tiny", "python -m fer.exporting.ship run --name tiny", weights)
     assert sorted(path.name for path in paths) == sorted(path.name for path in weights.iterdir())
     assert shipped.network(weights) == weights / "tiny.onnx"
     card = (weights / "tiny.md").read_text()
     assert str(tmp_path) not in card
-    for words in ("PrivateTest", "parameters", "## Use", "## Licence", "| sad |", "python -m fer.prediction.ship"):
+    for words in ("PrivateTest", "parameters", "## Use", "## Licence", "| sad |", "python -m fer.exporting.ship"):
         assert words in card

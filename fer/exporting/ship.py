@@ -1,6 +1,6 @@
 """Puts a trained network into fer/weights, where commands find their default network.
 
-    python -m fer.prediction.ship runs/pocket/fer2013/seed-0 --name pocket
+    python -m fer.exporting.ship runs/pocket/fer2013/seed-0 --name pocket
 
 Writes <name>.pt and <name>.onnx with weights in float16, <name>.md, the model card, and SHA256SUMS; what was shipped
 before is replaced. The figures of the card come from the run's own predictions of the test split, and the reading of
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="what the files are called")
     add_trust(parser)
     args = parser.parse_args(arguments)
-    typed = shlex.join(["python", "-m", "fer.prediction.ship", *(sys.argv[1:] if arguments is None else arguments)])
+    typed = shlex.join(["python", "-m", "fer.exporting.ship", *(sys.argv[1:] if arguments is None else arguments)])
     paths = ship(args.run, args.name, typed)
     print("\n".join(f"wrote {path}" for path in paths))
     print("next: python -m fer.predict PICTURE")
