@@ -27,7 +27,7 @@ def positive(text: str) -> float:
 def whole(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise ArgumentTypeError(f"{text}: expected a whole number from 1 on")
+        raise ArgumentTypeError(f"{text}: expected a positive integer")
     return value
 
 

@@ -47,7 +47,7 @@ def check(cfg: DictConfig) -> None:
     for name, optional in (("rounds", False), ("warmup_steps", False), ("steps", True), ("threads", True)):
         value = cfg[name]
         if not (optional and value is None) and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise UserError(f"{name}={value}: expected a whole number >= 1")
+            raise UserError(f"{name}={value}: expected a positive integer")
     if isinstance(cfg.seconds, bool) or not isinstance(cfg.seconds, int | float) or cfg.seconds <= 0:
         raise UserError(f"seconds={cfg.seconds}: expected a number > 0")
     for path, value in FIXED.items():

@@ -97,9 +97,9 @@ POSITIVE: Rule = ("a number > 0", lambda v: v > 0)
 NOT_NEGATIVE: Rule = ("a number >= 0", lambda v: v >= 0)
 SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
 PROBABILITY: Rule = ("a number in [0, 1]", lambda v: 0 <= v <= 1)
-COUNT: Rule = ("a whole number >= 1", lambda v: v >= 1 and v == int(v))
-SIGNED_COUNT: Rule = ("a whole number >= 1, or -1", lambda v: v >= 1 or v == -1)
-WHOLE: Rule = ("a whole number >= 0", lambda v: v >= 0 and v == int(v))
+COUNT: Rule = ("a positive integer", lambda v: v >= 1 and v == int(v))
+SIGNED_COUNT: Rule = ("a positive integer, or -1", lambda v: v >= 1 or v == -1)
+WHOLE: Rule = ("a non-negative integer", lambda v: v >= 0 and v == int(v))
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("lr", "max_lr"), POSITIVE),

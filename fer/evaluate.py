@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
-    parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict anew, over views of each face")
+    parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict again, over views of each face")
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=place("--out"), help="folder of the report")

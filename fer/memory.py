@@ -15,7 +15,7 @@ LARGE = 8 << 20  # bytes: above any buffer of a small network, below a picture o
 def keep_freed() -> None:
     """Has freed blocks kept for the next ones, as training and evaluation ask for the same large ones again and again.
 
-    Left alone, glibc maps every block above 32 MiB anew, and the system fills it with zeros page by page.
+    Left alone, glibc maps a new block above 32 MiB at each request, and the system zeroes it page by page.
     """
     set_malloc({MMAP_MAX: 0, TRIM_THRESHOLD: -1})
 

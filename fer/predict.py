@@ -210,7 +210,7 @@ def closing(summary: "Summary", seconds: float, written: Sequence[str], args: ar
     if summary.empty and not args.no_detect:
         return [*lines, "next: --no-detect takes pictures that are faces already; --yunet MODEL finds turned faces too"]
     mine = f" --checkpoint {shlex.quote(str(args.checkpoint))}{again()}" if args.checkpoint else ""
-    return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (why it says what it says)"]
+    return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (explains the answer)"]
 
 
 def margin(text: str) -> float:

@@ -105,6 +105,6 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that says in Markdown and HTML what it says, whatever characters are in it."""
+    """Escapes text for Markdown and HTML."""
     text = " ".join(html.escape(text, quote=False).split())
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)

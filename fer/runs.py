@@ -155,7 +155,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         except UserError as other:
             fix = "start the run again with the command that you typed for it"
             raise UserError(f"{error}, and {CONFIG} cannot stand in ({other}); {fix}") from error
-        say_once(f"{error}; {CONFIG} stands in, and going on with the run writes it anew")
+        say_once(f"{error}; {CONFIG} stands in, and resuming the run rewrites it")
     found = content.pop("found")
     return {"status": "interrupted", **found.pop("run", dict(NO_RUN)), "config": content, "data": found}
 

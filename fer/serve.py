@@ -89,7 +89,7 @@ def settings_of(args: argparse.Namespace) -> "Settings":
     if not 0 <= args.threshold <= 1:
         raise UserError(f"--threshold {args.threshold}: expected a number from 0 to 1")
     if args.workers < 1:
-        raise UserError(f"--workers {args.workers}: expected a whole number from 1 on")
+        raise UserError(f"--workers {args.workers}: expected a positive integer")
     origins, names = tuple(map(origin_of, args.cors)), tuple(name.lower() for name in args.name)
     return Settings(limits_of(args.limit), token, origins, names, args.workers)
 

@@ -22,7 +22,7 @@ from fer.training import lifeline, resume
 def train(cfg: DictConfig) -> dict[str, Any]:
     """Fits, reloads the best checkpoint, scores every split once; returns what metrics.json holds.
 
-    Raises UserError for a config or data that cannot be used, and for a loss that is no number any more.
+    Raises UserError for a config or data that cannot be used, and for a loss that became NaN or infinite.
     """
     trust.allow(cfg.trust)
     if cfg.resume:

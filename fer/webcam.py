@@ -63,7 +63,7 @@ def watch(args: argparse.Namespace) -> int:
     print("\n".join(summary.lines()))
     print(f"{(len(times) - 1) / seconds if seconds else 0:.1f} frames/s at the end")
     print("\n".join([f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE and --out FOLDER do"]))
-    print("next: python -m fer.predict PICTURE --probe    (why it says what it says)")
+    print("next: python -m fer.predict PICTURE --probe    (explains the answer)")
     return summary.frames
 
 

@@ -454,7 +454,7 @@ def test_growth_leaves_out_batches_larger_than_the_data(tmp_path, capsys):
         ("columns=[whole]", "columns: ceiling must be one of them"),
         ("columns=whole", "columns=whole: expected a list such as [ceiling,whole]"),
         ("growth=size", "growth=size: expected one of batch_size, threads, width, data, null"),
-        ("rounds=0", "rounds=0: expected a whole number >= 1"),
+        ("rounds=0", "rounds=0: expected a positive integer"),
         ("warmup_steps=0", "warmup_steps=0"),
         ("steps=1.5", "steps=1.5"),
         ("seconds=0", "seconds=0: expected a number > 0"),

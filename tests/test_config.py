@@ -23,7 +23,7 @@ from fer.errors import UserError
         ("model.kernel_size=0", "model.kernel_size"),
         ("model.kernel_size=[3,0]", "model.kernel_size"),
         ("model.blocks=[[32],[0]]", "model.blocks=0"),
-        ("data.batch_size=0", "data.batch_size=0: expected a whole number >= 1"),
+        ("data.batch_size=0", "data.batch_size=0: expected a positive integer"),
         ("data.batch_size=1.5", "data.batch_size=1.5"),
         ("data.limit=0", "data.limit"),
         ("data.per_class.train=0", "data.per_class.train"),

@@ -56,7 +56,7 @@ def records(folder: Path) -> list[dict]:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["search.trials=0"], "search.trials=0: expected a whole number >= 1"),
+        (["search.trials=0"], "search.trials=0: expected a positive integer"),
         (["search.hours=0"], "search.hours=0: expected a number > 0"),
         (["search.trials=null"], "give the search an end"),
         (["search.space.lr.low=1"], "low=1 is not below high=0.01; exchange them"),

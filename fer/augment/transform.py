@@ -35,7 +35,7 @@ def uniform(images: Tensor, low: float, high: float, *shape: int) -> Tensor:
 
 
 def integers(images: Tensor, most: int | Tensor) -> Tensor:
-    """(N,) whole numbers in [0, most], as int64; `most` may differ between images."""
+    """(N,) int64 in [0, most]; `most` may differ between images."""
     return (uniform(images, 0, 1) * (most + 1)).long()
 
 

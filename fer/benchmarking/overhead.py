@@ -5,7 +5,7 @@
 
 Starts fer.train as a user would, in processes of its own, and reads off when what happened. With --parallel also two
 runs of some minutes one after the other and then at once. Writes overhead.csv into experiments/speed/ (--out), a row a
-figure, and README.md there anew. The file cache is warm: the first start of all is not counted.
+figure, and rewrites README.md there. The file cache is warm: the first start of all is not counted.
 """
 
 import argparse

@@ -40,7 +40,7 @@ Times of `fer.train` as a process of its own, with a warm file cache; medians ov
 
 
 def write(cfg: DictConfig, measured: Measured) -> list[str]:
-    """Adds what was measured to the CSVs in `cfg.output_dir`, makes figures and README.md anew, prints the table and
+    """Adds what was measured to the CSVs in `cfg.output_dir`, rewrites figures and README.md, prints the table and
     what to do next; returns the names of all files there."""
     out = Path(cfg.output_dir)
     data = measured.data if cfg.growth == "data" else f"{measured.data}, {measured.images:,} images"

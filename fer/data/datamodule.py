@@ -109,7 +109,7 @@ class Batches(Sampler):
 
 
 def derived_seed(*numbers: int) -> int:
-    """A 63-bit seed from several whole numbers; other numbers, or more of them, give another one."""
+    """A 63-bit seed from several integers; other integers, or more of them, give another seed."""
     digest = hashlib.blake2b(repr([int(number) for number in numbers]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 

@@ -140,7 +140,7 @@ def read_votes(files: Files, name: str) -> Votes:
     bad = np.argwhere(~((counts >= 0) & (counts < 1000) & (counts == np.floor(counts))))
     for row, column in bad[:1]:
         value, line = table[COLUMNS[column]].iloc[row][:20], table.index[row] + 1
-        raise UserError(f"{where}, line {line}: '{value}' votes for {COLUMNS[column]}, expected a whole number; {fix}")
+        raise UserError(f"{where}, line {line}: '{value}' votes for {COLUMNS[column]}, expected an integer; {fix}")
     usage, names = table["usage"].to_numpy(str), table["image name"].to_numpy(str)
     return Votes(where, table.index.to_numpy() + 1, usage, names != "", counts.astype(np.int64))
 

@@ -42,8 +42,8 @@ def augmented(report: Report, data: Data) -> None:
     if drawn.shape[2:] == images.shape[1:]:
         change = f"; a draw changes a pixel by {np.abs(drawn - images).mean():.0f} grey levels on average"
     report.text(
-        f"Training draws each image anew in every epoch by {listed(list(nodes))}. Left the original, then {DRAWS} draws"
-        f"{change}."
+        f"In every epoch, training transforms each image by {listed(list(nodes))}. "
+        f"Left the original, then {DRAWS} draws{change}."
     )
     columns = ["original", *(f"draw {number}" for number in range(1, DRAWS + 1))]
     names = [data.classes[label] for label in labels]

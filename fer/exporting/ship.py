@@ -40,7 +40,7 @@ something else."""
 LICENCE = """## Licence
 
 The weights come with the licence of this project. They were trained on FER2013 (Goodfellow et al. 2013), whose images
-were collected from the web for research; whoever uses the weights for anything else has to judge that for themselves.
+were collected from the web for research; for any other use of the weights, judge this yourself.
 No image is part of these files."""
 
 

@@ -132,7 +132,7 @@ def drop(rate: float, channels: bool = False) -> list[nn.Module]:
 
 
 def start(network: nn.Module, init: str) -> None:
-    """Draws the weights of convolutions and dense layers anew, unless `init` is "default"."""
+    """Initialises the weights of convolutions and dense layers, unless `init` is "default"."""
     draw = STARTS[known("model.init", init, STARTS)]
     for layer in network.modules():
         if draw and isinstance(layer, nn.Conv2d | nn.Linear):

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fer.plots import PALETTE
 
-BINS = 64  # of 256 grey levels: finer ones show the rounding of whoever stretched the contrast
+BINS = 64  # of 256 grey levels: finer bins show rounding from earlier contrast stretching
 GAP = 3  # pixels between two faces
 PIXELS = 50  # of a face in an inch
 

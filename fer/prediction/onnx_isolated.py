@@ -19,7 +19,7 @@ START = 120
 ROOM = 4 << 30
 """Bytes of memory for the graph, beside eight times its file."""
 LOOK = 0.5
-"""Seconds between looks, for systems where a signal does not wake up whoever waits."""
+"""Seconds between looks, for systems where a signal does not interrupt a wait."""
 LARGEST = 1 << 24
 """Bytes of an answer."""
 
@@ -51,7 +51,7 @@ class Isolated:
         return self._ask(onnx_worker.packed(np.ascontiguousarray(images)))
 
     def close(self) -> None:
-        """Ends the child, and whoever waits for it."""
+        """Ends the child; calls that wait for it raise."""
         process, self.process = self.process, None
         if process is not None:
             process.kill()

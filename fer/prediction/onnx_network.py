@@ -70,7 +70,7 @@ class OnnxNetwork:
         return np.concatenate([self._part(part) for part in parts])
 
     def close(self) -> None:
-        """Ends the process that runs the graph, and whoever waits for it."""
+        """Ends the process that runs the graph; calls that wait for it raise."""
         self.run.close()
 
     def _part(self, faces: np.ndarray) -> np.ndarray:

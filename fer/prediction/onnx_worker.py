@@ -125,7 +125,7 @@ def main(seconds: int, room: int) -> None:
         while True:
             images = unpacked(receive(requests))
             send(answers, *answer(partial(run, sessions[0], images), seconds))
-    except (EOFError, BrokenPipeError):  # whoever asked has ended
+    except (EOFError, BrokenPipeError):  # the parent has ended
         os._exit(0)
 
 

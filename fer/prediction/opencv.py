@@ -15,5 +15,5 @@ def opencv():
     except ModuleNotFoundError:
         raise UserError(f"OpenCV finds faces and reads cameras, and is missing: {INSTALL}") from None
     if not hasattr(cv2, "CascadeClassifier"):
-        raise UserError(f"OpenCV {cv2.__version__} has no face cascades any more; 4.10 or a later 4 has: {INSTALL}")
+        raise UserError(f"OpenCV {cv2.__version__} has no face cascades; OpenCV 4.10 or a later 4 has them: {INSTALL}")
     return cv2

@@ -62,7 +62,7 @@ class Predictor:
         self.network, self.detector, self.threshold, self.margin = network, detector, threshold, margin
 
     def close(self) -> None:
-        """Ends a network that runs in a process of its own, and whoever waits for its answer."""
+        """Ends the network's own process, if it has one; calls that wait for it raise."""
         if hasattr(self.network, "close"):
             self.network.close()
 

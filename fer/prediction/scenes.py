@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
     if args.scenes < 1:
-        raise UserError(f"--scenes {args.scenes}: expected a whole number from 1 on")
+        raise UserError(f"--scenes {args.scenes}: expected a positive integer")
     from fer.evaluation import pixels
     from fer.prediction.network import checkpoint_at
     from fer.prediction.torch_network import TorchNetwork

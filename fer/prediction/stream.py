@@ -54,7 +54,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
 
 
 def ahead(call: Callable[[T], R], items: Iterable[T], workers: int, room: int) -> Iterator[tuple[T, R]]:
-    """(item, call(item)) in order, made by `workers` threads that run up to `room` items ahead of whoever asks."""
+    """(item, call(item)) in order, made by `workers` threads that run up to `room` items ahead of the caller."""
     waiting: deque[tuple[T, Future[Any]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

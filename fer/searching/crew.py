@@ -82,7 +82,7 @@ class Crew:
         self.say()
 
     def ended(self, slot: int, code: int) -> None:
-        """One that was killed is replaced, and whoever comes next takes its trial up; an error ends the search."""
+        """Replaces a worker that was killed; another worker takes over its trial. An error ends the search."""
         if code == 128 + signal.SIGTERM:
             print(f"worker {slot} was asked to stop and did", flush=True)
         elif code < 0:

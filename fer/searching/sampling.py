@@ -13,7 +13,7 @@ from fer.searching.space import suggest
 
 
 class EachTrial(BaseSampler):
-    """Builds the sampler that `node` describes anew for each trial, seeded by (seed, the trial's number).
+    """Builds a new sampler from `node` for each trial, seeded by (seed, the trial's number).
 
     So workers never draw the same, and a search that was stopped draws what it would have drawn. What a sampler learns
     it learns from the trials in the storage. A node that gives a seed keeps it.

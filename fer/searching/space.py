@@ -20,7 +20,7 @@ Values = dict[str, Any]
 class Dimension:
     """One option of fer.train with the values to try: `choices`, or all from `low` to `high`.
 
-    A range of two whole numbers means whole numbers. log: as many tries below the geometric mean as above it. when:
+    A range of two integers means integers. log: as many tries below the geometric mean as above it. when:
     the dimension counts only where dimensions before it have one of these values, such as {optimizer: [sgd]}.
     """
 
@@ -86,7 +86,7 @@ def corners(space: Space) -> Iterator[Values]:
     for dimension in space:
         for end in dimension.ends():
             wanted = {dimension.name: end}
-            for other in reversed(space):  # whoever depends on another stands after it
+            for other in reversed(space):  # options come after those they depend on
                 if other.name in wanted:
                     wanted = {name: allowed[0] for name, allowed in other.when.items()} | wanted
             values: Values = {}

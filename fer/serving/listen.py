@@ -60,7 +60,7 @@ def reach(listener: socket.socket, token: str | None) -> str:
         return "this machine only" if token is None else "this machine only, with the token"
     host = listener.getsockname()[0]
     who = "every network of this machine" if ipaddress.ip_address(host).is_unspecified else f"the network of {host}"
-    terms = "with the token" if token else "WITHOUT a token: whoever reaches it may use it; --token sets one"
+    terms = "with the token" if token else "WITHOUT a token: anyone who reaches it may use it; --token sets one"
     return f"{who}, {terms}; unencrypted, and browsers give cameras to https and localhost only"
 
 

@@ -65,7 +65,7 @@ def asked(connection: http.client.HTTPConnection, picture: bytes, headers: dict[
             answer.read()
             return answer.status
     except (OSError, http.client.HTTPException):
-        connection.close()  # the next request opens it anew
+        connection.close()  # the next request reopens it
         time.sleep(0.1)
         return 0
 

@@ -17,7 +17,7 @@ WORDS = {
 
 
 class Refused(Exception):
-    """Raised anywhere below a route; `reason` is shown to whoever asked."""
+    """Raised anywhere below a route; the client is shown `reason`."""
 
     def __init__(self, status: int, reason: str):
         super().__init__(reason)

@@ -90,7 +90,7 @@ class Stream:
             pass
 
     async def message(self) -> dict[str, Any]:
-        """The next one of the client. Raises WebSocketDisconnect where none can come any more."""
+        """The client's next message. Raises WebSocketDisconnect when the connection is closed."""
         message = await self.socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect

@@ -184,7 +184,7 @@ def _run(path: Path, name: str, predictions: Path) -> Run | None:
     except UserError as error:
         fix = ""
         if path.name == run_folders.METRICS:
-            fix = f"; python -m fer.train resume={path.parent} writes it anew"
+            fix = f"; python -m fer.train resume={path.parent} rewrites it"
         run_folders.say_once(f"{error}, left out{fix}")
         return None
     return {"name": name, "predictions": predictions, **record}

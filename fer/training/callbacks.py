@@ -16,7 +16,7 @@ from fer.plots import confusion_figure, face_sheet, prediction_sheet
 
 
 class Diverged(UserError):
-    """A loss is no number any more."""
+    """The loss became NaN or infinite."""
 
 
 class FiniteLoss(Callback):

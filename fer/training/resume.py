@@ -84,7 +84,7 @@ def check_data(record: dict[str, Any], fingerprint: str) -> None:
 
 
 def keep_history(folder: Path, step: int) -> None:
-    """Puts the logged rows of before optimizer step `step` aside, since CSVLogger starts its file anew."""
+    """Puts the logged rows of before optimizer step `step` aside, since CSVLogger overwrites its file."""
     import pandas as pd
 
     history = read_history(folder)

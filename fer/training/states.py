@@ -157,7 +157,7 @@ def check_content(content: Any, weights: Mapping[str, Tensor], needed: tuple[str
     if shapes != {name: value.shape for name, value in weights.items()}:
         raise Damaged("the state of another network")
     if "global_step" in needed and not isinstance(content["global_step"], int):
-        raise Damaged("global_step is no whole number")
+        raise Damaged("global_step is not an integer")
 
 
 def best_of(content: Mapping[str, Any], folder: Path) -> Path | None:
