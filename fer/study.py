@@ -4,12 +4,12 @@
     python -m fer.study first_run onecycle_light --with-test --readme README.md
     python -m fer.study two_convs four_emotions class_weights --together baselines --with-test
 
-Copies what the runs left into experiments/<study>/ (their metrics as .json without the places of this machine and, of
-the configuration that is best in validation, predictions as .csv.gz) and writes from these files alone: README.md
-(commands, table, hardware, commit), results.csv and, where options differ between the runs, what follows from them: a
-sentence an option, its effects with intervals, paired tests (pairs.csv), pictures, and which runs failed or are
-missing. With --with-test also the test columns, the best configuration's confusion.png and, of synthetic faces,
-faces.png. So runs may come from several machines, and runs/ may go; a run whose files are deleted there is forgotten.
+Copies what the runs left into experiments/<study>/ (their records, without the places of this machine, into
+runs.jsonl.gz and, of the configuration that is best in validation, predictions as .csv.gz) and writes from these files
+alone: README.md (commands, table, hardware, commit), results.csv and, where options differ between the runs, what
+follows from them: a sentence an option, its effects with intervals, paired tests (pairs.csv), pictures, and which runs
+failed or are missing. With --with-test also the test columns, the best configuration's confusion.png and, of synthetic
+faces, faces.png. So runs may come from several machines, and runs/ may go. `zcat runs.jsonl.gz` shows the records.
 What stands in notes.md there closes the README.
 
 --together NAME makes one report of all the studies, experiments/NAME/, the runs in a folder each, all with predictions:

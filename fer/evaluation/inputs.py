@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import OmegaConf
 
-from fer import config, runs
+from fer import config, runs, stored
 from fer.errors import UserError
 from fer.evaluation import predictions
 from fer.evaluation.predictions import Predictions
@@ -98,15 +98,15 @@ def of_table(path: Path, name: str, wanted: Wanted) -> Given:
         raise UserError(f"{path}: --tta needs the network; give the run's folder or its checkpoint")
     record = record_of(path.parent)
     study = study_folder(path.parent, record)
-    stored = record or record_of(path.parent, f"{path.name.split('.csv')[0]}.json")
+    known = record or stored.read(path.parent).get(path.name.split(".csv")[0], {})
     splits = predictions.read(path)
     if wanted.classes:
         splits = {split: table.among(wanted.classes) for split, table in splits.items()}
-    given = Given(path, name, splits, study, about_data(stored), lacking=ALONE)
+    given = Given(path, name, splits, study, about_data(known), lacking=ALONE)
     if wanted.data:
         from fer.evaluation import pixels
 
-        options = (stored.get("config") or {}).get("data") or {}
+        options = (known.get("config") or {}).get("data") or {}
         given.pixels = pixels.Pixels(pixels.data(options, wanted.data, options.get("classes"), wanted.numbers), ())
     return given
 

@@ -11,25 +11,23 @@ BEST = Path("checkpoints") / "best.ckpt"
 Record = dict[str, Any]
 
 
-def record_of(folder: Path, name: str = runs.METRICS) -> Record:
+def record_of(folder: Path) -> Record:
     """The run's metrics.json, or what config.yaml knows where that is damaged; empty without either.
 
     A line on stderr tells of a damaged file.
     """
-    path = folder / name
+    path = folder / runs.METRICS
     if not os.path.lexists(path):
         return {}
     try:
         return runs.parsed(path)
+    except UserError:
+        pass
+    try:
+        return runs.read_record(folder)
     except UserError as error:
-        damage = error
-    if name == runs.METRICS:
-        try:
-            return runs.read_record(folder)
-        except UserError as error:
-            damage = error
-    runs.say_once(f"{damage}; goes on without it")
-    return {}
+        runs.say_once(f"{error}; goes on without it")
+        return {}
 
 
 def study_folder(run: Path, record: Record) -> Path | None:

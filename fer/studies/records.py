@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fer import naming, options
+from fer import naming, options, stored
 from fer import runs as run_folders
 from fer.errors import UserError
 from fer.files import atomic
@@ -33,41 +33,43 @@ def read_runs(folder: Path) -> list[Run]:
     Of runs that were repeated the last one that finished counts, or else the last.
     """
     paths = sorted(folder.glob("**/metrics.json"), key=lambda path: path.parent.stat().st_mtime)
-    found = [
-        run
-        for path in paths
-        if (run := _run(path, _name(path.parent.relative_to(folder)), path.with_name(run_folders.PREDICTIONS)))
-    ]
-    return _ordered(_named(_once(found)))
+    runs = [_read(path, _name(path.parent.relative_to(folder))) for path in paths]
+    return _ordered(_named(_once([run for run in runs if run])))
 
 
 def store(runs: list[Run], place: Path) -> None:
-    """Writes `<name>-seed-<n>.json` and, of finished runs, `.csv.gz` into `place`; the same runs give the same bytes.
+    """Adds runs to `place`: records to runs.jsonl.gz and, of finished runs, `<name>-seed-<n>.csv.gz`.
 
-    A run that did not finish leaves what is stored alone.
+    The same runs give the same bytes. A run that did not finish leaves what is stored of it alone.
     """
     place.mkdir(parents=True, exist_ok=True)
-    _forget_names(runs, place)
+    records = stored.read(place)
+    _forget_names(runs, records, place)
     for run in runs:
-        path = place / f"{run['name']}-seed-{run['config']['seed']}.json"
+        name = _stem(run)
         if run["status"] == "finished":
             try:
                 table = read_predictions(run).round(4)
             except UserError as error:
                 run_folders.say_once(f"{error}; left out")
                 continue
-            with atomic(_predictions(path), "wb") as file:
+            with atomic(_predictions(place, name), "wb") as file:
                 file.write(gzip.compress(table.to_csv(index=False).encode(), mtime=0))  # the same rows, the same bytes
-        elif path.exists():
+        elif name in records:
             continue
         record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
         record["curves"] = history.read(run["predictions"].with_name("metrics.csv"))
-        run_folders.write_json(path, without_places(record))
+        records[name] = without_places(record)
+    if records:
+        stored.write(place, records)
 
 
 def read_stored(place: Path) -> list[Run]:
     """What `store` wrote into `place`."""
-    runs = [_run(path, path.stem.rpartition("-seed-")[0], _predictions(path)) for path in _stored(place)]
+    runs = [
+        _run(record, place / stored.NAME, name.rpartition("-seed-")[0], _predictions(place, name))
+        for name, record in stored.read(place).items()
+    ]
     return _ordered(_named(_once([run for run in runs if run])))
 
 
@@ -128,21 +130,22 @@ def _typed_place(word: str) -> str:
     return f"{key}=PATH" if equals and (key == "--config-dir" or options.is_place(options.name_of(word))) else word
 
 
-def _stored(place: Path) -> list[Path]:
-    return sorted(place.glob("*-seed-*.json"))
+def _stem(run: Run) -> str:
+    return f"{run['name']}-seed-{run['config']['seed']}"
 
 
-def _forget_names(runs: list[Run], place: Path) -> None:
-    """Deletes what is stored of these very runs under another name, as of before there was another run beside them."""
-    files = {run.get("identity"): f"{run['name']}-seed-{run['config']['seed']}.json" for run in runs}
-    for path in _stored(place):
-        try:
-            identity = run_folders.parsed(path).get("identity")
-        except UserError:
-            continue
-        if identity and identity in files and path.name != files[identity]:
-            path.unlink()
-            _predictions(path).unlink(missing_ok=True)
+def _predictions(place: Path, name: str) -> Path:
+    return place / f"{name}.csv.gz"
+
+
+def _forget_names(runs: list[Run], records: dict[str, dict[str, Any]], place: Path) -> None:
+    """Drops what is stored of these very runs under another name, as of before there was another run beside them."""
+    names = {run.get("identity"): _stem(run) for run in runs}
+    for name, record in list(records.items()):
+        identity = record.get("identity")
+        if identity and name != names.get(identity, name):
+            del records[name]
+            _predictions(place, name).unlink(missing_ok=True)
 
 
 def _once(runs: list[Run]) -> list[Run]:
@@ -175,16 +178,23 @@ def _overrides(run: Run) -> list[str]:
     return [word for word in shlex.split(run.get("command") or "")[3:] if not word.startswith("-")]
 
 
-def _run(path: Path, name: str, predictions: Path) -> Run | None:
-    """None, and a line on stderr, for a damaged file."""
+def _read(path: Path, name: str) -> Run | None:
+    """The run with a metrics.json; None, and a line on stderr, where it is damaged."""
+    fix = f"; python -m fer.train resume={path.parent} rewrites it"
     try:
         record = run_folders.parsed(path)
+    except UserError as error:
+        run_folders.say_once(f"{error}, left out{fix}")
+        return None
+    return _run(record, path, name, path.with_name(run_folders.PREDICTIONS), fix)
+
+
+def _run(record: dict[str, Any], path: Path, name: str, predictions: Path, fix: str = "") -> Run | None:
+    """The record as a run; None, and a line on stderr, where it is damaged."""
+    try:
         run_folders.require(record, path, status=str, config=dict, data=dict)
         run_folders.require(record["config"], path, seed=int)
     except UserError as error:
-        fix = ""
-        if path.name == run_folders.METRICS:
-            fix = f"; python -m fer.train resume={path.parent} rewrites it"
         run_folders.say_once(f"{error}, left out{fix}")
         return None
     return {"name": name, "predictions": predictions, **record}
@@ -194,10 +204,6 @@ def _name(folder: Path) -> str:
     """`optimizer-adam` for optimizer-adam/seed-0; folders inside folders are joined by commas."""
     parts = folder.parts[:-1] if folder.parts and SEED.fullmatch(folder.parts[-1]) else folder.parts
     return ",".join(parts) or "defaults"
-
-
-def _predictions(path: Path) -> Path:
-    return path.with_suffix(".csv.gz")
 
 
 def _ordered(runs: Any) -> list[Run]:

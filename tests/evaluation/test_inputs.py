@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from fer import stored
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
 from fer.evaluation import inputs, pixels
@@ -69,7 +70,8 @@ def test_views_of_faces_need_the_network(tmp_path):
 
 
 def test_a_stored_file_knows_its_data_from_the_record_beside_it(tmp_path):
-    (tmp_path / "a-seed-0.json").write_text('{"data": {"origin": "SYNTHETIC FACES"}, "config": {"study": "s"}}')
+    record = {"data": {"origin": "SYNTHETIC FACES"}, "config": {"study": "s"}}
+    stored.write(tmp_path, {"a-seed-0": record, "a-seed-1": {"data": {"origin": "others"}}})
     given = inputs.read(write(tmp_path / "a-seed-0.csv.gz".removesuffix(".gz")), "a", Wanted())
     assert "SYNTHETIC" in given.about[0]
     assert given.study is None
