@@ -179,7 +179,7 @@ def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "fi
     counts = pd.crosstab(table["true"], table["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
     share = (table["true"] == table["predicted"]).mean()
     title = f"{split}, {counted(len(runs), 'run')}, accuracy {100 * share:.1f} %"
-    save_figure(confusion_figure(counts.to_numpy(), classes, title), path, dpi=dpi)
+    save_figure(confusion_figure(counts.to_numpy(), classes, title), path, colours=256, dpi=dpi)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,11 +9,14 @@ import sys
 import threading
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from PIL import Image
 
 from fer import files
 from fer.errors import FULL, Interrupted, UserError, one_line_errors
-from fer.files import Unwritable, atomic
+from fer.files import Unwritable, atomic, save_figure
 
 
 def names(folder: Path) -> list[str]:
@@ -160,3 +163,14 @@ def test_torch_on_a_full_disk_leaves_the_old_checkpoint(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
     assert names(tmp_path) == ["a.ckpt"]
+
+
+def test_a_picture_of_few_colours_looks_the_same_and_is_smaller(tmp_path):
+    figure, axes = plt.subplots()
+    axes.imshow(np.arange(100).reshape(10, 10), cmap="viridis")
+    save_figure(figure, tmp_path / "all.png")
+    save_figure(figure, tmp_path / "few.png", colours=256)
+    plt.close(figure)
+    every, few = (np.asarray(Image.open(tmp_path / name).convert("RGB")).astype(int) for name in ("all.png", "few.png"))
+    assert np.abs(every - few).mean() < 1
+    assert (tmp_path / "few.png").stat().st_size < 0.7 * (tmp_path / "all.png").stat().st_size

@@ -166,7 +166,7 @@ def draw(
     if shares := importance.of(done, factors, figure):
         pictures["importance"] = (importance_figure(shares), "importance of each option")
     for name, (picture, _) in pictures.items():
-        save_figure(picture, out / f"{name}.png")
+        save_figure(picture, out / f"{name}.png", colours=256)
     return [f"![{alt}]({name}.png)\n" for name, (_, alt) in pictures.items()]
 
 
