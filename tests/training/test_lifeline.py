@@ -14,7 +14,7 @@ from fer.training.lifeline import Lifeline
 
 CHILD = """
 import signal, sys, time
-from fer import lifeline
+from fer.training import lifeline
 def save(*_):
     print("saved", flush=True)
     sys.exit(143)
