@@ -41,12 +41,10 @@ def test_records_of_earlier_versions_join(tmp_path, capsys):
     assert not list(tmp_path.glob("*.json"))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"x" * 99, gzip.compress(b"{}\n")[:-9], gzip.compress(b"{"), gzip.compress(b"[1]"), gzip.compress(b"{}")],
-)
+@pytest.mark.parametrize("content", ["no gzip", "cut short", "{", "[1]", "{}"])
 def test_a_damaged_file_is_one_line(content, tmp_path):
-    (tmp_path / stored.NAME).write_bytes(content)
+    packed = content.encode() if content == "no gzip" else gzip.compress(content.encode())
+    (tmp_path / stored.NAME).write_bytes(packed[:-9] if content == "cut short" else packed)
     with pytest.raises(UserError, match="damaged") as error:
         stored.read(tmp_path)
     assert "\n" not in str(error.value)
