@@ -91,5 +91,5 @@ def test_yunets_boxes_are_placed_in_the_pictures_pixels(tmp_path, monkeypatch):
 
 def test_an_opencv_without_cascades_is_one_line(monkeypatch):
     monkeypatch.delattr(opencv.opencv(), "CascadeClassifier")
-    with pytest.raises(UserError, match="no face cascades any more"):
+    with pytest.raises(UserError, match="has no face cascades"):
         detect.Haar()
