@@ -324,7 +324,7 @@ def test_the_newest_run_is_evaluated_exported_and_asked(shell):
 
 
 @pytest.mark.typed
-@pytest.mark.parametrize("how", ["bash", "zsh"])
+@pytest.mark.parametrize("how", ["bash", pytest.param("zsh", marks=pytest.mark.long)])
 def test_a_run_that_was_stopped_goes_on_by_the_line_it_printed(shell, how):
     name = zsh() if how == "zsh" else how
     folder = f"runs {how}/model=x,y (1)"
@@ -351,7 +351,7 @@ def test_a_run_that_was_stopped_goes_on_by_the_line_it_printed(shell, how):
 
 
 @pytest.mark.typed
-@pytest.mark.parametrize("how", ["bash", "zsh"])
+@pytest.mark.parametrize("how", ["bash", pytest.param("zsh", marks=pytest.mark.long)])
 def test_pictures_at_home_with_classes_that_are_merged(shell, how):
     name = zsh() if how == "zsh" else how
     typed = "python -m fer.train data=folder data.root=~/pictures model=cnn2"
@@ -387,7 +387,7 @@ def own(shell) -> str:
 
 
 @pytest.mark.typed
-@pytest.mark.parametrize("launcher", ["parallel", "slurm_local"])
+@pytest.mark.parametrize("launcher", ["parallel", pytest.param("slurm_local", marks=pytest.mark.long)])
 def test_own_configs_reach_the_runs_of_a_sweep(shell, own, launcher):
     if launcher == "slurm_local":
         pytest.importorskip("submitit")
