@@ -18,8 +18,8 @@ LOOSE = "*-seed-*.json"
 def read(place: Path) -> dict[str, dict[str, Any]]:
     """`<name>-seed-<n>`, which is also the stem of the run's predictions -> its record; empty where none is stored.
 
-    A record of its own (LOOSE) is read as well; a line on stderr tells of a damaged one. Raises UserError where
-    runs.jsonl.gz is damaged.
+    Also reads records that earlier versions stored in separate files (LOOSE), and reports damaged ones on stderr.
+    Raises UserError if runs.jsonl.gz is damaged.
     """
     records = {}
     path = place / NAME
