@@ -188,3 +188,14 @@ def command(module: str, overrides: Sequence[str], config_dir: str | None = None
     """A command line to type, in quotes where bash or zsh would touch it."""
     folder = [f"--config-dir={config_dir}"] if config_dir else []
     return shlex.join(["python", "-m", module, *folder, *overrides])
+
+
+def hyperparameters(command: str) -> dict[str, str]:
+    """Returns the options in a command line that name a run, by dotted name, with their values as typed."""
+    assignments = [word.lstrip("+~") for word in shlex.split(command) if "=" in word and not word.startswith("-")]
+    values = dict(word.split("=", 1) for word in assignments)
+    return {
+        name: value
+        for name, value in values.items()
+        if name != "experiment" and options.names_runs(options.name_of(name))
+    }

@@ -45,3 +45,8 @@ def retargeted(node: Any, rename: Callable[[str], str] = current) -> Any:
         key: rename(value) if key == "_target_" and isinstance(value, str) else retargeted(value, rename)
         for key, value in node.items()
     }
+
+
+def with_divergence(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the record of a run with `diverged`, which earlier versions told by the error's text only."""
+    return {"diverged": str(record.get("error")).startswith("Diverged")} | record

@@ -149,6 +149,8 @@ PLACES = tuple(row.name for row in TABLE if row.place)
 PLACE_KEYS = frozenset(name.rpartition(".")[2] for name in PLACES)
 """The last part of each place's name."""
 GROUPS = frozenset(row.name for row in TABLE if row.group)
+HYPERPARAMETER_GROUPS = tuple(row.name for row in TABLE if row.group and row.identity == HASHED)
+"""Folders of `conf/` whose choice changes results."""
 MAY_CHANGE = tuple(row.name for row in TABLE if row.resume)
 """What may differ when a run goes on, perhaps on another machine."""
 

@@ -21,6 +21,7 @@ from fer.files import atomic
 from fer.schema import check_plain
 
 CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
+HISTORY = "metrics.csv"
 LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previous.ckpt"
 MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 NO_RUN = {"identity": None, "command": None, "resolved": {}}
@@ -146,7 +147,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         record = parsed(path)
         require(record, path, identity=str, status=str, config=dict, data=dict)
         require(record["data"], path, fingerprint=str, path=list, counts=dict)
-        return record
+        return compat.with_divergence(record)
     except UserError as error:
         try:
             content = stored_config(folder)

@@ -25,12 +25,13 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     Raises UserError for a config or data that cannot be used, and for a loss that became NaN or infinite.
     """
     trust.allow(cfg.trust)
+    checkpoint = None
     if cfg.resume:
-        cfg = resume.config(cfg)
+        cfg, checkpoint = resume.resumed(cfg)
     config.check(cfg)
-    from fer.training import experiment  # everything heavy waits until the options are known to be right
+    from fer.training import experiment  # imports torch, which waits until the options have been checked
 
-    return experiment.run(cfg)
+    return experiment.run(cfg, checkpoint=checkpoint)
 
 
 @hydra.main(config_path=str(config.CONF), config_name="train", version_base="1.3")

@@ -50,7 +50,7 @@ def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
     for name, value in [(name, value) for name, values in found.items() if name != "seed" for value in values]:
         cfg = composed(f"experiment={experiment}", *(f"{key}={of}" for key, of in (first | {name: value}).items()))
         check(cfg)
-        resolve_auto(cfg)
+        cfg = resolve_auto(cfg)
         rehearse(cfg)
 
 

@@ -342,7 +342,7 @@ def change(folder: Path, path: str, value) -> None:
 
 
 def test_the_config_of_a_run_is_taken_as_it_was(folder):
-    cfg = resume.saved(folder, folder / "checkpoints" / "last.ckpt")
+    cfg = resume.checked_config(folder)
     assert cfg.output_dir == str(folder)
     assert cfg.model == compose_config([]).model
 
@@ -379,7 +379,7 @@ CONFIGS = [
 def test_the_config_of_a_strangers_run_is_refused(folder, path, value):
     change(folder, path, value)
     with pytest.raises(UserError, match="not loaded") as error:
-        resume.saved(folder, folder / "checkpoints" / "last.ckpt")
+        resume.checked_config(folder)
     assert "config.yaml" in str(error.value)
     assert not Path("sprung").exists()
 
@@ -387,7 +387,7 @@ def test_the_config_of_a_strangers_run_is_refused(folder, path, value):
 def test_an_own_callback_is_taken_from_a_run_once_its_module_is_trusted(folder):
     change(folder, "callbacks.extra", {"_target_": "mymodule.Hello"})
     trust.allow("mymodule")
-    assert resume.saved(folder, folder / "last.ckpt").callbacks.extra._target_ == "mymodule.Hello"
+    assert resume.checked_config(folder).callbacks.extra._target_ == "mymodule.Hello"
 
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
@@ -408,7 +408,7 @@ FILES = {
 def test_a_config_that_is_no_config_is_one_line(folder, text):
     (folder / "config.yaml").write_text(text)
     with pytest.raises(UserError) as error:
-        resume.saved(folder, folder / "last.ckpt")
+        resume.checked_config(folder)
     assert "\n" not in str(error.value)
     assert not Path("sprung").exists()
 

@@ -23,7 +23,7 @@ def prepared(cfg: DictConfig) -> DictConfig:
     cfg = cfg.copy()
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    resolve_auto(cfg)
+    cfg = resolve_auto(cfg)
     if cfg.trainer.precision not in DTYPES:
         raise UserError(f"trainer.precision={cfg.trainer.precision}: the benchmark knows auto, {', '.join(DTYPES)}")
     if cfg.scheduler._target_.endswith("ReduceLROnPlateau"):

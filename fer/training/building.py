@@ -1,6 +1,5 @@
 """Builds data module, classifier and Trainer from a composed config, and resolves `auto`."""
 
-from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer.build import build, of_kind
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
+from fer.data.splits import SPLITS
 from fer.hardware import best_memory_format, best_precision, uses_cuda
 
 Node = dict[str, Any]
@@ -19,14 +19,20 @@ DERIVED = ("classes", "class_counts", "mean", "std")
 """What a classifier takes from its data."""
 
 
-def resolve_auto(cfg: DictConfig) -> dict[str, Any]:
-    """Replaces `auto` in `cfg` by what suits the machine; returns the choices."""
+def resolve_auto(cfg: DictConfig) -> DictConfig:
+    """Returns a copy of `cfg` with `auto` replaced by what suits this machine."""
+    cfg = cfg.copy()
     if cfg.trainer.precision == "auto":
         cfg.trainer.precision = best_precision(cfg.trainer.accelerator)
     if cfg.channels_last == "auto":
         cfg.channels_last = best_memory_format(str(cfg.trainer.precision), cfg.trainer.accelerator)
     if cfg.trainer.sync_batchnorm == "auto":
         cfg.trainer.sync_batchnorm = uses_cuda(cfg.trainer.accelerator)
+    return cfg
+
+
+def machine_choices(cfg: DictConfig) -> dict[str, Any]:
+    """Returns what a run reports of the options that `resolve_auto` replaces."""
     return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
 
 
@@ -35,9 +41,15 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
-def build_loggers(cfg: DictConfig, further: Callable[[Node], dict[str, Any]] = lambda node: {}) -> list[Logger]:
-    """further: gives more arguments for a logger's node."""
-    return [build_as(Logger, node | further(node), f"logger.{name}") for name, node in nodes(cfg.logger)]
+def build_loggers(cfg: DictConfig, purge_step: int | None = None) -> list[Logger]:
+    """purge_step: the optimizer step after which TensorBoard drops what a resumed run is about to repeat."""
+    return [build_logger(node, f"logger.{name}", purge_step) for name, node in nodes(cfg.logger)]
+
+
+def build_logger(node: Node, where: str, purge_step: int | None) -> Logger:
+    if purge_step is not None and node["_target_"].endswith("TensorBoardLogger"):
+        node = node | {"purge_step": purge_step}
+    return build_as(Logger, node, where)
 
 
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
@@ -74,4 +86,8 @@ def classifier_for(cfg: DictConfig, datamodule: FERDataModule) -> Classifier:
 
 
 def build_datamodule(cfg: DictConfig) -> FERDataModule:
-    return build_as(FERDataModule, plain(cfg.data), "data")
+    """The data module, which scores the test split unless `test=false`."""
+    datamodule = build_as(FERDataModule, plain(cfg.data), "data")
+    if not cfg.get("test", True):
+        datamodule.scored = SPLITS[:2]
+    return datamodule

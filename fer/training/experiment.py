@@ -1,177 +1,95 @@
-"""Runs one experiment: claims or resumes a run, fits, scores, records."""
+"""Runs one experiment: rehearses, reads the data, fits, scores and records."""
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from fer import commandline, config, files, places, runs, trust
-from fer.console import closing, opening, quieten
+from fer import files, runs
+from fer.console import closing, quieten
 from fer.data.datamodule import FERDataModule
-from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
-from fer.hardware import commit, hardware, versions
 from fer.training import resume
-from fer.training.building import build_datamodule, resolve_auto
-from fer.training.fit import best_checkpoint, best_classifier, fit, fit_seconds
+from fer.training.active_run import ActiveRun, active_run
+from fer.training.building import build_datamodule, plain, resolve_auto
+from fer.training.fit import best_classifier, fit, fit_summary
 from fer.training.rehearsal import rehearse
 from fer.training.scoring import score
+from fer.training.tensorboard import log_hyperparameters
+
+Record = dict[str, Any]
 
 
-def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
-    """Trains as `cfg` says and returns the content of metrics.json. See `fer.train.train`.
+def run(cfg: DictConfig, watchers: Sequence[Callback] = (), checkpoint: Path | None = None) -> Record:
+    """Trains as `cfg` says and returns the content of metrics.json; see `fer.train.train`.
 
-    In a distributed run only rank 0 records, scores and returns; the others return nothing. watchers: callbacks that
-    look on and may stop the run, but do not make it another one, such as a search's.
+    watchers: callbacks that observe the run and may stop it, but do not change its identity, such as a search's.
+    checkpoint: the saved state of the run in `cfg.output_dir` to go on from. In a distributed run only rank 0 records,
+    scores and returns the record; the other ranks return an empty one.
     """
     quieten()
-    typed, cfg = cfg, cfg.copy()
     resolved = resolve_auto(cfg)
-    rehearse(cfg)
-    datamodule = build_datamodule(cfg)
+    rehearse(resolved)
+    datamodule = build_datamodule(resolved)
     datamodule.setup()
-    if not cfg.get("test", True):
-        datamodule.scored = SPLITS[:2]
-    identity = runs.identity(typed, datamodule.fingerprint)
-    if cfg.existing == "continue" and not cfg.resume and (before := started_before(cfg, identity)):
-        folder, record = before
-        if not again(folder, record, cfg.retry):
-            return record
-        if not diverged(record):
-            return run(resume.taken_up(typed, folder, folder / runs.LAST), watchers)
+    identity = runs.identity(cfg, datamodule.fingerprint)
+
+    if cfg.existing == "continue" and checkpoint is None:
+        earlier = runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
+        if earlier and is_over(*earlier, retry=cfg.retry):
+            return earlier[1]
+        if earlier and not earlier[1].get("diverged"):
+            resolved, checkpoint = resume.repeated(resolved, earlier[0])
+
     if rank_zero_only.rank:
         with suppress(Interrupted), interruptible():
-            fit(cfg, datamodule, Path(cfg.output_dir), watchers)
+            fit(resolved, datamodule, Path(resolved.output_dir), checkpoint, watchers)
         return {}
-    with interruptible():
-        folder, lock = (runs.reopen if cfg.resume else runs.claim)(Path(cfg.output_dir))
-        try:
-            with files.quiet_threads():
-                return recorded(cfg, datamodule, folder, identity, resolved, watchers)
-        finally:
-            lock.release()
+    with (
+        interruptible(),
+        files.quiet_threads(),
+        active_run(resolved, checkpoint, datamodule.description(), identity) as active,
+    ):
+        with active.recorded():
+            fit_and_score(active, datamodule, watchers)
+        print("\n".join(closing(active.record, active.folder)), flush=True)
+        return active.record
 
 
-def started_before(cfg: DictConfig, identity: str) -> tuple[Path, dict[str, Any]] | None:
-    """The folder and record of an earlier start of this run, wherever in its study it lies."""
-    return runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
+def fit_and_score(run: ActiveRun, datamodule: FERDataModule, watchers: Sequence[Callback]) -> None:
+    """Fits, scores every split once with the best checkpoint's weights, and adds the figures to the run's record."""
+    trainer = fit(run.cfg, datamodule, run.folder, run.checkpoint, watchers)
+    options = run.cfg.trainer
+    classifier = best_classifier(trainer, run.folder)
+    run.record |= fit_summary(trainer, run.folder)
+    run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision)
+    log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 
-def again(folder: Path, record: dict[str, Any], retry: bool) -> bool:
-    """Whether a run that was started before is to be taken up again. Raises UserError for one that diverged."""
+def is_over(folder: Path, record: Record, retry: bool) -> bool:
+    """Whether a run that was started before needs nothing more from this process, which a line then says.
+
+    Raises UserError for a run that diverged, unless `retry`.
+    """
     if record["status"] == "finished":
         say(f"{folder} finished before: skipped")
-        return False
-    if diverged(record) and not retry:
+        return True
+    if record.get("diverged") and not retry:
         raise UserError(f"{folder} diverged before ({record['error']}); retry=true runs it again")
     if rank_zero_only.rank:
+        return False
+    lock = runs.hold(folder)
+    if lock is None:
+        say(f"{folder}: another process works on it: skipped")
         return True
-    if lock := runs.hold(folder):
-        lock.release()
-        return True
-    say(f"{folder}: another process works on it: skipped")
+    lock.release()
     return False
-
-
-def diverged(record: dict[str, Any]) -> bool:
-    return str(record.get("error")).startswith("Diverged")
 
 
 @rank_zero_only
 def say(line: str) -> None:
     print(line, flush=True)
-
-
-def recorded(
-    cfg: DictConfig,
-    datamodule: FERDataModule,
-    folder: Path,
-    identity: str,
-    resolved: dict[str, Any],
-    watchers: Sequence[Callback],
-) -> dict[str, Any]:
-    """Runs the experiment in its folder and keeps metrics.json true to what became of it."""
-    print("\n".join(opening(datamodule.description(), resolved, Path(cfg.output_dir), folder)), flush=True)
-    cfg.output_dir = str(folder)
-    places.remember(folder)
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
-    if cfg.resume:
-        record = runs.read_record(folder)
-        resume.check_data(record, datamodule.fingerprint)
-        record |= {"error": None, "resumed": [*record.get("resumed", ()), machine]}
-        record["identity"] = record["identity"] or identity
-        runs.remove_partial(folder)
-    else:
-        known = {"command": command_line(), "identity": identity, "resolved": resolved}
-        record = {"status": "interrupted", **known, "config": plain, "data": datamodule.description(), **machine}
-        runs.write_json(folder / runs.METRICS, record)  # true until the run is known to have ended otherwise
-    if not (cfg.resume and runs.config_is_whole(folder)):
-        known = {name: record[name] for name in runs.NO_RUN}
-        runs.write_config(
-            folder / runs.CONFIG, plain | {"resume": None, "found": datamodule.description() | {"run": known}}
-        )
-    started = time.perf_counter()
-    try:
-        record |= fit_and_score(cfg, datamodule, folder, watchers)
-        record |= {"status": "finished", "seconds": round(time.perf_counter() - started, 1)}
-        runs.write_json(folder / runs.METRICS, record)
-        (folder / runs.PREVIOUS).unlink(missing_ok=True)
-    except BaseException as raised:
-        error = files.explained(raised, folder)
-        stopped = isinstance(error, Interrupted | SystemExit)
-        record |= {"status": "interrupted" if stopped else "failed", "error": f"{type(error).__name__}: {error}"}
-        record["seconds"] = round(time.perf_counter() - started, 1)
-        runs.keep_record(folder, record)
-        if stopped or isinstance(error, files.Unwritable):
-            following = commandline.command("fer.train", [commandline.assigned("resume", folder)])
-            following += trust.override_for(plain, str(folder))
-            print(f"{record['status']}; go on with: {following}", flush=True)
-        if error is raised:
-            raise
-        raise error from raised
-    print("\n".join(closing(record, folder)), flush=True)
-    return record
-
-
-def command_line() -> str | None:
-    """What was typed, when Hydra started this run."""
-    if not HydraConfig.initialized():
-        return None
-    return commandline.command("fer.train", config.typed_overrides(), config.config_dir())
-
-
-def fit_and_score(
-    cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback]
-) -> dict[str, Any]:
-    """Fits; then the best checkpoint's weights score every split once. Returns figures by name."""
-    trainer = fit(cfg, datamodule, folder, watchers)
-    best = best_checkpoint(trainer) or str(folder / runs.LAST)
-    results = {
-        "epochs": trainer.current_epoch,
-        "steps": trainer.global_step,
-        "fit_seconds": round(fit_seconds(trainer), 1),
-        "checkpoint": str(Path(best).relative_to(folder)) if Path(best).is_relative_to(folder) else best,
-        "parameters": sum(p.numel() for p in trainer.lightning_module.model.parameters()),
-    }
-    results |= score(best_classifier(trainer, best), datamodule, folder, cfg.trainer.accelerator, cfg.trainer.precision)
-    for logger in trainer.loggers:
-        if isinstance(logger, pl.loggers.TensorBoardLogger):
-            from fer.training import tensorboard  # after the training: TensorBoard's protocols take a while to import
-
-            figures = {name: value for name, value in results.items() if is_figure(name)}
-            plain = OmegaConf.to_container(cfg, resolve=True)
-            tensorboard.add_run(logger.experiment, command_line(), plain, figures, trainer.global_step)
-            logger.finalize("success")
-    return results
-
-
-def is_figure(name: str) -> bool:
-    return name.startswith(tuple(f"{split}/" for split in SPLITS)) and name.count("/") == 1

@@ -11,33 +11,42 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
+from fer import runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted
 from fer.memory import keep_freed
-from fer.training import resume, states
+from fer.training import history, states
 from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.training.callbacks import ValidatedInTime
 from fer.training.checkpointing import WholeFiles
 from fer.training.states import State
 
 
-def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequence[Callback] = ()) -> pl.Trainer:
-    """The trainer after training, from the state in `cfg.resume` where that is."""
+def fit(
+    cfg: DictConfig,
+    datamodule: FERDataModule,
+    folder: Path,
+    checkpoint: Path | None = None,
+    watchers: Sequence[Callback] = (),
+) -> pl.Trainer:
+    """Trains from the start or, with `checkpoint`, from a saved state; returns the trainer.
+
+    checkpoint: where it is the run's last.ckpt, and missing or damaged, the newest whole state beside it stands in.
+    """
     keep_freed()
     pl.seed_everything(cfg.seed, verbose=False)
     classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
-        classifier.model.compile()  # in place, so checkpoints keep their names
-    state = states.newest(cfg.resume, classifier.state_dict())
-    announce(classifier, cfg.trainer, cfg.resume, state)
-    if cfg.resume and not rank_zero_only.rank:
+        classifier.model.compile()  # in place, so that the names in checkpoints stay the same
+    state = states.newest(checkpoint, classifier.state_dict())
+    announce(classifier, cfg.trainer, state, resumed=checkpoint is not None)
+    if checkpoint and not rank_zero_only.rank:
         state.put_aside()
-        resume.keep_history(folder, state.step)
-    known = state.step if cfg.resume else None
+        history.keep_history(folder, state.step)
     trainer = build_trainer(
         cfg,
-        logger=build_loggers(cfg, lambda node: purge(node, known)),
+        logger=build_loggers(cfg, purge_step=state.step if checkpoint else None),
         callbacks=[*build_callbacks(cfg), *watchers, ValidatedInTime()],
         plugins=[WholeFiles()],
         default_root_dir=str(folder),
@@ -50,12 +59,13 @@ def fit(cfg: DictConfig, datamodule: FERDataModule, folder: Path, watchers: Sequ
         raise
     finally:
         if not rank_zero_only.rank:
-            resume.join_history(folder)
+            history.join_history(folder)
     return trainer
 
 
 @rank_zero_only
-def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, state: State) -> None:
+def announce(classifier: Classifier, trainer: DictConfig, state: State, resumed: bool) -> None:
+    """Prints the size of the network, the length of the training, and the step at which it starts."""
     size = sum(p.numel() for p in classifier.model.parameters())
     length = f"{trainer.max_epochs} epochs" if trainer.max_epochs != -1 else f"{trainer.max_steps} steps"
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
@@ -67,25 +77,33 @@ def announce(classifier: Classifier, trainer: DictConfig, resumed: str | None, s
         print("nothing was saved yet: starts from the beginning", flush=True)
 
 
-def purge(logger: dict[str, Any], step: int | None) -> dict[str, int]:
-    """Makes TensorBoard forget what a run that goes on after `step` is about to repeat; None for a new run."""
-    known = step is not None and logger["_target_"].endswith("TensorBoardLogger")
-    return {"purge_step": step} if known else {}
+def fit_summary(trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
+    """Returns epochs, optimizer steps, seconds and the best checkpoint of a training, and the network's size."""
+    best = best_checkpoint(trainer, folder)
+    return {
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "fit_seconds": round(fit_seconds(trainer), 1),
+        "checkpoint": str(best.relative_to(folder) if best.is_relative_to(folder) else best),
+        "parameters": sum(p.numel() for p in trainer.lightning_module.model.parameters()),
+    }
 
 
-def best_checkpoint(trainer: pl.Trainer) -> str | None:
-    """The file with the best weights so far, as the first ModelCheckpoint judges."""
-    return next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
+def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
+    """Returns the file that the first ModelCheckpoint calls the best or, without one, the run's last.ckpt."""
+    best = next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
+    return Path(best) if best else folder / runs.LAST
 
 
-def best_classifier(trainer: pl.Trainer, path: str) -> Classifier:
-    """A classifier like the one that was trained, with the weights in a checkpoint of the run."""
+def best_classifier(trainer: pl.Trainer, folder: Path) -> Classifier:
+    """Returns a new classifier like the trained one, with the weights of the best checkpoint."""
     trained = trainer.lightning_module
     classifier = type(trained)(**trained.hparams)
-    classifier.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    content = torch.load(best_checkpoint(trainer, folder), map_location="cpu", weights_only=True)
+    classifier.load_state_dict(content["state_dict"])
     return classifier.eval()
 
 
 def fit_seconds(trainer: pl.Trainer) -> float:
-    """Seconds of training, those before a resumption included."""
+    """Returns the seconds of training, those before a resumption included."""
     return next((c.time_elapsed("train") for c in trainer.callbacks if isinstance(c, Timer)), float("nan"))

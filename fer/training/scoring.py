@@ -64,8 +64,8 @@ def score(
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
     files.save_figure(confusion_figure(counts, classifier.classes, title), folder / "confusion.png")
     files.save_figure(sheet(tables[split], datamodule.splits[split].images), folder / "faces.png")
-    if (folder / "metrics.csv").is_file():
-        files.save_figure(curves_figure(pd.read_csv(folder / "metrics.csv")), folder / "curves.png")
+    if (folder / runs.HISTORY).is_file():
+        files.save_figure(curves_figure(pd.read_csv(folder / runs.HISTORY)), folder / "curves.png")
     short_report(folder)
     return results
 

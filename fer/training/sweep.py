@@ -108,7 +108,7 @@ class Sweep:
         known = OmegaConf.to_yaml(options, resolve=True)
         if known not in self.rehearsed:
             self.rehearsed.add(known)
-            resolve_auto(options)
+            options = resolve_auto(options)
             if "submit" in self.cfg.launcher:
                 rehearse_parts(options)
             else:

@@ -22,7 +22,7 @@ from fer.config import compose_config
 from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
 from fer.train import train
-from fer.training import resume
+from fer.training import history
 from fer.training.callbacks import Throughput
 from fer.training.checkpointing import WholeCSVLogger
 
@@ -239,8 +239,8 @@ def test_a_kill_while_a_column_is_added_takes_no_row(tmp_path, monkeypatch):
 
 def test_a_run_stopped_again_before_its_first_row_has_no_history(tmp_path):
     (tmp_path / "metrics.csv").write_text("epoch,step,train/loss\n0,3,1.9\n")
-    resume.keep_history(tmp_path, step=0)
-    resume.join_history(tmp_path)
+    history.keep_history(tmp_path, step=0)
+    history.join_history(tmp_path)
     assert not any(tmp_path.iterdir())
 
 

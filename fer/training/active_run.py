@@ -1,0 +1,126 @@
+"""Claims or reopens a run's folder, and records in it how the run begins and ends."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from fer import commandline, config, files, places, runs, trust
+from fer.console import opening
+from fer.errors import Interrupted
+from fer.hardware import commit, hardware, versions
+from fer.training import resume
+from fer.training.building import machine_choices, plain
+from fer.training.callbacks import Diverged
+
+
+@dataclass
+class ActiveRun:
+    """A run whose folder this process has locked.
+
+    cfg: the run's config; its `output_dir` is `folder`, so everything that interpolates it is written there.
+    checkpoint: the saved state to start from; None for a new run.
+    record: the content of metrics.json.
+    """
+
+    cfg: DictConfig
+    folder: Path
+    lock: FileLock
+    checkpoint: Path | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def begin(self, data: Mapping[str, Any], identity: str) -> None:
+        """Writes config.yaml and metrics.json of a new run, or checks and completes those of a resumed one.
+
+        data: the data module's description. Raises UserError where the data are not those of the resumed run.
+        """
+        places.remember(self.folder)
+        machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
+        if self.checkpoint:
+            self.record = self._earlier_record(data["fingerprint"], identity, machine)
+        else:
+            start = {"command": command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
+            self.record = {"status": "interrupted", **start, "config": plain(self.cfg), "data": data, **machine}
+            runs.write_json(self.folder / runs.METRICS, self.record)  # holds unless the run is known to end otherwise
+        if not (self.checkpoint and runs.config_is_whole(self.folder)):
+            start = {name: self.record[name] for name in runs.NO_RUN}
+            content = plain(self.cfg) | {"resume": None, "found": {**data, "run": start}}
+            runs.write_config(self.folder / runs.CONFIG, content)
+
+    def _earlier_record(self, fingerprint: str, identity: str, machine: dict[str, Any]) -> dict[str, Any]:
+        record = runs.read_record(self.folder)
+        resume.check_data(record, fingerprint)
+        runs.remove_partial(self.folder)
+        record |= {"error": None, "diverged": False, "resumed": [*record.get("resumed", ()), machine]}
+        record["identity"] = record["identity"] or identity
+        return record
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Runs the block, and writes to metrics.json whether it finished, failed or was interrupted."""
+        started = time.perf_counter()
+        try:
+            yield
+            self.record |= {"status": "finished", "seconds": round(time.perf_counter() - started, 1)}
+            runs.write_json(self.folder / runs.METRICS, self.record)
+            (self.folder / runs.PREVIOUS).unlink(missing_ok=True)
+        except BaseException as raised:
+            error = files.explained(raised, self.folder)
+            self.record["seconds"] = round(time.perf_counter() - started, 1)
+            self._record_failure(error)
+            if error is raised:
+                raise
+            raise error from raised
+
+    def _record_failure(self, error: BaseException) -> None:
+        interrupted = isinstance(error, Interrupted | SystemExit)
+        self.record |= {
+            "status": "interrupted" if interrupted else "failed",
+            "error": f"{type(error).__name__}: {error}",
+            "diverged": isinstance(error, Diverged),
+        }
+        runs.keep_record(self.folder, self.record)
+        if interrupted or isinstance(error, files.Unwritable):
+            print(f"{self.record['status']}; go on with: {self._resume_command()}", flush=True)
+
+    def _resume_command(self) -> str:
+        command = commandline.command("fer.train", [commandline.assigned("resume", self.folder)])
+        return command + trust.override_for(plain(self.cfg), str(self.folder))
+
+
+@contextmanager
+def active_run(cfg: DictConfig, checkpoint: Path | None, data: Mapping[str, Any], identity: str) -> Iterator[ActiveRun]:
+    """Yields the run of `cfg` in its locked folder, begun; see `ActiveRun.begin` for the arguments.
+
+    A new run claims `cfg.output_dir`, or the next free name beside it; a run with a checkpoint reopens that folder.
+    Raises UserError where the folder cannot be written or another process works in it.
+    """
+    wanted = Path(cfg.output_dir)
+    if checkpoint:
+        folder, lock = runs.reopen(wanted)
+    else:
+        folder, lock = runs.claim(wanted)
+    try:
+        print("\n".join(opening(data, machine_choices(cfg), wanted, folder)), flush=True)
+        run = ActiveRun(with_output_dir(cfg, folder), folder, lock, checkpoint)
+        run.begin(data, identity)
+        yield run
+    finally:
+        lock.release()
+
+
+def with_output_dir(cfg: DictConfig, folder: Path) -> DictConfig:
+    return OmegaConf.merge(cfg, {"output_dir": str(folder)})
+
+
+def command_line() -> str | None:
+    """The command of this run as typed; None without a command line."""
+    if not HydraConfig.initialized():
+        return None
+    return commandline.command("fer.train", config.typed_overrides(), config.config_dir())

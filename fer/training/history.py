@@ -1,0 +1,72 @@
+"""Keeps the logged curves of a run (metrics.csv) whole when it goes on from a saved state."""
+
+import io
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from fer import files, runs
+
+EARLIER = "metrics.before.csv"
+"""The rows from before a resumption, while the run adds its own to metrics.csv."""
+
+
+def keep_history(folder: Path, step: int) -> None:
+    """Puts the logged rows of before optimizer step `step` aside, since CSVLogger overwrites its file."""
+    history = read_history(folder)
+    if history is not None:
+        history = history[pd.to_numeric(history["step"]) < step]
+        with files.atomic(folder / EARLIER) as file:
+            history.to_csv(file, index=False)
+        (folder / runs.HISTORY).unlink(missing_ok=True)
+
+
+def join_history(folder: Path) -> None:
+    """metrics.csv with the rows that were put aside before those of the resumed run."""
+    if (folder / EARLIER).is_file():
+        history = read_history(folder)
+        if history is not None:
+            with files.atomic(folder / runs.HISTORY) as file:
+                history.to_csv(file, index=False)
+        (folder / EARLIER).unlink()
+
+
+def read_history(folder: Path) -> pd.DataFrame | None:
+    """All logged rows as a DataFrame, each once; None without any. A last line cut off by a kill does not count."""
+    earlier, later = (whole_rows(folder / name) for name in (EARLIER, runs.HISTORY))
+    parts = [part for part in (earlier, later) if part is not None]
+    if not parts:
+        return None
+    table = pd.concat(parts, ignore_index=True)
+    if len(parts) == 2:
+        # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at
+        # the very end of an epoch logs its figures once more, all but the speed.
+        figures = table.drop(columns="images_per_s", errors="ignore").fillna("")
+        rows = list(figures.itertuples(index=False, name=None))
+        known = set(rows[: len(earlier)])
+        table = table[[number < len(earlier) or row not in known for number, row in enumerate(rows)]]
+    return table[sorted(table.columns)]
+
+
+def whole_rows(path: Path) -> pd.DataFrame | None:
+    """The rows of a CSV file that end with a line break; None without any.
+
+    A damaged file is renamed to *.damaged, which a line says.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text and "step" not in text.partition("\n")[0]:
+            raise ValueError("it has no column called step")
+        rows = pd.read_csv(io.StringIO(text.rpartition("\n")[0] or "step"), dtype=str)
+        pd.to_numeric(rows["step"], errors="raise")
+    except (OSError, ValueError, KeyError) as error:
+        aside = files.put_aside(path)
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        print(
+            f"{path}: damaged ({reason}), renamed to {aside.name}; the curves begin where the run goes on", flush=True
+        )
+        return None
+    return None if rows.empty else rows
