@@ -61,6 +61,7 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
     content |= {"images": len(shown[names[0]]), "classes": shown[names[0]].classes, "dropped": dropped, "reads": reads}
     if len(given) == 1:
         content |= full_report(report, given[0], wanted.split, wanted.pixels)
+        report.tables["predictions"] = shown[names[0]].table(wanted.split)
     else:
         content |= comparison(report, shown)
     files = report.write(folder)

@@ -12,6 +12,8 @@ from fer import confusion
 from fer.errors import UserError
 from fer.evaluation import calibration
 
+DIGITS = "%.5g"
+"""Of the probabilities in predictions.csv: significant digits, so that logarithms of small ones stay right."""
 KNOWN = ["split", "id", "true", "predicted"]
 
 
@@ -42,6 +44,12 @@ class Predictions:
     def confusion(self) -> np.ndarray:
         """(C, C) counts, rows = true class."""
         return confusion.count(self.labels, self.predicted, len(self.classes))
+
+    def table(self, split: str) -> pd.DataFrame:
+        """The columns of predictions.csv: split, id, true, predicted, and one probability for each class."""
+        names = np.array(self.classes)
+        known = {"split": split, "id": self.ids, "true": names[self.labels], "predicted": names[self.predicted]}
+        return pd.concat([pd.DataFrame(known), pd.DataFrame(self.probabilities, columns=list(self.classes))], axis=1)
 
     def take(self, rows: np.ndarray) -> "Predictions":
         """Only `rows` (indices or mask)."""

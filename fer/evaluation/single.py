@@ -1,18 +1,17 @@
 """Writes the report on one classifier."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer import runs
 from fer.errors import UserError
-from fer.evaluation import predictions
 from fer.evaluation.confidence import calibrated, covered
 from fer.evaluation.inputs import Given
 from fer.evaluation.predictions import Predictions
-from fer.evaluation.records import about_data, record_of
+from fer.evaluation.records import about_data
 from fer.evaluation.sections import SPLITS, accuracy, by_class, confused, percent, ranked
 from fer.report import Report, plain
 
@@ -25,11 +24,13 @@ DISTORTED = 1000  # images that are distorted in every way
 FACES = "The figures from here on show faces of the data set: keep this report where the data may be kept."
 
 
-def short_report(folder: Path) -> None:
-    """report.html and report.md of a run, from its predictions.csv and the pictures beside it."""
-    splits = predictions.read(folder / runs.PREDICTIONS)
+def short_report(folder: Path, splits: Mapping[str, Predictions], data: Mapping[str, Any]) -> None:
+    """Writes report.html and report.md of a run into its folder, beside the pictures that they show.
+
+    splits: predictions of the held-out splits. data: the data module's description.
+    """
     report = Report(f"{folder.parent.name}/{folder.name}")
-    for line in about_data(record_of(folder)):
+    for line in about_data({"data": data}):
         report.text(plain(line))
     accuracy(report, {f"{SPLITS[split]} split": shown for split, shown in splits.items()})
     by_class(report, splits)

@@ -1,6 +1,6 @@
 """Scores a classifier on every split: final figures, predictions.csv and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,17 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
-from fer import confusion, files, runs
+from fer import files, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
-from fer.evaluation import calibration
+from fer.evaluation import calibration, predictions
+from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import short_report
 from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
 
-SHOWN = 32  # faces on the sheet
-DIGITS = "%.5g"
-"""Of predictions.csv: significant digits, so that the logarithms of small probabilities stay right."""
+SHEET_SIZE = 32
+"""Faces on faces.png."""
 
 
 def score(
@@ -49,25 +49,43 @@ def score(
     )
     tester.predict(classifier, datamodule=datamodule, return_predictions=False)
     classifier.cpu()
-    results, tables = {}, {}
+    results: dict[str, float] = {}
+    predicted: dict[str, Predictions] = {}
     for split, (rows, labels, logits) in zip(datamodule.scored, collected.splits, strict=True):
-        counts = confusion.count(labels.numpy(), logits.argmax(1).numpy(), len(classifier.classes))
-        loss = {"loss": classifier.loss(logits, labels).item()}
-        results |= {f"{split}/{k}": v for k, v in (loss | figures(counts, classifier.classes)).items()}
         ids = datamodule.splits[split].ids[rows]
-        tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
+        predicted[split] = predictions.from_logits(ids, labels.numpy(), logits.numpy(), classifier.classes)
+        results |= split_figures(split, predicted[split], classifier.loss(logits, labels).item())
         if split == "val":
             results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
-    held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
+    held_out = {split: part for split, part in predicted.items() if split != "train"}
+    write_predictions(held_out, folder)
+    draw(predicted, datamodule, folder)
+    short_report(folder, held_out, datamodule.description())
+    return results
+
+
+def split_figures(split: str, predicted: Predictions, loss: float) -> dict[str, float]:
+    """Returns loss, accuracy and the other figures of a split under names such as "val/accuracy"."""
+    values = {"loss": loss, **figures(predicted.confusion, predicted.classes)}
+    return {f"{split}/{name}": value for name, value in values.items()}
+
+
+def write_predictions(predicted: Mapping[str, Predictions], folder: Path) -> None:
+    """Writes predictions.csv."""
+    table = pd.concat([part.table(split) for split, part in predicted.items()])
     with files.atomic(folder / runs.PREDICTIONS) as file:
-        held_out.to_csv(file, index=False, float_format=DIGITS)
-    title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
-    files.save_figure(confusion_figure(counts, classifier.classes, title), folder / "confusion.png")
-    files.save_figure(sheet(tables[split], datamodule.splits[split].images), folder / "faces.png")
+        table.to_csv(file, index=False, float_format=predictions.DIGITS)
+
+
+def draw(predicted: Mapping[str, Predictions], datamodule: FERDataModule, folder: Path) -> None:
+    """Writes confusion.png and faces.png of the last split, which is test if it was read, and curves.png."""
+    split, last = list(predicted.items())[-1]
+    accuracy = 100 * np.mean(last.hits)
+    title = f"{split}: accuracy {accuracy:.2f} %"
+    files.save_figure(confusion_figure(last.confusion, last.classes, title), folder / "confusion.png")
+    files.save_figure(sheet(last, datamodule.splits[split].images), folder / "faces.png")
     if (folder / runs.HISTORY).is_file():
         files.save_figure(curves_figure(pd.read_csv(folder / runs.HISTORY)), folder / "curves.png")
-    short_report(folder)
-    return results
 
 
 class Collected(Callback):
@@ -90,18 +108,12 @@ class Collected(Callback):
             kept[start : start + len(values)] = values
 
 
-def sheet(table: pd.DataFrame, images: Tensor) -> Any:
-    """Some faces of a split, evenly spread, with predicted and true label; `table` is in the order of `images`."""
-    rows = np.linspace(0, len(table) - 1, min(SHOWN, len(table))).astype(int)
-    shown = table.iloc[rows]
-    return prediction_sheet(images[torch.from_numpy(rows), 0].cpu().numpy(), shown["true"], shown["predicted"])
+def sheet(predicted: Predictions, images: Tensor) -> Any:
+    """Some faces of a split, evenly spread, with predicted and true label.
 
-
-def prediction_table(
-    split: str, ids: np.ndarray, labels: Tensor, logits: Tensor, classes: Sequence[str]
-) -> pd.DataFrame:
-    """split, id, true, predicted, and one probability a class under the class's name."""
-    names = np.array(classes)
-    known = {"split": split, "id": ids, "true": names[labels], "predicted": names[logits.argmax(1)]}
-    probabilities = pd.DataFrame(logits.double().softmax(1).numpy(), columns=list(classes))
-    return pd.concat([pd.DataFrame(known), probabilities], axis=1)
+    images: (N, 1, 48, 48), in the order of `predicted`.
+    """
+    rows = np.linspace(0, len(predicted) - 1, min(SHEET_SIZE, len(predicted))).astype(int)
+    names = np.array(predicted.classes)
+    true, answers = names[predicted.labels[rows]], names[predicted.predicted[rows]]
+    return prediction_sheet(images[torch.from_numpy(rows), 0].cpu().numpy(), true, answers)

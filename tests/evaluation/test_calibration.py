@@ -5,7 +5,6 @@ from sklearn.metrics import log_loss
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from fer.evaluation import calibration, predictions
-from fer.training.scoring import DIGITS, prediction_table
 
 
 @pytest.fixture
@@ -69,12 +68,12 @@ def test_the_temperature_that_was_put_in_is_found(many, true):
 @pytest.mark.parametrize("true", [0.2, 1.0, 8.0])
 def test_a_table_of_predictions_tells_the_same_temperature(many, true, tmp_path):
     """As written at training's end and read again, whatever the size of the probabilities."""
-    logits, labels = torch.from_numpy(many[0][:2000]) * true, torch.from_numpy(many[1][:2000])
-    table = prediction_table("val", np.arange(2000), labels, logits, list("abcdefg"))
-    table.to_csv(tmp_path / "predictions.csv", index=False, float_format=DIGITS)
+    logits, labels = many[0][:2000] * np.float32(true), many[1][:2000]
+    table = predictions.from_logits(np.arange(2000), labels, logits, "abcdefg").table("val")
+    table.to_csv(tmp_path / "predictions.csv", index=False, float_format=predictions.DIGITS)
     there = predictions.read(tmp_path / "predictions.csv")["val"]
     found = calibration.temperature(calibration.log_probabilities(there.probabilities), there.labels)
-    assert found == pytest.approx(calibration.temperature(logits.numpy(), labels.numpy()), rel=1e-3)
+    assert found == pytest.approx(calibration.temperature(logits, labels), rel=1e-3)
     assert not calibration.bounded(there.probabilities, there.labels)
 
 

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
@@ -19,12 +18,6 @@ def predicted(images: int, seed: int = 0, classes=CLASSES, there=4):
     labels = random.integers(0, there, images)
     logits = 1.5 * np.eye(len(classes))[labels] + random.normal(size=(images, len(classes)))
     return from_logits(np.array([f"face_{row}" for row in range(images)]), labels, logits, classes)
-
-
-def as_table(split: str, shown) -> pd.DataFrame:
-    names = np.array(shown.classes)
-    known = {"split": split, "id": shown.ids, "true": names[shown.labels], "predicted": names[shown.predicted]}
-    return pd.concat([pd.DataFrame(known), pd.DataFrame(shown.probabilities, columns=list(shown.classes))], axis=1)
 
 
 @pytest.fixture
@@ -109,37 +102,32 @@ def test_nobody_left_out_is_the_accuracy(given):
     assert rows[0] == {"coverage": 1.0, "accuracy": pytest.approx(shown.hits.mean())}
 
 
+DATA = {"origin": "Drawn faces", "layout": "synthetic"}
+
+
 @pytest.fixture
 def folder(tmp_path):
-    """Writes predictions.csv into a run's folder."""
-
-    def write(**splits):
-        run = tmp_path / "defaults" / "seed-0"
-        run.mkdir(parents=True, exist_ok=True)
-        table = pd.concat([as_table(split, shown) for split, shown in splits.items()])
-        table.to_csv(run / "predictions.csv", index=False, float_format="%.5f")
-        return run
-
-    return write
+    """A run's folder."""
+    run = tmp_path / "defaults" / "seed-0"
+    run.mkdir(parents=True)
+    return run
 
 
 def test_the_short_report_shows_validation_and_test(folder):
-    run = folder(val=predicted(60), test=predicted(60, 1))
-    before = {"predictions.csv", "report.html", "report.md", "reliability.png"}
-    evaluation.short_report(run)
-    assert {path.name for path in run.iterdir()} == before
-    text = (run / "report.md").read_text()
+    evaluation.short_report(folder, {"val": predicted(60), "test": predicted(60, 1)}, DATA)
+    assert {path.name for path in folder.iterdir()} == {"report.html", "report.md", "reliability.png"}
+    text = (folder / "report.md").read_text()
     assert text.startswith("# defaults/seed-0")
+    assert "Drawn faces (synthetic)." in text
     assert "| validation split | 60 |" in text
     assert "| test split | 60 |" in text
 
 
 def test_the_short_report_shows_the_pictures_of_the_run(folder):
-    run = folder(val=predicted(60), test=predicted(60, 1))
     evaluation.confused(report := Report("x"), predicted(20))
-    report.figures["confusion"].savefig(run / "confusion.png")
-    evaluation.short_report(run)
-    assert (run / "report.html").read_text().count("data:image/png;base64,") == 2
+    report.figures["confusion"].savefig(folder / "confusion.png")
+    evaluation.short_report(folder, {"val": predicted(60), "test": predicted(60, 1)}, DATA)
+    assert (folder / "report.html").read_text().count("data:image/png;base64,") == 2
 
 
 @pytest.mark.filterwarnings("error")
@@ -154,5 +142,5 @@ def test_the_short_report_shows_the_pictures_of_the_run(folder):
     ],
 )
 def test_few_images_and_classes_without_any_are_no_obstacle(folder, shown):
-    evaluation.short_report(folder(val=shown, test=shown))
-    evaluation.full_report(Report("a"), Given(folder(val=shown), "a", {"val": shown}, lacking="x"), "val", False)
+    evaluation.short_report(folder, {"val": shown, "test": shown}, DATA)
+    evaluation.full_report(Report("a"), Given(folder, "a", {"val": shown}, lacking="x"), "val", False)
