@@ -12,6 +12,8 @@ from fer import streams
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a command to stop: Ctrl-C, and what schedulers send."""
+STOPPED = tuple(128 + number for number in SIGNALS)
+"""Exit codes of a command that one of them stopped."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exhausted quota and a file that is larger than allowed."""
 

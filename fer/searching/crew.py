@@ -16,7 +16,7 @@ from fer.errors import Interrupted, UserError
 from fer.searching import trials
 from fer.searching.plan import Plan
 from fer.searching.report import shown
-from fer.training.sweep import last_line, share
+from fer.training.children import last_line, share
 
 LOOK, TICK, PATIENCE = 0.5, 30, 60
 """Seconds between looks at the workers, between notes of the time, and until a worker is asked to stop again."""

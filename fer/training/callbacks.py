@@ -20,7 +20,7 @@ class Diverged(UserError):
 
 
 class FiniteLoss(Callback):
-    """Stops a run whose loss is NaN or infinite, looking every `log_every_n_steps` so that the device never waits."""
+    """Raises Diverged where the loss is NaN or infinite. It checks every `log_every_n_steps`, to keep GPUs busy."""
 
     loss: torch.Tensor | None = None  # of the last batch
 
@@ -30,7 +30,7 @@ class FiniteLoss(Callback):
             self._check(trainer, "training", self.loss)
 
     def on_train_epoch_end(self, trainer, pl_module) -> None:
-        if self.loss is not None:  # it is where a resumed run had only the end of its epoch left
+        if self.loss is not None:  # None where a resumed run had no batch of this epoch left
             self._check(trainer, "training", self.loss)
 
     def on_validation_end(self, trainer, pl_module) -> None:
@@ -40,7 +40,7 @@ class FiniteLoss(Callback):
         loss = trainer.strategy.reduce(loss)  # so that all ranks stop together
         if not math.isfinite(loss):
             group = trainer.optimizers[0].param_groups[0]
-            start = trainer.optimizers[0].defaults["lr"]  # a schedule may have brought it to 0 by now
+            start = trainer.optimizers[0].defaults["lr"]  # the current rate may be 0 by its schedule
             raise Diverged(
                 f"the {split} loss is {float(loss)} by step {trainer.global_step} (epoch {trainer.current_epoch + 1}, "
                 f"learning rate {group['lr']:.3g}); try optimizer.lr={start / 10:.1g}, trainer.gradient_clip_val=1 or "
@@ -49,7 +49,7 @@ class FiniteLoss(Callback):
 
 
 class ValidatedInTime(Callback):
-    """Refuses, before the first step, a run that ends before the validation that early stopping waits for."""
+    """Raises UserError before the first step of a run that ends before the first validation, if it stops early."""
 
     def on_train_start(self, trainer, pl_module) -> None:
         stopping = trainer.early_stopping_callback
@@ -70,7 +70,7 @@ class ValidatedInTime(Callback):
 
 
 class Throughput(Callback):
-    """Logs training images/s and says after the first steps how long the whole will take."""
+    """Logs training images/s, and prints after the first steps how long the whole training will take."""
 
     def __init__(self, warmup_steps: int = 3, estimate_after: int = 15):
         self.warmup_steps, self.estimate_after = warmup_steps, estimate_after
@@ -95,7 +95,7 @@ class Throughput(Callback):
                 self._estimate(trainer)
 
     def on_train_epoch_end(self, trainer, pl_module) -> None:
-        if self.seconds:  # validation, which came in between, is not in it
+        if self.seconds:  # the time of the validation is not included
             pl_module.log("images_per_s", self.images / self.seconds)
 
     def _estimate(self, trainer: pl.Trainer) -> None:
@@ -103,12 +103,15 @@ class Throughput(Callback):
         epochs = planned_epochs(trainer)
         rest = step * trainer.num_training_batches * work(trainer, 0, epochs) / work(trainer, 0, 1)
         rate = self.images / self.seconds
-        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {epochs} epochs, less if it stops")
+        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {epochs} epochs, less if it stops early")
 
 
 class Pictures(Callback):
-    """Draws into TensorBoard: augmented faces at the start; every few epochs and at the end the validation's
-    confusion matrix and some of its faces with true and predicted label; with `histograms` the weights as well."""
+    """Adds pictures to TensorBoard.
+
+    At the start: augmented faces. Every `every_n_epochs` epochs and at the end: the confusion matrix of the validation
+    and some of its faces with true and predicted label; with `histograms` the distributions of the weights, too.
+    """
 
     def __init__(self, every_n_epochs: int = 5, faces: int = 32, histograms: bool = False):
         self.every_n_epochs, self.faces, self.histograms = every_n_epochs, faces, histograms
@@ -148,7 +151,7 @@ class Pictures(Callback):
 
 
 def planned_epochs(trainer: pl.Trainer) -> int:
-    """Epochs of the whole run, by max_epochs or by max_steps, whichever ends it first."""
+    """Returns the number of epochs of the whole run, by max_epochs or max_steps, whichever ends it first."""
     ends = [trainer.max_epochs] if trainer.max_epochs and trainer.max_epochs > 0 else []
     if trainer.max_steps > 0:
         ends.append(math.ceil(trainer.max_steps * trainer.accumulate_grad_batches / trainer.num_training_batches))
@@ -156,7 +159,7 @@ def planned_epochs(trainer: pl.Trainer) -> int:
 
 
 def work(trainer: pl.Trainer, start: int, end: int) -> float:
-    """Of the epochs from `start` to before `end`: their number, less where the data module makes pictures smaller."""
+    """Returns the work of the epochs from `start` to before `end`, in epochs on pictures of full size."""
     resizing = getattr(trainer.datamodule, "resizing", None)
     return resizing.work(start, end) if resizing else max(end - start, 0)
 
@@ -166,7 +169,7 @@ def writers(trainer: pl.Trainer) -> list[Any]:
 
 
 class Lines(ProgressBar):
-    """One line an epoch, for logs and pipes."""
+    """Prints one line for each epoch, for logs and pipes."""
 
     def disable(self) -> None:
         self.print = lambda *_, **__: None
@@ -174,33 +177,33 @@ class Lines(ProgressBar):
     def on_train_start(self, trainer, pl_module) -> None:
         self.started = time.perf_counter()
         self.first = trainer.current_epoch
-        self.fresh = ["train"]  # the splits whose figures are of this epoch
+        self.updated = ["train"]  # the splits with figures of this epoch
 
     def on_validation_end(self, trainer, pl_module) -> None:
-        self.fresh = ["train", "val"]
+        self.updated = ["train", "val"]
 
     def on_train_epoch_start(self, trainer, pl_module) -> None:
-        self._line(trainer)  # of the epoch before: its last figures are logged after on_train_epoch_end
+        self._line(trainer)  # for the epoch before, whose last figures are logged after on_train_epoch_end
 
     def on_train_end(self, trainer, pl_module) -> None:
         self._line(trainer)
 
     def _line(self, trainer: pl.Trainer) -> None:
-        epoch, shown = trainer.current_epoch, trainer.callback_metrics
+        epoch, metrics = trainer.current_epoch, trainer.callback_metrics
         if epoch == self.first:
             return
         seconds = time.perf_counter() - self.started
         epochs = planned_epochs(trainer)
         left = seconds * work(trainer, epoch, epochs) / work(trainer, self.first, epoch)
         figures = [
-            f"{split} loss {shown[f'{split}/loss']:.4f} accuracy {100 * shown[f'{split}/accuracy']:.2f} %"
-            for split in self.fresh
-            if f"{split}/loss" in shown
+            f"{split} loss {metrics[f'{split}/loss']:.4f} accuracy {100 * metrics[f'{split}/accuracy']:.2f} %"
+            for split in self.updated
+            if f"{split}/loss" in metrics
         ]
-        self.fresh = ["train"]
-        speed = f"{shown['images_per_s']:,.0f} images/s, " if "images_per_s" in shown else ""
+        self.updated = ["train"]
+        speed = f"{metrics['images_per_s']:,.0f} images/s, " if "images_per_s" in metrics else ""
         self.print(
-            f"epoch {epoch}/{epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} gone, "
+            f"epoch {epoch}/{epochs}: {'; '.join(figures)}; {speed}{duration(seconds)} elapsed, "
             f"at most {duration(left)} left",
             flush=True,
         )
@@ -210,11 +213,12 @@ class Lines(ProgressBar):
 
 
 def progress_bar(refresh_rate: int = 10) -> ProgressBar:
-    """A bar on a terminal, plain lines elsewhere."""
+    """Returns a progress bar on a terminal, and plain lines elsewhere."""
     return RichProgressBar(refresh_rate=refresh_rate, leave=True) if sys.stdout.isatty() else Lines()
 
 
 def say(trainer: pl.Trainer, text: str) -> None:
+    """Prints a line above the progress bar, on rank 0."""
     if trainer.is_global_zero:
         bar = trainer.progress_bar_callback
         (bar.print if bar else print)(text)

@@ -24,17 +24,17 @@ from fer.training import states
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps the whole state of the run in the file `path`, to go on from.
+    """Saves the whole state of the run in the file `path` after every epoch, so that the run can be resumed.
 
-    It is saved after every epoch. On SIGINT (Ctrl-C) and SIGTERM the step in progress is finished, the state saved, and
-    Interrupted raised; a second signal raises at once. In a distributed run all ranks stop at the same step.
+    On SIGINT (Ctrl-C) and SIGTERM it finishes the step in progress, saves the state and raises Interrupted; on a second
+    signal it raises at once. In a distributed run all ranks stop at the same step.
     """
 
     def __init__(self, path: str):
         self.path = path
         self.received: int | None = None
         self.replaced: dict[int, Any] = {}
-        self.figures: dict[str, Tensor] = {}  # of the last validation before the stop: plateau schedules ask for it
+        self.figures: dict[str, Tensor] = {}  # of the last validation before the stop, for plateau schedules
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
         checkpoint["figures"] = {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()}
@@ -48,39 +48,39 @@ class LastCheckpoint(Checkpoint):
         trainer.callback_metrics.update(self.figures)
         epochs = trainer.fit_loop.epoch_progress.current
         if epochs.ready == epochs.processed:
-            # It was saved between epochs, which Lightning can tell from their midst only where max_steps is not set.
+            # The state was saved between two epochs. Lightning recognises that only where max_steps is not set.
             not_restarting(trainer)
         elif trainer.fit_loop.restarting:
-            # Not by state_dict: Lightning loads a loader's only where no schedule has asked for its length before.
+            # The loader's state_dict would not do: Lightning loads it only if no schedule asked for its length before.
             ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-            trainer.train_dataloader.sampler.start = ready % trainer.num_training_batches  # 0: only its end is left
+            trainer.train_dataloader.sampler.start = ready % trainer.num_training_batches  # 0: all batches are done
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
-            trainer.should_stop = True  # it had stopped before the run was resumed
+            trainer.should_stop = True  # early stopping had ended the run before it was resumed
 
     def _receive(self, number: int, frame: Any) -> None:
         if self.received:
             raise Interrupted(number)
         self.received = number
-        print("stopping after this step; once more to stop at once", flush=True)
+        print("stopping after this step; press again to stop at once", flush=True)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Here rather than at the end of the epoch before, whose figures were logged after the last of its hooks.
+        # The state after an epoch is saved here, because Lightning logs an epoch's figures after the last of its hooks.
         if trainer.global_step:
             epochs = trainer.fit_loop.epoch_progress
             for count in (epochs.current, epochs.total):
-                count.ready -= 1  # nothing of this epoch is in the state
+                count.ready -= 1  # the state must not count the epoch that begins
             self._save(trainer)
             for count in (epochs.current, epochs.total):
                 count.ready += 1
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        not_restarting(trainer)  # or the plateau schedule would miss the end of a resumed epoch
+        not_restarting(trainer)  # otherwise plateau schedules miss the end of a resumed epoch
         whole = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 and not trainer.is_last_batch
         if whole and self._asked(trainer):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        not_restarting(trainer)  # or schedules would miss the end of an epoch whose last validation was resumed
+        not_restarting(trainer)  # otherwise schedules miss the end of an epoch that was resumed in its validation
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
@@ -109,25 +109,25 @@ class LastCheckpoint(Checkpoint):
 
 
 def flush(trainer: pl.Trainer) -> None:
-    """Writes out what was logged before a state is saved: a run that goes on from there does not log it again."""
+    """Writes all logged values to their files before a state is saved; a resumed run does not log them again."""
     for logger in trainer.loggers:
         logger.save()
 
 
 def not_restarting(trainer: pl.Trainer) -> None:
-    """Tells all loops that they go on as usual from here.
+    """Tells all loops that the resumed part is over.
 
-    Not by the fit loop's own setter: where max_steps is set, it turns False into True, and validation would see one
-    batch alone from the second time on.
+    The fit loop's own setter would not do: where max_steps is set, it turns False into True, and from its second time
+    on the validation would see a single batch.
     """
     _Loop.restarting.fset(trainer.fit_loop, False)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """ModelCheckpoint from whose files a run can go on, also when its folder has moved.
+    """ModelCheckpoint whose files can be resumed, even after the run's folder has moved.
 
-    It saves after the validation. At the end of the epoch, as Lightning does by default, plateau schedules and the
-    training's figures would be lost, since they follow after the state was saved.
+    It saves after the validation. Lightning's default, the end of the epoch, would lose the step of plateau schedules
+    and the training's figures, which follow later.
     """
 
     def __init__(self, *arguments: Any, save_on_train_epoch_end: bool = False, **options: Any) -> None:
@@ -151,7 +151,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 class WholeCSVLogger(CSVLogger):
-    """CSVLogger whose rows survive a kill and a full disk: see WholeTable."""
+    """CSVLogger whose rows survive a kill and a full disk; see WholeTable."""
 
     @property
     @rank_zero_experiment
@@ -162,9 +162,9 @@ class WholeCSVLogger(CSVLogger):
 
 
 class WholeTable(ExperimentWriter):
-    """Adds columns in one step, where Lightning empties the file, and takes back rows that were written in part.
+    """Table of logged values that adds columns atomically and removes rows that were written in part.
 
-    The file is UTF-8 everywhere.
+    Lightning empties the file to add a column. The file is UTF-8 on every system.
     """
 
     def __init__(self, log_dir: str):
@@ -200,7 +200,7 @@ class WholeTable(ExperimentWriter):
 
 
 class Utf8Files:
-    """A file system of fsspec whose text files are UTF-8, whatever the machine's own encoding."""
+    """File system of fsspec whose text files are UTF-8 whatever the system's encoding."""
 
     def __init__(self, files: Any):
         self.files = files

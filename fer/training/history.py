@@ -4,6 +4,7 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fer import files, runs
@@ -13,7 +14,7 @@ EARLIER = "metrics.before.csv"
 
 
 def keep_history(folder: Path, step: int) -> None:
-    """Puts the logged rows of before optimizer step `step` aside, since CSVLogger overwrites its file."""
+    """Moves the logged rows before optimizer step `step` to another file, since CSVLogger overwrites metrics.csv."""
     history = read_history(folder)
     if history is not None:
         history = history[pd.to_numeric(history["step"]) < step]
@@ -23,7 +24,7 @@ def keep_history(folder: Path, step: int) -> None:
 
 
 def join_history(folder: Path) -> None:
-    """metrics.csv with the rows that were put aside before those of the resumed run."""
+    """Writes metrics.csv with the rows that `keep_history` moved, followed by those of the resumed run."""
     if (folder / EARLIER).is_file():
         history = read_history(folder)
         if history is not None:
@@ -33,26 +34,26 @@ def join_history(folder: Path) -> None:
 
 
 def read_history(folder: Path) -> pd.DataFrame | None:
-    """All logged rows as a DataFrame, each once; None without any. A last line cut off by a kill does not count."""
-    earlier, later = (whole_rows(folder / name) for name in (EARLIER, runs.HISTORY))
+    """Returns all logged rows, each once; None without any. A last line that a kill cut off is left out."""
+    earlier, later = whole_rows(folder / EARLIER), whole_rows(folder / runs.HISTORY)
     parts = [part for part in (earlier, later) if part is not None]
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)
     if len(parts) == 2:
-        # A kill between the two steps of keep_history leaves the same rows in both files, and a run that goes on at
-        # the very end of an epoch logs its figures once more, all but the speed.
+        # A kill in the midst of keep_history leaves the same rows in both files. A run that is resumed at the very end
+        # of an epoch logs its figures again, except for the speed.
         figures = table.drop(columns="images_per_s", errors="ignore").fillna("")
-        rows = list(figures.itertuples(index=False, name=None))
-        known = set(rows[: len(earlier)])
-        table = table[[number < len(earlier) or row not in known for number, row in enumerate(rows)]]
+        in_later = np.arange(len(table)) >= len(earlier)
+        repeated = in_later & figures.duplicated().to_numpy()
+        table = table[~repeated]
     return table[sorted(table.columns)]
 
 
 def whole_rows(path: Path) -> pd.DataFrame | None:
-    """The rows of a CSV file that end with a line break; None without any.
+    """Returns the rows of a CSV file that end with a line break, as text; None without any.
 
-    A damaged file is renamed to *.damaged, which a line says.
+    A damaged file is renamed to *.damaged, and a line says so.
     """
     if not os.path.lexists(path):
         return None
@@ -66,7 +67,7 @@ def whole_rows(path: Path) -> pd.DataFrame | None:
         aside = files.put_aside(path)
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         print(
-            f"{path}: damaged ({reason}), renamed to {aside.name}; the curves begin where the run goes on", flush=True
+            f"{path}: damaged ({reason}), renamed to {aside.name}; the curves start where the run resumes", flush=True
         )
         return None
     return None if rows.empty else rows

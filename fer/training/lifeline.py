@@ -1,8 +1,8 @@
 """Ends child processes when their parent ends, even if it is killed.
 
-The parent holds a lock, which the system frees when the process ends, in whatever way. Children ask for it every
-second. This works on every system, through processes in between, and for ranks that a child starts in turn. The lock
-lies in the folder for temporary files, since network file systems may know no locks.
+The parent holds a file lock, which the system releases however the process ends. Children check the lock every second.
+This works on every system, across intermediate processes, and for ranks that a child starts. The lock lies in the
+folder for temporary files, because network file systems may lack locks.
 """
 
 import os
@@ -16,16 +16,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 VARIABLE = "FER_LIFELINE"
-LOOK = 1.0
-"""Seconds between looks at the lock."""
-PATIENCE = 5.0
-"""Seconds after which a process that was asked to stop is asked again."""
+CHECK_SECONDS = 1.0
+"""Time between two checks of the lock."""
+REPEAT_SECONDS = 5.0
+"""Time after which a process that was asked to stop is asked again."""
 
 
 class Lifeline:
-    """Holds the lock from its construction to the end of the `with` block.
+    """Holds the lock from construction to the end of the `with` block.
 
-    environment: what children need in theirs so that `watch` finds the lock.
+    environment: the variables that children need so that `watch` finds the lock.
     """
 
     def __init__(self) -> None:
@@ -42,32 +42,32 @@ class Lifeline:
         self.let_go()
 
     def let_go(self) -> None:
-        """Makes the children that still live stop."""
+        """Releases the lock, which stops all children that are still running."""
         self.lock.release()
         with suppress(OSError):
             os.unlink(self.lock.lock_file)
 
 
 def watch() -> None:
-    """Where this process has a Lifeline's environment: from now on it stops as on SIGTERM when the parent has ended."""
+    """Makes this process stop, as on SIGTERM, when its parent has ended; without a Lifeline it does nothing."""
     if VARIABLE in os.environ:
-        threading.Thread(target=stop_without, args=(Path(os.environ[VARIABLE]),), daemon=True).start()
+        threading.Thread(target=stop_with_parent, args=(Path(os.environ[VARIABLE]),), daemon=True).start()
 
 
-def stop_without(lock: Path) -> None:
-    """Waits for the end of the process that holds `lock`, then asks this one to stop until it does."""
-    while held(lock):
-        time.sleep(LOOK)
+def stop_with_parent(lock: Path) -> None:
+    """Waits until no process holds `lock`, then asks this process to stop, repeatedly."""
+    while is_held(lock):
+        time.sleep(CHECK_SECONDS)
     while True:
         if os.name == "nt":
             signal.raise_signal(signal.SIGTERM)  # os.kill would end the process before it has saved
         else:
             os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(PATIENCE)
+        time.sleep(REPEAT_SECONDS)
 
 
-def held(path: Path) -> bool:
-    """Whether a process holds the lock."""
+def is_held(path: Path) -> bool:
+    """Whether any process holds the lock."""
     if not path.exists():
         return False
     try:

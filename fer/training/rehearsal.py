@@ -15,7 +15,7 @@ from fer.training.building import build_callbacks, build_classifier, build_logge
 
 
 def rehearse(cfg: DictConfig) -> None:
-    """Builds every part once, the network without memory, so that impossible options fail before data is read.
+    """Builds every part once, the network without memory for its weights.
 
     Raises UserError for a part that cannot be built and for parts that do not fit together.
     """
@@ -29,7 +29,7 @@ def rehearse(cfg: DictConfig) -> None:
 
 
 def rehearse_parts(cfg: DictConfig) -> None:
-    """Augmentation, network, loss, optimizer and schedule, on two pictures."""
+    """Builds augmentation, network, loss, optimizer and schedule, and runs the first three on two pictures."""
     classes = list(cfg.labels.classes or ("a", "b"))
     augment = Augment(num_classes=len(classes), **plain(cfg.augment))
     images, labels = rehearse_augment(augment, len(classes))
@@ -46,7 +46,7 @@ def rehearse_parts(cfg: DictConfig) -> None:
 
 
 def rehearse_augment(augment: nn.Module, num_classes: int) -> tuple[Tensor, Tensor]:
-    """The augmented pictures and labels; UserError where a transform changes what it may not change."""
+    """Returns the augmented pictures and labels; UserError where a transform changes their number or channels."""
     images, labels = augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
     if images.shape[:2] != (2, 1) or tuple(labels.shape) not in ((2,), (2, num_classes)):
         expected = f"(2, 1, height, width) and (2,) or (2, {num_classes})"
@@ -58,7 +58,7 @@ def rehearse_augment(augment: nn.Module, num_classes: int) -> tuple[Tensor, Tens
 
 
 def rehearsed_classifier(cfg: DictConfig, classes: list[str]) -> Classifier:
-    """On the device "meta", without memory, or on the CPU where the network looks at numbers while it is built."""
+    """Returns the classifier on the device "meta", or on the CPU if the network reads values while it is built."""
     options = {"classes": classes, "class_counts": [1] * len(classes)}
     try:
         with torch.device("meta"):
@@ -70,18 +70,19 @@ def rehearsed_classifier(cfg: DictConfig, classes: list[str]) -> Classifier:
 
 
 def rehearse_model(classifier: Classifier, size: int) -> None:
-    """Raises UserError for a network that gives something else than two rows of logits for two pictures."""
+    """Raises UserError for a network that does not return two rows of logits for two pictures."""
     logits = classifier(torch.zeros(2, 1, size, size))
     expected = (2, len(classifier.classes))
     if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise UserError(
-            f"model: two pictures gave {got}; expected logits {expected}, a row a picture and a column a class"
+            f"model: returned {got} for two pictures; expected logits {expected}, one row per picture and one column "
+            "per class"
         )
 
 
 def rehearse_other_size(classifier: Classifier, size: int) -> None:
-    """Raises ValueError where a network cannot train on pictures of another size than it is validated on."""
+    """Raises ValueError for a network that cannot train on pictures of `size`×`size`."""
     try:
         rehearse_model(classifier, size)
     except (RuntimeError, AssertionError):  # timm asserts sizes
@@ -92,15 +93,15 @@ def rehearse_other_size(classifier: Classifier, size: int) -> None:
 
 
 def rehearse_loss(loss: nn.Module, labels: Tensor, num_classes: int) -> None:
-    """UserError for a loss that gives no scalar."""
+    """Raises UserError for a loss that does not return a scalar."""
     value = loss(torch.zeros(2, num_classes), labels)
     if not isinstance(value, Tensor) or value.ndim:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise UserError(f"loss: gave {got}; expected a scalar, the mean over the batch")
+        raise UserError(f"loss: returned {got}; expected a scalar, the mean over the batch")
 
 
 def rehearse_trainer(cfg: DictConfig) -> None:
-    """Loggers, callbacks and the Trainer; none of them writes before training starts."""
+    """Builds loggers, callbacks and the Trainer; none of them writes a file before training starts."""
     cfg = cfg.copy()
     cfg.output_dir = "."
     build_trainer(cfg, logger=build_loggers(cfg), callbacks=build_callbacks(cfg))

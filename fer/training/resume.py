@@ -35,7 +35,7 @@ def checked_config(folder: Path) -> DictConfig:
 
 
 def stored_config(folder: Path) -> dict[str, Any]:
-    """The config of a run as plain data, paths in it moved with the folder. What it names is not checked here."""
+    """Returns the config of a run as plain data, its paths moved with the folder; targets are not checked."""
     content = runs.read_config(folder)
     check_plain(content, folder / runs.CONFIG)
     content = runs.moved(content, content["output_dir"], str(folder))
@@ -43,7 +43,10 @@ def stored_config(folder: Path) -> dict[str, Any]:
 
 
 def repeated(cfg: DictConfig, folder: Path) -> tuple[DictConfig, Path]:
-    """Returns `cfg`, which repeats the run in `folder`, with that run's own place and choices, and its last state."""
+    """Returns what continues the run in `folder`, which `cfg` repeats: its config and its last state.
+
+    Folder, precision and memory format are those that the run was started with.
+    """
     earlier = OmegaConf.create(stored_config(folder))
     choices = {name: OmegaConf.select(earlier, name) for name in runs.BY_MACHINE}
     cfg = cfg.copy()
@@ -53,7 +56,7 @@ def repeated(cfg: DictConfig, folder: Path) -> tuple[DictConfig, Path]:
 
 
 def locate(path: Path) -> tuple[Path, Path]:
-    """The run's folder and the checkpoint to go on from (which may not exist yet)."""
+    """Returns the run's folder and the checkpoint to go on from, which may not exist yet."""
     folder, file = (path, path / runs.LAST) if path.is_dir() else (path.parent.parent, path)
     if not path.exists():
         raise UserError(f"resume={path}: no such run; a run's folder is named in its first and last lines")

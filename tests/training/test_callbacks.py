@@ -70,7 +70,7 @@ def test_the_time_left_counts_small_pictures_for_less(capsys, monkeypatch):
     bar.on_train_start(state, None)
     state.current_epoch = 1
     bar.on_train_epoch_start(state, None)
-    assert "60 s gone, at most 8 min left" in capsys.readouterr().out
+    assert "60 s elapsed, at most 8 min left" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ BETWEEN = "import subprocess, sys; subprocess.run([sys.executable, '-c', {child!
 def test_a_lock_is_held_until_it_is_let_go():
     with Lifeline() as line:
         path = Path(line.environment[lifeline.VARIABLE])
-        assert lifeline.held(path)
-        assert lifeline.held(path)
-    assert not lifeline.held(path)
+        assert lifeline.is_held(path)
+        assert lifeline.is_held(path)
+    assert not lifeline.is_held(path)
     assert not path.exists()
 
 
@@ -62,7 +62,7 @@ def test_a_child_of_a_killed_process_stops_as_on_sigterm(between):
 def test_a_child_of_a_living_process_goes_on():
     with Lifeline() as line:
         child = subprocess.run(
-            [sys.executable, "-c", CHILD.format(seconds=2.5 * lifeline.LOOK)],
+            [sys.executable, "-c", CHILD.format(seconds=2.5 * lifeline.CHECK_SECONDS)],
             env=os.environ | line.environment,
             capture_output=True,
             text=True,

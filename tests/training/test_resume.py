@@ -340,7 +340,7 @@ def test_a_run_without_its_last_state_ends_as_if_it_had_it(left, calls, whole, t
         (states / "previous.ckpt").unlink(missing_ok=True)
     go_on(folder)
     assert_same_run(folder, whole)
-    assert capsys.readouterr().out.count("last.ckpt: cut, overwritten or of another program") == 1
+    assert capsys.readouterr().out.count("last.ckpt: truncated, overwritten or of another program") == 1
     assert (states / "last.ckpt.damaged").stat().st_size == 2000
     assert not (states / "previous.ckpt").exists()
 

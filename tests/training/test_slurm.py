@@ -47,7 +47,7 @@ def test_resources_reach_slurm_by_its_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     typed = ["partition=gpu", "gpus_per_node=2", "timeout_min=90", "nodes=2", "tasks_per_node=2", "account=lab"]
     cfg = compose_config(["launcher=slurm", "study=s", *(f"launcher.submit.{part}" for part in typed), "output_dir=x"])
-    executor = slurm.prepared(instantiate(cfg.launcher.submit), cfg.launcher.jobs)._executor
+    executor = slurm.make_executor(instantiate(cfg.launcher.submit), cfg.launcher.jobs)._executor
     script = executor._make_submission_file_text("python -m fer.train", "0")
     for line in (
         "partition=gpu",

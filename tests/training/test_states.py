@@ -122,7 +122,7 @@ DAMAGES: list[Callable[[Path], None]] = [
 
 
 def newest(folder: Path, name: str = "last.ckpt") -> states.State:
-    return states.newest(str(folder / name), WEIGHTS)
+    return states.newest(folder / name, WEIGHTS)
 
 
 def test_a_whole_last_state_is_taken_and_nothing_said(folder):
@@ -131,7 +131,7 @@ def test_a_whole_last_state_is_taken_and_nothing_said(folder):
 
 
 def test_without_anything_saved_a_run_begins(tmp_path):
-    assert states.newest(None, WEIGHTS) == states.newest(str(tmp_path / "last.ckpt"), WEIGHTS) == states.State()
+    assert states.newest(None, WEIGHTS) == states.newest(tmp_path / "last.ckpt", WEIGHTS) == states.State()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -193,7 +193,7 @@ def test_a_file_that_may_not_be_read_is_damaged(folder):
     os.seteuid(65534)
     try:
         with pytest.raises(Damaged, match="Permission denied"):
-            states.whole(folder / "last.ckpt", WEIGHTS)
+            states.read_checkpoint(folder / "last.ckpt", WEIGHTS)
     finally:
         os.seteuid(0)
 
@@ -206,7 +206,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(folder):
         content[drawn.randrange(len(content))] ^= 1 << drawn.randrange(8)
         path.write_bytes(content)
         try:
-            read = states.whole(path, WEIGHTS)
+            read = states.read_checkpoint(path, WEIGHTS)
         except Damaged:
             found += 1
             continue
