@@ -22,17 +22,17 @@ TARGET = "_target_"
 RECURSIVE = "_recursive_"
 POSITIONAL = "_args_"
 HYDRA_ONLY = ("_convert_", "_partial_", RECURSIVE, POSITIONAL)
-"""Keys that steer Hydra's `instantiate`; they are no arguments."""
+"""Keys that control Hydra's `instantiate`. They are not arguments."""
 
 ALIASES = {
     "num_classes": ("num_classes", "n_classes", "classes"),
     "in_channels": ("in_channels", "in_chans"),
     "total_steps": ("total_steps", "num_training_steps"),
 }
-"""Offered value -> the parameter names that receive it, the first one that a signature has."""
+"""Offered value -> the parameters that may receive it; the first one in the signature does."""
 
 MISTAKES = (TypeError, NameError, AttributeError, LookupError, AssertionError, SyntaxError, ImportError)
-"""Errors whose message alone does not say what to change."""
+"""Errors whose message alone does not tell what to change."""
 
 Parameters = Mapping[str, inspect.Parameter]
 
@@ -69,15 +69,15 @@ def build(node: Mapping[str, Any], *args: Any, where: str = "", into_kwargs: Seq
 
 
 def of_kind(part: Any, kinds: type | tuple[type, ...], node: Mapping[str, Any], where: str) -> Any:
-    """`part`, which `node` gave, if it is an instance of `kinds`; else BuildError."""
+    """Returns `part`, which was built from `node`, if it is an instance of `kinds`; else raises BuildError."""
     if isinstance(part, kinds):
         return part
     expected = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
-    raise BuildError(f"{where}._target_={node[TARGET]} gave a {type(part).__name__}; expected a {expected}")
+    raise BuildError(f"{where}._target_={node[TARGET]} returned a {type(part).__name__}; expected a {expected}")
 
 
 def nested(value: Any, where: str, offered: Mapping[str, Any]) -> Any:
-    """`value` with every node in it built."""
+    """Returns `value` with every node in it built."""
     if isinstance(value, Mapping):
         if TARGET in value:
             return build(value, where=where, **offered)
@@ -90,12 +90,12 @@ def nested(value: Any, where: str, offered: Mapping[str, Any]) -> Any:
 def target_of(node: Any, where: str) -> str:
     if isinstance(node, Mapping) and isinstance(node.get(TARGET), str) and node[TARGET]:
         return node[TARGET]
-    found = node.get(TARGET) if isinstance(node, Mapping) else node
-    raise BuildError(f"{where or 'node'}: expected a mapping with _target_, the import path of a class; got {found!r}")
+    value = node.get(TARGET) if isinstance(node, Mapping) else node
+    raise BuildError(f"{where or 'node'}: expected a mapping with _target_, the import path of a class; got {value!r}")
 
 
 def resolve(target: str, where: str = "") -> Callable[..., Any]:
-    """The class or function at an import path such as "torch.optim.SGD". BuildError where there is none."""
+    """Returns the class or function at an import path such as "torch.optim.SGD". Raises BuildError for any other."""
     prefix = f"{where}._target_={target}" if where else target
     parts = compat.current(target).split(".")
     if len(parts) < 2 or not all(parts):
@@ -103,30 +103,31 @@ def resolve(target: str, where: str = "") -> Callable[..., Any]:
     for length in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:length])
         try:
-            found = importlib.import_module(module)
+            imported = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name and f"{module}.".startswith(f"{error.name}."):
                 continue
             raise BuildError(f"{prefix}: module '{module}' needs '{error.name}', which is not installed") from error
         except Exception as error:
             raise BuildError(f"{prefix}: importing '{module}' fails: {reason(error)}") from error
-        return attribute(found, parts[length:], prefix, module)
+        return attribute(imported, parts[length:], prefix, module)
     fix = "start from the folder that holds it, or put that folder on PYTHONPATH"
     raise BuildError(f"{prefix}: no module '{parts[0]}'; {fix}")
 
 
-def attribute(found: Any, names: Sequence[str], prefix: str, module: str) -> Callable[..., Any]:
+def attribute(value: Any, names: Sequence[str], prefix: str, module: str) -> Callable[..., Any]:
+    """Returns the nested attribute `names` of `value`. Raises BuildError where it is missing or cannot be called."""
     for name in names:
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             raise BuildError(f"{prefix}: module '{module}' has no '{'.'.join(names)}'")
-        found = getattr(found, name)
-    if not callable(found):
+        value = getattr(value, name)
+    if not callable(value):
         raise BuildError(f"{prefix}: neither a class nor a function")
-    return found
+    return value
 
 
 def signature_of(call: Callable[..., Any]) -> Parameters:
-    """The parameters by name; empty where Python cannot tell them."""
+    """Returns the parameters by name; empty where Python cannot determine them."""
     try:
         return inspect.signature(call).parameters
     except (TypeError, ValueError):
@@ -136,7 +137,7 @@ def signature_of(call: Callable[..., Any]) -> Parameters:
 def accepted(
     parameters: Parameters, own: Mapping[str, Any], offered: Mapping[str, Any], into_kwargs: Sequence[str]
 ) -> dict[str, Any]:
-    """Those of the offered values that a signature takes, under the names that it has for them."""
+    """Returns the offered values that a signature names, under its own names for them."""
     taken = {}
     for name, value in offered.items():
         names = ALIASES.get(name, (name,))
@@ -160,7 +161,7 @@ def has_kwargs(parameters: Parameters) -> bool:
 
 
 def check_arguments(call: Callable[..., Any], target: str, where: str, args: Sequence[Any], arguments: dict) -> None:
-    """Raises BuildError for arguments that the signature does not have, and for missing ones."""
+    """Raises BuildError for arguments that the signature lacks, and for missing ones."""
     parameters = signature_of(call)
     if not parameters:
         return
@@ -173,14 +174,14 @@ def check_arguments(call: Callable[..., Any], target: str, where: str, args: Seq
 
 
 def described(error: Exception, target: str, where: str) -> str:
-    """What a constructor raised, in one line. Messages of this project's own classes already name the option."""
+    """Returns a constructor's error as one line. Messages of this project's own classes already name the option."""
     if target.startswith("fer."):
         return reason(error)
     return f"{where}: {target}: {reason(error)}" if where else f"{target}: {reason(error)}"
 
 
 def reason(error: BaseException) -> str:
-    """The first line of an error's message; for one that points at a mistake in code, with its kind and its place."""
+    """Returns the first line of an error's message; for a mistake in code with the type of the error and its line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if not isinstance(error, MISTAKES):
         return lines[0]

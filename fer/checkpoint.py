@@ -8,7 +8,8 @@ import torch
 
 from fer.classifier import Classifier
 from fer.errors import UserError
-from fer.trust import check_parts, needed, trusts, unsafe_parts
+from fer.positions import unsafe_parts
+from fer.trust import check_parts, needed, trusts
 
 UNREADABLE = (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, AttributeError)
 """What torch.load raises for files that are no checkpoints."""

@@ -1,9 +1,9 @@
-"""Reads command lines before Hydra does, and writes command lines that can be typed again.
+"""Prepares command lines for Hydra, and writes command lines that can be typed again.
 
-Places are taken as typed: `~`, `=`, commas, brackets, blanks and backslashes are part of a name. `[a,b]` is a list
-where the option takes several; with -m a comma outside quotes and brackets separates the values of a sweep. What Hydra
-would read otherwise is put into its quotes, so that the result may pass through here again, as in the ranks of a
-distributed run.
+Paths are taken as typed: `~`, `=`, commas, brackets, blanks and backslashes are part of a name. `[a,b]` is a list
+where the option takes several paths; with -m a comma outside quotes and brackets separates the values of a sweep. Text
+that Hydra would read differently is put into Hydra's quotes. The result may be prepared again, as in the ranks of a
+distributed run, without a change.
 """
 
 import os
@@ -23,7 +23,7 @@ from fer.errors import UserError
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 VALUED = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c"}
 VALUED |= {"--experimental-rerun", "--info", "-i"}
-"""Flags of Hydra whose value is the next word; of --info it may be missing."""
+"""Flags of Hydra whose value is the next word; --info may stand without one."""
 CONFIG_DIR = ("--config-dir", "-cd")
 SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
 NO_NAME = re.compile(r"null|true|false|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -33,12 +33,12 @@ OTHERS = {
     "hydra/launcher": "runs of a sweep are started by launcher=parallel or launcher=slurm",
     "hydra/sweeper": "python -m fer.search searches options, with Optuna",
 }
-"""Options of Hydra's plugins, and what takes their place here."""
+"""Options of Hydra's plugins -> what to use here instead."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra is to read them. Raises UserError for words that a shell took apart, and for an empty
-    place."""
+    """Returns the arguments in the form that Hydra reads. Raises UserError for words that a shell split, and for an
+    empty path."""
     multirun = any(word in MULTIRUN for word in arguments)
     ready: list[str] = []
     for word in arguments:
@@ -54,7 +54,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 
 
 def is_option(word: str) -> bool:
-    """Whether a word behind a flag of Hydra is the next option rather than the flag's value."""
+    """Whether a word after a flag of Hydra is the next option rather than the flag's value."""
     return word.startswith("-") or OPTION.match(word) is not None
 
 
@@ -63,7 +63,7 @@ def folder(flag: str, value: str) -> str:
 
 
 def check(word: str, before: Sequence[str]) -> None:
-    """Raises UserError for a word that is no option, or one that does something else here than elsewhere."""
+    """Raises UserError for a word that is not an option, and for options that this project replaces."""
     key, equals, value = word.partition("=")
     name = key.lstrip("+")
     if not equals and not word.startswith("~"):
@@ -81,7 +81,7 @@ def check(word: str, before: Sequence[str]) -> None:
 
 
 def stray(word: str, before: Sequence[str]) -> str:
-    """What to say of a word without `=`: it may be the end of a value with a blank."""
+    """Returns the error for a word without `=`, which may be the end of a value with a blank."""
     if before and "=" in before[-1] and not before[-1].startswith("-"):
         whole = f"{before[-1]} {word}"
         return f"{word}: expected NAME=VALUE; if the blank belongs to the value, quote it: {shlex.quote(whole)}"
@@ -93,7 +93,7 @@ def mapping(value: str) -> bool:
 
 
 def as_typed(word: str, multirun: bool = False) -> str:
-    """A word with its places in a form that Hydra reads as they were typed; any other word as it is."""
+    """Returns a word in the form that Hydra reads as it was typed; words without a path are unchanged."""
     key, equals, text = word.partition("=")
     name = options.name_of(word)
     if equals and options.row(name).text and text[:1] != "[":
@@ -107,7 +107,7 @@ def as_typed(word: str, multirun: bool = False) -> str:
 
 
 def value_of(name: str, text: str) -> str:
-    """One value of a place: null, a list of places, or a place."""
+    """Returns one value of a path option for Hydra: null, a list of paths, or a path."""
     if text == "null":
         return text
     if options.row(name).many and text[:1] == "[" and text[-1:] == "]":
@@ -125,7 +125,7 @@ def one_place(name: str, text: str) -> str:
 
 
 def split(text: str) -> Iterator[str]:
-    """The parts between commas that stand outside quotes and brackets; a quote counts at the start of a part."""
+    """Yields the parts between commas outside of quotes and brackets; a quote counts only at the start of a part."""
     part, depth, position = "", 0, 0
     while position < len(text):
         quote = QUOTED.match(text, position) if not part.strip(" [") else None
@@ -145,24 +145,24 @@ def split(text: str) -> Iterator[str]:
 
 
 def unquoted(text: str) -> str:
-    """The text in Hydra's quotes; any other as it is."""
+    """Returns the text inside Hydra's quotes; text without quotes is unchanged."""
     return parser().parse_override(f"x={text}").value() if QUOTED.fullmatch(text) else text
 
 
 def quoted(text: str) -> str:
-    """The text as Hydra reads it back: in quotes where it would be anything else without."""
+    """Returns the text as Hydra reads it back, in quotes where it would otherwise mean something else."""
     return text if is_plain(text) else QuotedString(text, Quote.single).with_quotes()
 
 
 def assigned(name: str, path: str | Path) -> str:
-    """`resume=runs/a` to type: a path that would be taken for something else as `./~a`, `./latest`."""
+    """Returns `resume=runs/a` to type; paths with a special meaning get `./` in front, such as `./latest`."""
     text = str(path)
     special = text in ("null", places.LATEST) or text.startswith(("~", "'", '"', "["))
     return f"{name}=./{text}" if special else f"{name}={text}"
 
 
 def is_plain(text: str) -> bool:
-    """Whether Hydra reads the text as itself, in a list and with a comma behind it, too."""
+    """Whether Hydra reads the text as the same string, also in a list and before a comma."""
     try:
         read = parser().parse_override(f"x=[{text},{text}]").value()
     except HydraException:
@@ -176,7 +176,7 @@ def parser() -> OverridesParser:
 
 
 def config_dir(arguments: Sequence[str]) -> str | None:
-    """The folder that --config-dir names among these arguments."""
+    """Returns the folder that --config-dir names in the arguments; None without one."""
     for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, equals, value = word.partition("=")
         if flag in CONFIG_DIR:
@@ -185,7 +185,7 @@ def config_dir(arguments: Sequence[str]) -> str | None:
 
 
 def command(module: str, overrides: Sequence[str], config_dir: str | None = None) -> str:
-    """A command line to type, in quotes where bash or zsh would touch it."""
+    """Returns a command line to type, with quotes where bash or zsh need them."""
     folder = [f"--config-dir={config_dir}"] if config_dir else []
     return shlex.join(["python", "-m", module, *folder, *overrides])
 

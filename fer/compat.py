@@ -7,12 +7,12 @@ from typing import Any
 
 UNNAMED = ("experiment", "study", "seed", "existing", "retry")
 MOVED = {"fer.callbacks": "fer.training.callbacks", "fer.survival": "fer.training.checkpointing"}
-"""Module that the `_target_` of a callback or logger named -> where its classes are now."""
+"""Former module of callbacks and loggers in a `_target_` -> their module now."""
 PLACES = ("output_dir", "data.root", "data.held_out", "labels.votes_file", "resume")
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """The folder of a run before names were made by `fer.naming`: `model-cnn3,optimizer-sgd`."""
+    """Returns the former name of a run's folder, such as `model-cnn3,optimizer-sgd`; now `fer.naming` makes names."""
     parts = [part.lstrip("+~") for part in overrides]
     parts = [part for part in parts if re.split("[=@]", part)[0] not in (*UNNAMED, *PLACES)]
     parts = [part for part in parts if not part.startswith(("hydra", "launcher"))]
@@ -21,12 +21,12 @@ def run_name(overrides: Sequence[str]) -> str:
 
 
 def current(target: str) -> str:
-    """The import path that `target` has now."""
+    """Returns the import path that `target` has now."""
     return moved(target, MOVED)
 
 
 def first(target: str) -> str:
-    """The import path that `target` had in the first version; identities of runs are made of these."""
+    """Returns the import path that `target` had in the first version, which identities of runs are made of."""
     return moved(target, {now: before for before, now in MOVED.items()})
 
 
@@ -36,7 +36,7 @@ def moved(target: str, modules: Mapping[str, str]) -> str:
 
 
 def retargeted(node: Any, rename: Callable[[str], str] = current) -> Any:
-    """A copy of a plain configuration in which every `_target_` is renamed."""
+    """Returns a copy of a plain configuration in which every `_target_` is renamed."""
     if isinstance(node, list):
         return [retargeted(item, rename) for item in node]
     if not isinstance(node, dict):
@@ -48,5 +48,5 @@ def retargeted(node: Any, rename: Callable[[str], str] = current) -> Any:
 
 
 def with_divergence(record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the record of a run with `diverged`, which earlier versions told by the error's text only."""
+    """Returns the record of a run with the field `diverged`, which earlier versions had in the error's text only."""
     return {"diverged": str(record.get("error")).startswith("Diverged")} | record

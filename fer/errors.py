@@ -11,7 +11,7 @@ from typing import Any
 from fer import streams
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a command to stop: Ctrl-C, and what schedulers send."""
+"""Signals that ask a command to stop: that of Ctrl-C, and that of schedulers."""
 STOPPED = tuple(128 + number for number in SIGNALS)
 """Exit codes of a command that one of them stopped."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -19,13 +19,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 LONGEST = 400
-"""Characters of an error that are shown."""
+"""Characters of a message that are printed at most."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, where, and what to do.
+    """An error that the user can correct. The message is one line: what is wrong, where, and what to do.
 
-    What files and libraries contributed to it is made fit for a terminal, see `printable`.
+    Text of files and libraries in it is made safe for terminals, see `fer.streams.printable`.
     """
 
     def __init__(self, message: object):
@@ -33,7 +33,7 @@ class UserError(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal asked the run to stop; `number` is the signal's. No `except Exception` holds it."""
+    """A signal asked the run to stop; `number` is the signal's. `except Exception` does not catch it."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -42,7 +42,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGINT (Ctrl-C) raise Interrupted; in threads, which get no signals, nothing changes."""
+    """Makes SIGTERM and SIGINT (Ctrl-C) raise Interrupted. It has no effect in threads, which receive no signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -60,9 +60,9 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What the user can mend ends in a line on stderr and exit code 2; a signal ends in its own code.
+    """Ends the process with one line on stderr and exit code 2 on a UserError, and with 128 + number on a signal.
 
-    From here on standard output and error never raise: see `fer.streams`.
+    From here on, writing to standard output and error never raises: see `fer.streams`.
     """
     streams.harden()
     try:
@@ -79,7 +79,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def as_user_error(error: BaseException) -> UserError:
-    """The one line that a constructor said, without what Hydra wraps around it."""
+    """Returns the first line of the original error, without those that Hydra wraps around it."""
     while error.__cause__:
         error = error.__cause__
     return UserError(str(error).splitlines()[0])

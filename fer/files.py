@@ -14,11 +14,11 @@ from fer.errors import FULL, Interrupted, UserError
 from fer.streams import READABLE
 
 PARTIAL = ".partial"
-"""Ending of a file that is being written. Its name starts with a dot."""
+"""Suffix of a file that is being written. Its name starts with a dot."""
 DAMAGED = ".damaged"
-"""Ending of the new name of a file that is not whole."""
+"""Suffix that a damaged file gets."""
 UNABLE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
-"""Error numbers of file systems that know no fsync."""
+"""Error numbers of file systems without fsync."""
 
 
 class Unwritable(UserError):
@@ -27,11 +27,11 @@ class Unwritable(UserError):
 
 @contextmanager
 def atomic(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Opens a temporary file beside `path` that replaces `path` at the end.
+    """Opens a temporary file beside `path` that replaces `path` when the block ends.
 
-    mode: "w" for text in UTF-8, "wb" for bytes. Whatever goes wrong, `path` keeps its content and the temporary file is
-    removed; after a kill `remove_partial` does so. Raises Unwritable where the file cannot be written; errors of the
-    caller's own pass.
+    mode: "w" for text in UTF-8, "wb" for bytes. On any error `path` keeps its content and the temporary file is
+    removed; after a kill, `remove_partial` removes it. Raises Unwritable where the file cannot be written. Errors that
+    the block raises pass through.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name[:200]}.{uuid4().hex[:8]}{PARTIAL}")
@@ -52,15 +52,16 @@ def atomic(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """As UTF-8, in one step."""
+    """Writes text as UTF-8, atomically."""
     with atomic(path) as file:
         file.write(text)
 
 
 def save_figure(figure: Any, path: Path, colours: int | None = None, **options: Any) -> None:
-    """The matplotlib figure as a picture, in one step.
+    """Writes a matplotlib figure as a picture, atomically.
 
-    colours: at most so many in a PNG, up to 256, which makes it a third as large. options: those of `Figure.savefig`.
+    colours: the number of colours that a PNG is reduced to, up to 256, which makes it about a third as large.
+    options: those of `Figure.savefig`.
     """
     with atomic(path, "wb") as file:
         if colours is None:
@@ -76,7 +77,7 @@ def save_figure(figure: Any, path: Path, colours: int | None = None, **options: 
 
 
 def to_disk(file: IO[Any]) -> None:
-    """Makes the system write out what it holds of the file, so that a power cut after the replacement loses nothing."""
+    """Makes the system write its buffers of the file to disk, so that a power cut after the rename loses nothing."""
     try:
         os.fsync(file.fileno())
     except OSError as error:
@@ -85,7 +86,7 @@ def to_disk(file: IO[Any]) -> None:
 
 
 def writing_error(error: BaseException, partial: Path) -> OSError | None:
-    """The OSError behind a failed write to `partial`; None where something else failed, such as reading a file."""
+    """Returns the OSError behind a failed write to `partial`; None for other errors, such as a failed read."""
     full = full_disk(error)
     if full is not None:
         return full
@@ -94,7 +95,7 @@ def writing_error(error: BaseException, partial: Path) -> OSError | None:
 
 
 def full_disk(error: BaseException | None) -> OSError | None:
-    """The OSError of a full disk, or None: `error` itself or, as torch.save hides it in a RuntimeError, its context."""
+    """Returns the OSError of a full disk that is `error` or its cause (torch.save raises a RuntimeError), or None."""
     if isinstance(error, UserError | Interrupted):
         return None
     while error is not None:
@@ -105,7 +106,7 @@ def full_disk(error: BaseException | None) -> OSError | None:
 
 
 def unwritable(path: str | Path, cause: OSError) -> Unwritable:
-    """What the user reads: which file, why, what to do."""
+    """Returns the error for the user: which file, why, what to do."""
     fix = "make the folder writable or choose another one"
     if cause.errno in FULL:
         fix = "make room there and go on"
@@ -113,16 +114,13 @@ def unwritable(path: str | Path, cause: OSError) -> Unwritable:
 
 
 def explained(error: BaseException, folder: Path) -> BaseException:
-    """`error` itself or, where a full disk is behind it, an Unwritable that names the file or else `folder`."""
+    """Returns `error` itself or, if a full disk caused it, an Unwritable that names the file, else `folder`."""
     cause = full_disk(error)
-    if cause is None:
-        return error
-    explanation = unwritable(cause.filename or folder, cause)
-    return explanation
+    return error if cause is None else unwritable(cause.filename or folder, cause)
 
 
 def put_aside(path: Path) -> Path:
-    """Renames a damaged file or folder, which may be another program's, to NAME.damaged; returns the new path."""
+    """Renames a damaged file or folder to NAME.damaged, or the next free NAME.damaged-2 …; returns the new path."""
     number, aside = 1, path.with_name(f"{path.name}{DAMAGED}")
     while os.path.lexists(aside):
         number += 1
@@ -133,7 +131,7 @@ def put_aside(path: Path) -> Path:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes the temporary files that a killed process left in `folder`. Only for a folder that nobody else uses."""
+    """Removes the temporary files that a killed process left in `folder`, which no other process may use."""
     for partial in folder.glob(f".*{PARTIAL}"):
         with suppress(OSError):
             partial.unlink()
@@ -141,15 +139,15 @@ def remove_partial(folder: Path) -> None:
 
 @contextmanager
 def quiet_threads() -> Iterator[None]:
-    """Threads print no traceback of a full disk: TensorBoard's writer raises it again in the thread that asks."""
-    before = threading.excepthook
+    """Keeps threads from printing tracebacks of a full disk: TensorBoard raises the error again in the main thread."""
+    previous = threading.excepthook
 
     def hook(arguments: Any) -> None:
         if full_disk(arguments.exc_value) is None:
-            before(arguments)
+            previous(arguments)
 
     threading.excepthook = hook
     try:
         yield
     finally:
-        threading.excepthook = before
+        threading.excepthook = previous

@@ -33,13 +33,13 @@ ALIASES = {
     "data_dir": "data.root",
     "classes": "labels.classes",
 }
-"""Names of other projects and short names -> the option here."""
+"""Short names, and names in other projects -> the option here."""
 WITHOUT = {
-    "num_workers": "batches are cut in the training process, so data.num_workers has nothing to set; launcher.jobs "
-    "with launcher=parallel runs several runs of a sweep at once",
+    "num_workers": "batches are made in the training process, without workers; launcher.jobs with launcher=parallel "
+    "runs several runs of a sweep at once",
 }
 WITHOUT["workers"] = WITHOUT["num_workers"]
-"""Names of other projects for what is not needed here."""
+"""Names in other projects for options that are not needed here -> why."""
 
 UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.+?)' 1\. To use it as a list")
@@ -53,7 +53,7 @@ UNREADABLE = ("mismatched input", "extraneous input", "no viable alternative", "
 
 
 def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
-    """Hydra's message for the overrides `typed` as one line; for an unknown option with the names that exist there."""
+    """Returns Hydra's message for the overrides `typed` as one line; for an unknown option with the existing names."""
     text = " ".join(str(error).split())
     if unknown := UNKNOWN.search(text):
         return missing(unknown[1], typed, compose)
@@ -83,7 +83,7 @@ def unreadable(word: str) -> str:
 
 
 def refused(typed: Sequence[str]) -> str | None:
-    """The first override that Hydra's grammar refuses."""
+    """Returns the first override that Hydra's grammar refuses; None without any."""
     parser = OverridesParser.create()
     for word in typed:
         try:
@@ -94,7 +94,7 @@ def refused(typed: Sequence[str]) -> str | None:
 
 
 def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
-    """What there is in place of the option `wrong`: another name, `+`, or the list of its neighbours."""
+    """Returns what to type instead of the option `wrong`: another name, `+`, or the list of its neighbours."""
     cfg = composed(typed, compose)
     wrong = wrong.replace("/", ".")
     above, key, node = descend(cfg, wrong)
@@ -110,7 +110,7 @@ def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
 
 
 def meant(wrong: str, key: str, node: DictConfig, cfg: DictConfig) -> str:
-    """What to type in place of `wrong`, where its name says it: by the argument of a class, or as in other projects."""
+    """Returns what to type instead of `wrong`, by the arguments of a class or the names in other projects, or ""."""
     leaf = wrong.rpartition(".")[2]
     if leaf in WITHOUT:
         return f"There is none: {WITHOUT[leaf]}"
@@ -127,7 +127,7 @@ def meant(wrong: str, key: str, node: DictConfig, cfg: DictConfig) -> str:
 
 
 def composed(typed: Sequence[str], compose: Compose) -> DictConfig:
-    """The config with the groups that were typed, the first of several; the defaults where these do not compose."""
+    """Returns the config with the typed group choices, the first of several; the defaults where it cannot compose."""
     groups = [word for word in typed if is_choice(word)]
     for overrides in ([*groups], []):
         try:
@@ -144,7 +144,7 @@ def is_choice(word: str) -> bool:
 
 
 def descend(cfg: DictConfig, wrong: str) -> tuple[str, str, Any]:
-    """(the path of the deepest option above `wrong` that exists, what is left of `wrong`, what is there)."""
+    """Returns the deepest existing option above `wrong`: its path, the rest of `wrong`, and its value."""
     path, rest, node = [], wrong, cfg
     while "." in rest and isinstance(node, DictConfig) and rest.split(".")[0] in node:
         head, rest = rest.split(".", 1)
@@ -154,19 +154,19 @@ def descend(cfg: DictConfig, wrong: str) -> tuple[str, str, Any]:
 
 
 def leaves(cfg: DictConfig) -> list[str]:
-    """The names of all options below the top, without what is only passed on from elsewhere."""
+    """Returns the names of all options below the top, without those that are interpolations of others."""
     plain = OmegaConf.to_container(cfg, resolve=False)
-    found = []
+    names = []
     for path in options.paths(plain):
         above, key = options.parent(plain, path)
         passed_on = isinstance(above[key], str) and above[key].startswith("${")
         if not passed_on and "." in path and not key.startswith("_"):
-            found.append(path)
-    return found
+            names.append(path)
+    return names
 
 
 def arguments(target: str) -> list[str]:
-    """The names of the arguments of a class or function; none where it cannot be found."""
+    """Returns the names of the arguments of a class or function; none where it cannot be imported."""
     try:
         return [name for name in inspect.signature(get_object(target)).parameters if name not in ("self", "params")]
     except Exception:  # whatever an import may raise: this is only advice

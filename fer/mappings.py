@@ -1,6 +1,6 @@
 """Lets a mapping on the command line replace a default mapping, where Hydra would merge them.
 
-This file touches Hydra's private state, and was tested with hydra-core 1.3.8; pyproject.toml bounds it above.
+This file uses Hydra's private state. It was tested with hydra-core 1.3.8; pyproject.toml sets an upper bound.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ TARGET = "_target_"
 
 
 def replaces(override: Override) -> bool:
-    """Whether the value is a mapping for an option whose keys the user chooses, or one that says what to build."""
+    """Whether the value is a mapping with a `_target_`, or one for an option whose keys the user chooses."""
     if override.is_delete() or override.is_sweep_override():
         return False
     value = override.value()
@@ -29,7 +29,7 @@ def there(cfg: DictConfig, key: str) -> bool:
 
 
 def applying(original: Callable[[list[Override], DictConfig], None]) -> Callable[[list[Override], DictConfig], None]:
-    """Hydra's function that applies overrides in their order, with the mappings that replace set as they are."""
+    """Wraps Hydra's function that applies overrides in order, so that mappings of `replaces` are set, not merged."""
 
     def apply(overrides: list[Override], cfg: DictConfig) -> None:
         for override in overrides:
@@ -45,12 +45,12 @@ def applying(original: Callable[[list[Override], DictConfig], None]) -> Callable
 
 
 def plain(override: Override) -> bool:
-    """Whether it has neither `+` nor `++`."""
+    """Whether the override has neither `+` nor `++`."""
     return not (override.is_add() or override.is_force_add())
 
 
 def install() -> None:
-    """Makes Hydra replace them everywhere: on the command line, in sweeps and in `compose`."""
+    """Makes Hydra replace such mappings on the command line, in sweeps and in `compose`."""
     original: Any = ConfigLoaderImpl._apply_overrides_to_config
     if not getattr(original, "replacing", False):
         ConfigLoaderImpl._apply_overrides_to_config = staticmethod(applying(original))  # type: ignore[method-assign]

@@ -25,16 +25,16 @@ Parts = dict[str, Part]
 
 
 def run_name(overrides: Iterable[str]) -> str:
-    """The name of the single run that these overrides start."""
+    """Returns the name of the single run that these overrides start."""
     return names([list(overrides)])[0]
 
 
 def names(jobs: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each job of a sweep, from what differs between them; for one job, or where only seeds differ, from
-    all that was set.
+    """Returns a name for each job of a sweep, made of the options in which the jobs differ.
 
-    Group choices stand by their value, other options by the last part of their name, or the whole where two share it,
-    and their value. Places, the study, the seed and options that only start a run are left out.
+    For one job, or where only seeds differ, all options that were set are used. A group choice appears as its value;
+    another option as the last part of its name and its value, or with its whole name where two options share that last
+    part. Paths, the study, the seed and options that only start a run are left out.
     """
     everything = [parts_of(tuple(job)) for job in jobs]
     keys = sorted({key for parts in everything for key in parts}, key=lambda key: (key not in options.GROUPS, key))
@@ -47,7 +47,7 @@ def names(jobs: Sequence[Sequence[str]]) -> list[str]:
 
 
 def distinct(name: str, parts: Parts, found: list[str], chosen: list[Parts]) -> str:
-    """`name`, with a hash of the options where other options came out under the same name."""
+    """Returns `name`, with a hash of the options where other options have the same name."""
     alike = [other for other, theirs in zip(chosen, found, strict=True) if theirs == name]
     return name if all(other == parts for other in alike) else f"{name}-{digest(repr(sorted(parts.items())))}"
 

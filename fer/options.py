@@ -1,8 +1,8 @@
 """One table of every option that is more than a hyperparameter.
 
-A row says whether an option is a place, whether it names a run, whether it is part of a run's identity, whether it may
-change when a run goes on, and which command it belongs to. The names of runs, their identity, what export and stored
-records leave out, and what resume accepts all follow from these rows.
+A row says whether an option is a path, whether it is part of a run's name and identity, whether it may change when a
+run is resumed, and which command it belongs to. The names of runs, their identity, what export and stored records leave
+out, and what resume accepts all follow from these rows.
 """
 
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from typing import Any
 from fer import compat
 
 HASHED, IGNORED, IF_SET = "hashed", "ignored", "hashed if set"
-"""How an option enters a run's identity. IF_SET: only where it differs from its default, so that a key which is added
-to the configuration leaves the identity of earlier runs as it was."""
+"""How an option enters a run's identity. IF_SET: only where it differs from its default, so that a new key of the
+configuration leaves the identity of earlier runs unchanged."""
 REMOVED = object()
 
 
 @dataclass(frozen=True)
 class Option:
-    """A row. It holds for the option and for everything below it that has no row of its own.
+    """A row of the table. It applies to the option and to everything below it that has no row of its own.
 
-    name: dotted path, as typed; `*` stands for one key. group: the option is a folder of `conf/`.
-    place: it names a file or folder of this machine. many: a list of places is allowed.
-    run: it names a run, so that `latest` is allowed. names: it is part of a run's name.
-    identity: HASHED, IGNORED or IF_SET. fixed: what is hashed in place of an ignored value; REMOVED where nothing is.
-    default: of IF_SET. before: what runs did before there was the option.
-    looks_on: it changes no result, though it is hashed as it was in the first runs.
-    resume: it may change when a run goes on. free: a mapping whose keys the user chooses; named: or a name for one.
-    text: it is one text, commas included. owner: the command whose configuration has it; "all" for those of several.
+    name: dotted path as typed; `*` stands for one key. group: the option is a folder of `conf/`.
+    place: its value is a file or folder of this machine. many: a list of paths is allowed.
+    run: its value is a run, so that `latest` is allowed. names: it is part of a run's name.
+    identity: HASHED, IGNORED or IF_SET. fixed: what is hashed instead of an ignored value; REMOVED: nothing is.
+    default: the value for IF_SET. before: what runs did before the option existed.
+    looks_on: it changes no result, but is hashed because the first runs hashed it.
+    resume: it may change when a run is resumed. free: a mapping whose keys the user chooses. named: or the name of one.
+    text: the value is one text, commas included. owner: the command whose configuration has it; "all": several have.
     """
 
     name: str
@@ -56,12 +56,12 @@ def group(name: str, **more: Any) -> Option:
 
 
 def place(name: str, **more: Any) -> Option:
-    """A place never names a run, and no result depends on it."""
+    """A path: it is not part of a run's name, and no result depends on it."""
     return Option(name, place=True, names=False, identity=IGNORED, **more)
 
 
 def start(name: str, **more: Any) -> Option:
-    """An option that says how a command starts or ends, not what a run is."""
+    """An option of how a command starts or ends, which no result depends on."""
     return Option(name, names=False, identity=IGNORED, **more)
 
 
@@ -123,7 +123,7 @@ TABLE = (
     start("existing"),
     start("retry"),
     start("trust", resume=True, text=True),
-    start("found"),  # of a stored config: the data that were found
+    start("found"),  # in a stored config: the description of the data
     # Other commands
     start("search", owner="search", group=True),
     start("search.storage", owner="search"),
@@ -143,7 +143,7 @@ TABLE = (
     start("values", owner="benchmark"),
 )
 UNKNOWN = Option("*")
-"""The row of an option that an experiment's own YAML adds: a hyperparameter."""
+"""The row of an option that a YAML of the user adds: a hyperparameter."""
 
 PLACES = tuple(row.name for row in TABLE if row.place)
 PLACE_KEYS = frozenset(name.rpartition(".")[2] for name in PLACES)
@@ -152,17 +152,17 @@ GROUPS = frozenset(row.name for row in TABLE if row.group)
 HYPERPARAMETER_GROUPS = tuple(row.name for row in TABLE if row.group and row.identity == HASHED)
 """Folders of `conf/` whose choice changes results."""
 MAY_CHANGE = tuple(row.name for row in TABLE if row.resume)
-"""What may differ when a run goes on, perhaps on another machine."""
+"""Options that may change when a run is resumed, perhaps on another machine."""
 
 
 def name_of(override: str) -> str:
-    """The dotted path of an override as typed: `~callbacks.timer`, `+a.b=1` and `hydra/launcher=x` without the rest."""
+    """Returns the dotted path of an override as typed, such as `~callbacks.timer`, `+a.b=1` or `hydra/launcher=x`."""
     return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0].split(":")[0].replace("/", ".")
 
 
 @cache
 def row(name: str) -> Option:
-    """The row of an option or, where it has none, of the nearest option above it."""
+    """Returns the row of an option or, if it has none, of the nearest option above it."""
     path = name.split(".")
     for length in range(len(path), 0, -1):
         above = ".".join(path[:length])
@@ -173,7 +173,7 @@ def row(name: str) -> Option:
 
 
 def is_place(name: str) -> bool:
-    """Whether the option itself, not one above it, is a place."""
+    """Whether the option itself, not one above it, is a path."""
     return row(name).place and row(name).name.count(".") == name.count(".")
 
 
@@ -187,9 +187,9 @@ def names_runs(name: str) -> bool:
 
 
 def hashed(config: dict[str, Any]) -> dict[str, Any]:
-    """A plain configuration with only what a run's identity is made of; `config` itself is changed.
+    """Returns the part of a plain configuration that a run's identity is made of; changes `config` in place.
 
-    Targets are named as in the first version, so that a class that moves does not change the identity.
+    Targets have the names of the first version, so that moving a class does not change the identity.
     """
     for option in TABLE:
         if option.identity == HASHED:
@@ -208,7 +208,7 @@ def hashed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def told_apart(config: dict[str, Any]) -> dict[str, Any]:
-    """A plain configuration with only what sets it apart from others over all versions; `config` itself is changed."""
+    """Returns the part of a plain configuration that differs between runs of any version; changes `config` in place."""
     for option in TABLE:
         above, key = parent(config, option.name)
         if above is not None and key in above and (option.looks_on or above[key] == option.before):
@@ -217,7 +217,7 @@ def told_apart(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_nothing(node: Any) -> Any:
-    """`node` without places, nulls and mappings in which nothing is left."""
+    """Returns `node` without paths, nulls and empty mappings."""
     if isinstance(node, list):
         return [without_nothing(item) for item in node]
     if not isinstance(node, dict):
@@ -227,7 +227,7 @@ def without_nothing(node: Any) -> Any:
 
 
 def parent(config: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, str]:
-    """The mapping that holds an option, None where there is none, and the option's key in it."""
+    """Returns the mapping that holds an option, or None where it is missing, and the option's key in it."""
     *path, key = name.split(".")
     node: Any = config
     for part in path:
@@ -236,9 +236,9 @@ def parent(config: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, st
 
 
 def paths(config: Any, path: str = "") -> Iterator[str]:
-    """The dotted name of every option of a plain configuration, mappings before what is in them.
+    """Yields the dotted name of every option of a plain configuration, mappings before their keys.
 
-    Keys that are numbers belong to a value, such as `data.progressive_resizing={0: 32, 20: 48}`, and name no option.
+    Keys that are numbers belong to a value, such as `data.progressive_resizing={0: 32, 20: 48}`, and are left out.
     """
     if isinstance(config, dict):
         for key, value in config.items():

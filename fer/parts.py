@@ -14,29 +14,29 @@ Schedule = LRScheduler | ReduceLROnPlateau
 
 
 def model(node: Node, num_classes: int) -> nn.Module:
-    """The network of a node; BuildError for what is no nn.Module."""
+    """Builds a network. Raises BuildError for anything but an nn.Module."""
     network = build(node, where="model", into_kwargs=("num_classes",), num_classes=num_classes, in_channels=1)
     return of_kind(network, nn.Module, node, "model")
 
 
 def loss(node: Node, class_counts: Sequence[int]) -> nn.Module:
-    """The loss of a node. class_counts: training images of each class."""
+    """Builds a loss. class_counts: training images of each class."""
     counts = list(class_counts)
     return of_kind(build(node, where="loss", class_counts=counts, num_classes=len(counts)), nn.Module, node, "loss")
 
 
 def optimizer(node: Node, groups: Sequence[Any]) -> Optimizer:
-    """The optimizer of a node, over parameters or parameter groups."""
+    """Builds an optimizer of parameters or parameter groups."""
     return of_kind(build(node, groups, where="optimizer"), Optimizer, node, "optimizer")
 
 
 def scheduler(
     node: Node, optimizer: Optimizer, total_steps: Callable[[], int], epochs: int | None, mode: str
 ) -> tuple[Schedule, str]:
-    """(schedule, "step" or "epoch": how often it steps).
+    """Builds a learning-rate schedule; returns it and how often it steps, "step" or "epoch".
 
-    total_steps: gives the optimizer steps of the whole run; it is called where the schedule takes them, since the
-    Trainer reads the data for it. epochs: of the whole run; None or -1 where steps bound it.
+    total_steps: returns the optimizer steps of the whole run. It is called only for schedules that take them, because
+    the Trainer reads the data to answer. epochs: of the whole run; None or -1 where the steps limit it.
     """
     node = dict(node)
     interval = node.pop("interval", None)
@@ -58,6 +58,6 @@ def scheduler(
 
 
 def channels(network: nn.Module) -> int:
-    """Channels of the pictures that a network takes, by its first convolution: 3, or else 1."""
+    """Returns the channels of the pictures that a network takes: 3 if its first convolution has 3, else 1."""
     first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
     return 3 if first is not None and first.in_channels == 3 else 1

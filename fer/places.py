@@ -13,7 +13,7 @@ POINTER = ".latest"
 
 
 def remember(folder: Path) -> None:
-    """Notes in runs/.latest that the run in `folder` is the newest; a run goes on where that cannot be written."""
+    """Writes into runs/.latest that the run in `folder` is the newest; does nothing where that is impossible."""
     base = RUNS.absolute()
     inside = folder.absolute().is_relative_to(base)
     text = str(folder.absolute().relative_to(base) if inside else folder.absolute())
@@ -25,7 +25,7 @@ def remember(folder: Path) -> None:
 
 
 def latest() -> Path:
-    """The folder of the newest run that was started from this folder. Raises UserError where there is none."""
+    """Returns the folder of the newest run that was started in the current folder. Raises UserError without one."""
     pointer = RUNS / POINTER
     try:
         text = pointer.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
@@ -40,12 +40,12 @@ def latest() -> Path:
 
 
 def typed(text: str) -> Path:
-    """The path that was typed, `~` expanded. Raises UserError for an empty one, as of an unset shell variable."""
+    """Returns the path as typed, with `~` expanded. Raises UserError for an empty one, as of an unset variable."""
     if not text.strip():
         raise UserError("an empty path; give one, or leave the option out (is a shell variable unset?)")
     return Path(os.path.expanduser(text))
 
 
 def run(text: str) -> Path:
-    """A run's folder or a file of it, as typed: `latest`, or a path."""
+    """Returns the path of a run's folder or of a file in it, as typed: `latest`, or a path."""
     return latest() if text == LATEST else typed(text)

@@ -16,7 +16,7 @@ MAX_DEPTH = 40
 def check_hyperparameters(parameters: Any, source: Any) -> None:
     """Raises UserError unless the hyperparameters of a `Classifier` have the right kinds of values."""
     if not isinstance(parameters, Mapping):
-        raise UserError(f"{source}: not a checkpoint of this project (its hyper_parameters are no mapping)")
+        raise UserError(f"{source}: not a checkpoint of this project (its hyper_parameters are not a mapping)")
     check_plain(parameters, source)
     for key, (expected, holds) in SCHEMA.items():
         if key not in parameters and key not in REQUIRED:
@@ -48,11 +48,11 @@ def check_plain(content: Any, source: Any) -> None:
         elif isinstance(value, str) and "${" in value:
             raise UserError(f"{source}: {where} holds an interpolation, {short(value)}; not loaded")
         elif not is_plain(value):
-            raise UserError(f"{source}: {where} is {short(value)}, no plain finite value; not loaded")
+            raise UserError(f"{source}: {where} is {short(value)}, not a plain finite value; not loaded")
 
 
 def short(value: Any) -> str:
-    """A value for a message; integers of thousands of digits have no text."""
+    """Returns a value as text for a message; Python cannot print integers of thousands of digits."""
     try:
         return repr(str(value)[:60])
     except ValueError:
@@ -82,9 +82,9 @@ def is_count(value: Any) -> bool:
 def are_names(value: Any) -> bool:
     if not isinstance(value, list | tuple) or not 2 <= len(value) <= 10_000:
         return False
-    return all(isinstance(name, str) and name.isprintable() and name for name in value) and len(set(value)) == len(
-        value
-    )
+    if not all(isinstance(name, str) and name.isprintable() and name for name in value):
+        return False
+    return len(set(value)) == len(value)
 
 
 SCHEMA = {
@@ -101,6 +101,6 @@ SCHEMA = {
     "channels_last": ("true or false", lambda v: isinstance(v, bool)),
     "experiment": ("a mapping", lambda v: v is None or is_node(v)),
 }
-"""Hyperparameter of a `Classifier` -> what it has to be, and the test of it."""
+"""Hyperparameter of a `Classifier` -> what it must be, in words and as a test."""
 
 REQUIRED = (*PARTS, "classes", "class_counts")
