@@ -38,7 +38,7 @@ def eda(cfg: DictConfig) -> Path:
     from fer.exploration import SECTIONS
     from fer.exploration.examined import UNITS, say
     from fer.report import Report
-    from fer.studies.records import typed
+    from fer.studies.redaction import command_without_paths
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def eda(cfg: DictConfig) -> Path:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
     report = Report("What is in the data", cfg.faces)
-    report.text(f"Made by `{typed(command('fer.eda', config.typed_overrides()))}`.")
+    report.text(f"Made by `{command_without_paths(command('fer.eda', config.typed_overrides()))}`.")
     figures = {}
     for section in SECTIONS:
         figures |= section(report, data) or {}

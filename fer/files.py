@@ -1,6 +1,7 @@
 """Writes files atomically, and recognises full disks."""
 
 import errno
+import gzip
 import io
 import os
 import threading
@@ -55,6 +56,12 @@ def write_text(path: str | Path, text: str) -> None:
     """Writes text as UTF-8, atomically."""
     with atomic(path) as file:
         file.write(text)
+
+
+def write_gzip(path: Path, text: str) -> None:
+    """Writes text as a gzip file, atomically. The same text gives the same bytes."""
+    with atomic(path, "wb") as file:
+        file.write(gzip.compress(text.encode(), mtime=0))
 
 
 def save_figure(figure: Any, path: Path, colours: int | None = None, **options: Any) -> None:

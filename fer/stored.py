@@ -1,4 +1,4 @@
-"""Stores the records of a study's runs in one file beside its report: runs.jsonl.gz, a run a line."""
+"""Reads and writes the stored records of a study's runs: runs.jsonl.gz, one line for each run."""
 
 import gzip
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from fer import runs
 from fer.errors import UserError
-from fer.files import atomic
+from fer.files import write_gzip
 
 NAME = "runs.jsonl.gz"
 LOOSE = "*-seed-*.json"
@@ -16,10 +16,10 @@ LOOSE = "*-seed-*.json"
 
 
 def read(place: Path) -> dict[str, dict[str, Any]]:
-    """`<name>-seed-<n>`, which is also the stem of the run's predictions -> its record; empty where none is stored.
+    """Returns the stored records by `<name>-seed-<n>`; empty where nothing is stored.
 
-    Also reads records that earlier versions stored in separate files (LOOSE), and reports damaged ones on stderr.
-    Raises UserError if runs.jsonl.gz is damaged.
+    Records that earlier versions stored in separate files (LOOSE) are read as well; damaged ones are reported on
+    stderr. Raises UserError if runs.jsonl.gz is damaged.
     """
     records = {}
     path = place / NAME
@@ -39,9 +39,11 @@ def read(place: Path) -> dict[str, dict[str, Any]]:
 
 
 def write(place: Path, records: dict[str, dict[str, Any]]) -> None:
-    """Writes all records, sorted by name; the same records give the same bytes. Loose ones are in it, and deleted."""
+    """Writes all records, sorted by name, and deletes the separate files of earlier versions.
+
+    The same records give the same bytes.
+    """
     lines = [json.dumps({"run": name, "record": records[name]}, default=float) for name in sorted(records)]
-    with atomic(place / NAME, "wb") as file:
-        file.write(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+    write_gzip(place / NAME, "".join(f"{line}\n" for line in lines))
     for loose in place.glob(LOOSE):
         loose.unlink()

@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 import pytest
+from sklearn import metrics
 
 from fer import study
 from fer.errors import UserError
@@ -78,11 +79,23 @@ def test_the_test_split_stays_closed_unless_asked_for(runs):
     assert "test/accuracy" in summarise("mine", found, with_test=True)
 
 
-def test_notes_close_the_readme(runs, tmp_path):
+def test_the_summary_opens_the_readme_and_notes_follow_the_tables(runs, tmp_path):
     (tmp_path / "out/mine").mkdir(parents=True)
-    (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.")
+    (tmp_path / "out/mine/summary.md").write_text("Which is better?\n\na is, by\n20 points.\n")
+    (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.\n")
     study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
-    assert (tmp_path / "out/mine/README.md").read_text().endswith("Seed 0 was tried thrice.")
+    text = (tmp_path / "out/mine/README.md").read_text()
+    assert text.startswith("# mine\n\n**Which is better?** a is, by 20 points.\n")
+    assert text.index("| run |") < text.index("Seed 0 was tried thrice.") < text.index("python -m fer.study")
+
+
+def test_the_index_lists_every_summary(runs, tmp_path):
+    run_study(tmp_path, "mine")
+    (tmp_path / "out/mine/summary.md").write_text("Which of `a` and [b]?\na.\n")
+    index = tmp_path / "out" / "README.md"
+    index.write_text("# All\n<!-- studies -->\n<!-- end of studies -->\n")
+    run_study(tmp_path, "--index")
+    assert "| [mine](mine/README.md) | Which of `a` and [b]? | a. |" in index.read_text()
 
 
 def test_failed_runs_are_counted_not_averaged(runs):
@@ -112,7 +125,7 @@ def test_the_command_writes_the_study_and_fills_the_readme(runs, tmp_path):
     assert "data.root=PATH" in written
     assert "/private/place" not in written
     assert (tmp_path / "out" / "mine" / "confusion.png").is_file()
-    assert len(pd.read_csv(tmp_path / "out" / "mine" / "a-seed-0.csv.gz")) == 4
+    assert not list((tmp_path / "out" / "mine").glob("*.csv.gz"))
     filled = readme.read_text()
     assert filled.startswith("before\n")
     assert filled.endswith("after\n")
@@ -201,7 +214,7 @@ def test_one_report_of_several_studies(two_studies):
     assert main.endswith("| 1.5 | 3–4 |")
     assert emotions.endswith("| 90.0 ± 0.0 | 90.0 ± 0.0 (57.6) |")
     assert [("not comparable" in row, " none |" in row) for row in table_rows(text, "mine")[:2]] == [(False, True)] * 2
-    assert "best in val/accuracy" in text
+    assert "chosen by val/accuracy" in text
     assert text.index("data.root=PATH") < text.index("python -m fer.study mine yours --together both --with-test")
     assert {path.name for path in out.glob("*.png")} == {"mine-a.png", "mine-b.png", "yours-c.png"}
     assert pd.read_csv(out / "results.csv")["study"].tolist() == ["mine"] * 4 + ["yours"] * 2
@@ -252,29 +265,21 @@ def test_a_failed_run_is_counted_when_it_is_gone(runs, tmp_path):
     assert "| 2 | 1 | 75.0 ± 7.1 |" in (tmp_path / "out" / "mine" / "README.md").read_text()
 
 
-def test_stored_predictions_are_those_of_the_run_but_for_digits(runs, tmp_path):
+def test_a_common_report_keeps_the_predictions_of_each_first_seed(runs, tmp_path):
     run_study(tmp_path, "mine", "--together", "all")
-    for run, kept in zip(read_runs(runs), read_stored(tmp_path / "out" / "all" / "mine"), strict=True):
-        pd.testing.assert_frame_equal(read_predictions(run), read_predictions(kept), atol=5e-5)
+    stored = read_stored(tmp_path / "out" / "all" / "mine")
+    assert [run["config"]["seed"] for run in stored if run["predictions"].is_file()] == [0, 0]
+    for run, kept in zip(read_runs(runs), stored, strict=True):
+        if kept["predictions"].is_file():
+            pd.testing.assert_frame_equal(read_predictions(run), read_predictions(kept), atol=5e-5)
 
 
-def test_a_study_keeps_the_predictions_of_its_best_configuration(runs, tmp_path):
+def test_records_keep_the_confusion_counts_of_every_run(runs, tmp_path):
     run_study(tmp_path, "mine")
-    assert predicted(tmp_path / "out" / "mine") == [("a", 0), ("a", 1), ("a", 2)]
-
-
-def test_a_best_configuration_without_all_predictions_is_shown_by_those_it_has(runs, tmp_path):
-    run_study(tmp_path, "mine")
-    shutil.rmtree(runs)
-    finished(runs, "b", 1, 1.0)  # b is best now
-    run_study(tmp_path, "mine", "--with-test")
-    assert predicted(tmp_path / "out" / "mine") == [("b", 1)]
-    assert "`b`, the best in validation" in (tmp_path / "out" / "mine" / "README.md").read_text()
-
-
-def predicted(stored) -> list[tuple[str, int]]:
-    """Name and seed of the stored runs with predictions."""
-    return [(run["name"], run["config"]["seed"]) for run in read_stored(stored) if run["predictions"].is_file()]
+    for run, stored in zip(read_runs(runs), read_stored(tmp_path / "out" / "mine"), strict=True):
+        for split, table in read_predictions(run).groupby("split"):
+            expected = metrics.confusion_matrix(table["true"], table["predicted"], labels=CLASSES)
+            assert stored["confusion"][split] == {"classes": CLASSES, "counts": expected.tolist()}
 
 
 @pytest.mark.parametrize(

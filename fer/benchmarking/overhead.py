@@ -137,10 +137,10 @@ def table(rows: list[tuple[str, float, str]], data: str, command: str) -> "pd.Da
     import pandas as pd
 
     from fer.benchmarking import record
-    from fer.studies.records import typed
+    from fer.studies.redaction import command_without_paths
 
     setting = dict.fromkeys(record.SETTING, "") | record.machine() | {"model": "cnn2", "data": data}
-    known = setting | record.provenance() | {"command": typed(command)}
+    known = setting | record.provenance() | {"command": command_without_paths(command)}
     return pd.DataFrame(rows, columns=["part", "value", "unit"]).round({"value": 3}).assign(**known)
 
 

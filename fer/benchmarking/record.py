@@ -11,7 +11,7 @@ from fer import commandline, config, options
 from fer.errors import UserError
 from fer.files import atomic
 from fer.hardware import commit, hardware, versions
-from fer.studies.records import typed
+from fer.studies.redaction import command_without_paths
 
 SETTING = ["machine", "threads", "model", "data", "augment", "batch_size", "options"]
 """Columns that say what a measurement is of; rows that agree in all of them are replaced by a new measurement."""
@@ -45,7 +45,7 @@ def provenance() -> dict[str, str]:
     found = versions()
     libraries = ", ".join(f"{name} {found[name]}" for name in LIBRARIES)
     command = commandline.command("fer.benchmark", config.typed_overrides(), config.config_dir())
-    return {"command": typed(command), "commit": str(commit()), "versions": libraries}
+    return {"command": command_without_paths(command), "commit": str(commit()), "versions": libraries}
 
 
 def is_setting(word: str) -> bool:

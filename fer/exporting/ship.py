@@ -102,17 +102,17 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[
 
 def protocol(record: dict[str, Any], command: str) -> str:
     """What it is, what it was trained on, and how its figures came about."""
-    from fer.studies.records import typed
+    from fer.studies.redaction import command_without_paths
 
     machine = record["hardware"]
     where = machine["gpu"] or f"{machine['cpu']}, threads: {machine['threads']}"
-    trained = typed(record["command"]) if record["command"] else "(trained from Python)"
+    trained = command_without_paths(record["command"]) if record["command"] else "(trained from Python)"
     views = record["config"]["classifier"]["tta"]
     return (
         f"A convolutional network of {record['parameters']:,} parameters, trained on the training part of FER2013 for "
         f"{record['epochs']} epochs with seed {record['config']['seed']}, in {record['fit_seconds'] / 60:.0f} minutes "
         f"on {where}. The epoch was chosen on PublicTest; PrivateTest was predicted once, at the end. Test-time "
-        f"augmentation: {views}.\n\n```\n{trained}\n{typed(command)}\n```\n\n"
+        f"augmentation: {views}.\n\n```\n{trained}\n{command_without_paths(command)}\n```\n\n"
         f"Commit {record['commit']}."
     )
 

@@ -1,4 +1,4 @@
-"""Main effects of a factor: level means, and differences between runs that are otherwise alike."""
+"""Main effects of a factor: means of its levels, and paired differences between them."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,16 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t, ttest_1samp
 
 from fer.evaluation.intervals import LEVEL, holm
 from fer.studies.factors import Factors, is_range, levels
 
-SURE = 0.05
-BEST = "best"  # in place of a level: each at its own best
+ALPHA = 1 - LEVEL
+"""Significance level, 0.05."""
+OWN_BEST = "best"
+"""Stands for a level of another factor: for each level, the one at which it is best."""
 
 
 class Difference(NamedTuple):
-    """The figure at level `a` less that at level `b`, over `pairs` pairs of runs; shares in [0, 1]."""
+    """The mean difference of a figure between the levels `a` and `b` of a factor, over pairs of runs.
+
+    The runs of a pair have the same seed and the same levels of all other factors. Figures are shares in [0, 1].
+    """
 
     factor: str
     a: str
@@ -23,136 +29,129 @@ class Difference(NamedTuple):
     pairs: int
     mean: float
     sd: float
-    low: float  # of the 95 % interval by Student's t; NaN of a single pair
+    low: float  # of the interval by Student's t, corrected like p_holm; NaN for a single pair
     high: float
-    p: float  # paired t test; 1 of a single pair
+    p: float  # paired t test; 1 for a single pair
     p_holm: float = 1.0
     given: str = ""  # the factor at whose level `at` alone the runs were compared
     at: str = ""
 
 
 def marginal(runs: pd.DataFrame, factor: str, figure: str) -> pd.DataFrame:
-    """level, runs, mean, sd and the ends of the mean's 95 % interval (Student's t), over all else that varies."""
-    rows = []
-    for level in levels(runs[factor]):
-        values = runs.loc[runs[factor] == level, figure].to_numpy(float)
-        low, high = t_interval(values)
-        sd = values.std(ddof=1) if len(values) > 1 else np.nan
-        rows.append({"level": level, "runs": len(values), "mean": values.mean(), "sd": sd, "low": low, "high": high})
-    return pd.DataFrame(rows)
+    """Returns level, runs and mean of a figure, over all values of the other factors."""
+    groups = runs.groupby(factor)[figure]
+    names = levels(runs[factor])
+    means, counts = groups.mean(), groups.size()
+    return pd.DataFrame(
+        {"level": names, "runs": [counts[name] for name in names], "mean": [means[name] for name in names]}
+    )
 
 
-def t_interval(values: np.ndarray) -> tuple[float, float]:
-    """Of the mean of independent values; NaN of fewer than two."""
-    from scipy.stats import t
-
+def half_width(values: np.ndarray, alpha: float) -> float:
+    """Returns half of the interval of the mean at level 1 - alpha (Student's t); NaN for fewer than two values."""
     if len(values) < 2:
-        return np.nan, np.nan
-    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return values.mean() - half, values.mean() + half
+        return np.nan
+    return float(t.ppf(1 - alpha / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
 
 
 def paired(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> list[Difference]:
-    """Every two levels of `factor`, over the pairs of runs with the same seed and the same levels of `others`."""
-    from scipy.stats import ttest_1samp
+    """Returns the difference of every two levels of a factor; p values and intervals are corrected for these (Holm)."""
+    return corrected(paired_values(runs, factor, others, figure))
 
+
+Values = dict[tuple[str, str, str], np.ndarray]
+"""(factor, a, b) -> the differences of all pairs of runs."""
+
+
+def paired_values(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> Values:
+    """Returns the differences between every two levels, over the pairs of runs with the same seed and `others`."""
     blocks = runs.pivot_table(index=[*others, "seed"], columns=factor, values=figure, aggfunc="mean")
-    found = []
+    values = {}
     for a, b in combinations(levels(runs[factor]), 2):
-        values = (blocks[a] - blocks[b]).dropna().to_numpy()
-        if not len(values):
-            continue
-        p, sd = 1.0, np.nan
-        if len(values) > 1:
-            sd = values.std(ddof=1)
-            p = float(ttest_1samp(values, 0).pvalue) if sd > 0 else float(values[0] == 0)
-        found.append(Difference(factor, a, b, len(values), values.mean(), sd, *t_interval(values), p))
-    return found
+        differences = (blocks[a] - blocks[b]).dropna().to_numpy()
+        if len(differences):
+            values[factor, a, b] = differences
+    return values
+
+
+def corrected(values: Values) -> list[Difference]:
+    """Returns the differences as tests of one question, corrected by Holm's method (1979).
+
+    The k-th smallest of m p values is multiplied by m - k + 1, and its interval has the level 1 - 0.05 / (m - k + 1).
+    From the first test that is not significant on, its factor holds for all. So an interval excludes 0 if and only if
+    the corrected p is below 0.05.
+    """
+    p_values = [p_value(differences) for differences in values.values()]
+    p_holm = holm(p_values)
+    alphas = holm_alphas(p_values)
+    results = []
+    for (names, differences), p, p_corrected, alpha in zip(values.items(), p_values, p_holm, alphas, strict=True):
+        mean, half = float(differences.mean()), half_width(differences, alpha)
+        sd = float(differences.std(ddof=1)) if len(differences) > 1 else np.nan
+        results.append(Difference(*names, len(differences), mean, sd, mean - half, mean + half, p, p_corrected))
+    return results
+
+
+def p_value(differences: np.ndarray) -> float:
+    """Returns p of the paired t test; 1 for a single pair."""
+    if len(differences) < 2:
+        return 1.0
+    if differences.std(ddof=1) == 0:
+        return float(differences[0] == 0)
+    return float(ttest_1samp(differences, 0).pvalue)
+
+
+def holm_alphas(p_values: Sequence[float]) -> list[float]:
+    """Returns the significance level that Holm's method compares each p value with."""
+    alphas = [0.0] * len(p_values)
+    remaining = len(p_values)
+    for index in np.argsort(p_values, kind="stable"):
+        alphas[index] = ALPHA / remaining
+        if p_values[index] <= ALPHA / remaining:
+            remaining -= 1
+    return alphas
 
 
 def differences(runs: pd.DataFrame, factors: Factors, figure: str) -> list[Difference]:
-    """`paired` for all factors with listed levels; p values corrected for all of them together (Holm 1979)."""
-    listed = [factor for factor in factors if not is_range(runs[factor])]
-    return corrected([one for factor in listed for one in paired(runs, factor, without(factors, factor), figure)])
+    """Returns the differences of all listed factors, corrected for all of them together."""
+    values: Values = {}
+    for factor in factors:
+        if not is_range(runs[factor]):
+            values |= paired_values(runs, factor, without(factors, factor), figure)
+    return corrected(values)
 
 
 def differences_at(runs: pd.DataFrame, factors: Factors, figure: str, factor: str, given: str) -> list[Difference]:
-    """`paired` for one factor at each level of `given` alone; p values corrected for those of the same level (Holm)."""
-    found: list[Difference] = []
+    """Returns the differences of a factor at each level of `given`, corrected for those of the same level."""
+    results: list[Difference] = []
     for level in levels(runs[given]):
-        there = paired(runs[runs[given] == level], factor, without(factors, factor), figure)
-        found += [one._replace(given=given, at=level) for one in corrected(there)]
-    return found
+        at_level = paired(runs[runs[given] == level], factor, without(factors, factor), figure)
+        results += [difference._replace(given=given, at=level) for difference in at_level]
+    return results
 
 
 def best_levels(runs: pd.DataFrame, factor: str, given: str, figure: str) -> dict[str, str]:
-    """Level of `factor` -> the level of `given` at which it has the best mean figure."""
+    """Returns level of `factor` -> the level of `given` at which it has the best mean figure."""
     means = runs.groupby([factor, given])[figure].mean()
     return {level: means[level].idxmax() for level in levels(runs[factor])}
 
 
 def differences_at_best(runs: pd.DataFrame, factors: Factors, figure: str, factor: str, given: str) -> list[Difference]:
-    """`paired` for one factor, each level at its own best level of `given`; p values corrected for those (Holm).
+    """Returns the differences of a factor, each level at its own best level of `given`, corrected for these.
 
-    The best are chosen by the same figure, so each is flattered, more so where `given` has more levels.
+    The best are chosen by the same figure, which favours factors with many levels of `given`.
     """
-    best = runs[runs[given] == runs[factor].map(best_levels(runs, factor, given, figure))]
-    there = paired(best, factor, without(without(factors, factor), given), figure)
-    return [one._replace(given=given, at=BEST) for one in corrected(there)]
-
-
-def corrected(found: list[Difference]) -> list[Difference]:
-    """With p_holm for all being tests of one question (Holm 1979)."""
-    return [one._replace(p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+    at_best = runs[runs[given] == runs[factor].map(best_levels(runs, factor, given, figure))]
+    results = paired(at_best, factor, without(without(factors, factor), given), figure)
+    return [difference._replace(given=given, at=OWN_BEST) for difference in results]
 
 
 def without(factors: Factors, factor: str) -> Factors:
     return [other for other in factors if other != factor]
 
 
-def sentence(name: str, found: Sequence[Difference], runs: int) -> str:
-    """What `runs` runs say about a factor, in words."""
-    same = [one for one in found if one.pairs > 1 and one.mean == one.sd == 0]
-    told = [
-        f"{one.a} and {one.b} gave the same figure in all {one.pairs} pairs of runs, so they may be one" for one in same
-    ]
-    if different := [one for one in found if one not in same]:
-        told.append(verdict(different, runs))
-    return f"{name}: {'; '.join(told) or 'no two runs differ in it alone, so nothing follows'}."
-
-
-def verdict(found: Sequence[Difference], runs: int) -> str:
-    """Which levels differ surely, or that none do."""
-    upright = [one if one.mean >= 0 else turned(one) for one in found]
-    sure = [one for one in upright if one.p_holm < SURE]
-    if not sure:
-        largest = max(upright, key=lambda one: one.mean)
-        return (
-            f"no difference that these {runs} runs can show; the largest is {largest.a} over {largest.b} "
-            f"by {points(largest)}"
-        )
-    told = [f"{one.a} beats {one.b} by {points(one)}" for one in sorted(sure, key=lambda one: -one.mean)]
-    rest = len(found) - len(sure)
-    others = f"; {rest} other {'pair does' if rest == 1 else 'pairs do'} not differ surely" if rest else ""
-    return f"{'; '.join(told)}{others}"
-
-
-def turned(one: Difference) -> Difference:
-    """The same, as b less a."""
-    return one._replace(a=one.b, b=one.a, mean=-one.mean, low=-one.high, high=-one.low)
-
-
-def points(one: Difference) -> str:
-    """`2.1 points (1.5 to 2.7)`, or of a single pair without an interval."""
-    ends = f" ({100 * one.low:+.1f} to {100 * one.high:+.1f})" if one.pairs > 1 else " (one pair of runs)"
-    return f"{100 * one.mean:.1f} points{ends}"
-
-
-def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
-    """A sentence on a factor that was drawn from a range: its rank correlation with the figure (Spearman 1904)."""
-    from scipy.stats import spearmanr
-
-    found = spearmanr(pd.to_numeric(runs[factor]), runs[figure])
-    direction = "better where it is larger" if found.statistic > 0 else "better where it is smaller"
-    verdict = direction if found.pvalue < SURE else "no trend that these runs can show"
-    return f"{factor}: {verdict} (rank correlation {found.statistic:+.2f}, p = {found.pvalue:.3f}, uncorrected)."
+def turned(difference: Difference) -> Difference:
+    """Returns the difference as `b` minus `a`."""
+    return difference._replace(
+        a=difference.b, b=difference.a, mean=-difference.mean, low=-difference.high, high=-difference.low
+    )

@@ -1,77 +1,99 @@
-"""Tabulates the options that differ between the runs of a study."""
+"""Tabulates the factors of a study: the options, and the data, in which its runs differ."""
 
 import itertools
 import re
-import shlex
 from collections.abc import Sequence
 
 import pandas as pd
 
-from fer.options import name_of, names_runs
+from fer.commandline import hyperparameters
 from fer.studies.records import Run
 
 DEFAULT = "default"
-MANY = 6  # levels of a numeric factor from which on it is a range that was drawn from, not a list of choices
+RANGE_LEVELS = 7
+"""A numeric factor with this many levels was drawn from a range; one with fewer is a list of choices."""
+DATA = "data"
 Factors = list[str]
 
 
-def options(run: Run) -> dict[str, str]:
-    """What was typed for the run, but for what does not change its result."""
-    words = shlex.split(run.get("command") or "")
-    typed = (word.lstrip("+~").split("=", 1) for word in words if "=" in word and not word.startswith("-"))
-    return {name: value for name, value in typed if name != "experiment" and names_runs(name_of(name))}
+def factor_levels(run: Run) -> dict[str, str]:
+    """Returns the options of a run that can change its results, as typed."""
+    return hyperparameters(run.get("command") or "")
 
 
 def table(runs: Sequence[Run], figures: Sequence[str]) -> tuple[pd.DataFrame, Factors]:
-    """(a row a run: `name`, `seed`, one column a factor with its level as text, and `figures`; the factors).
+    """Returns a row for each run, and the names of the factors.
 
-    A factor is an option with two or more values among the runs; left out, it counts as "default".
+    Columns: `name`, `seed`, the level of each factor as text, and `figures`. A factor is an option with two or more
+    values among the runs; a run without it has the level "default". Runs on different sources have the factor "data",
+    in place of options of the data that tell the same runs apart.
     """
-    typed = [options(run) for run in runs]
-    names = dict.fromkeys(name for of in typed for name in of)
-    factors = [name for name in names if len({of.get(name, DEFAULT) for of in typed}) > 1]
-    rows = [
-        {"name": run["name"], "seed": run["config"]["seed"]}
-        | {factor: of.get(factor, DEFAULT) for factor in factors}
-        | {figure: run.get(figure) for figure in figures}
-        for run, of in zip(runs, typed, strict=True)
-    ]
-    return pd.DataFrame(rows), factors
+    levels_of_runs = [factor_levels(run) for run in runs]
+    names = list(dict.fromkeys(name for levels in levels_of_runs for name in levels))
+    columns = {name: [levels.get(name, DEFAULT) for levels in levels_of_runs] for name in names}
+    columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    sources = data_levels(runs)
+    if len(set(sources)) > 1:
+        columns = {
+            name: values
+            for name, values in columns.items()
+            if not (name.split(".")[0] == DATA and same_groups(values, sources))
+        }
+        columns[DATA] = sources
+    rows = pd.DataFrame({"name": [run["name"] for run in runs], "seed": [run["config"]["seed"] for run in runs]})
+    rows = rows.assign(**columns, **{figure: [run.get(figure) for run in runs] for figure in figures})
+    return rows, list(columns)
+
+
+def data_levels(runs: Sequence[Run]) -> list[str]:
+    """Returns of each run the layout of its training data, with the fingerprint where the layout alone is ambiguous."""
+    layouts = [run.get("data", {}).get("layout", "").split(" + ")[0].split(" (")[0] for run in runs]
+    fingerprints = [run.get("data", {}).get("fingerprint", "") for run in runs]
+    if len(set(zip(layouts, fingerprints, strict=True))) == len(set(layouts)):
+        return layouts
+    return [f"{layout} {fingerprint}" for layout, fingerprint in zip(layouts, fingerprints, strict=True)]
+
+
+def same_groups(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether two factors divide the runs into the same groups."""
+    pairs = set(zip(first, second, strict=True))
+    return len(pairs) == len(set(first)) == len(set(second))
 
 
 def titles(runs: Sequence[Run]) -> dict[str, str]:
-    """A run's name -> what sets it apart from the others, in words; the name itself where nothing typed does."""
+    """Returns a run's name -> its levels in words; the name itself where these do not tell all runs apart."""
     rows, factors = table(runs, [])
+    names = dict.fromkeys(rows["name"])
     if not factors:
-        return {name: name for name in rows["name"]}
-    told = rows[factors].apply(lambda row: ", ".join(f"{name} {level}" for name, level in row.items()), axis=1)
-    found = dict(zip(rows["name"], told, strict=True))
-    return found if len(set(found.values())) == len(found) else {name: name for name in found}
+        return {name: name for name in names}
+    words = rows[factors].apply(lambda row: ", ".join(f"{name} {level}" for name, level in row.items()), axis=1)
+    title = dict(zip(rows["name"], words, strict=True))
+    return title if len(set(title.values())) == len(title) else {name: name for name in names}
 
 
 def levels(column: pd.Series) -> list[str]:
-    """The values of a factor: numbers by size, names in the order of the runs."""
-    found = list(dict.fromkeys(column))
-    numbers = pd.to_numeric(pd.Series(found), errors="coerce")
-    return [found[index] for index in numbers.argsort(kind="stable")] if numbers.notna().all() else found
+    """Returns the levels of a factor: numbers by size, names in the order of the runs."""
+    values = list(dict.fromkeys(column))
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+    return [values[index] for index in numbers.argsort(kind="stable")] if numbers.notna().all() else values
 
 
 def is_range(column: pd.Series) -> bool:
-    """Whether a factor has so many numbers as values that it is drawn rather than listed, as in a search."""
-    return pd.to_numeric(column, errors="coerce").notna().all() and column.nunique() > MANY
+    """Whether the levels of a factor were drawn from a range, as in a search, rather than listed."""
+    return pd.to_numeric(column, errors="coerce").notna().all() and column.nunique() >= RANGE_LEVELS
 
 
 def is_rate(name: str) -> bool:
-    """Whether a factor is a learning rate by its name, to be tuned for each level of another: lr, optimizer.lr."""
+    """Whether a factor is a learning rate by its name, such as lr or optimizer.lr."""
     return "lr" in re.split(r"[._]", name)
 
 
 def missing(runs: pd.DataFrame, factors: Factors) -> list[str]:
-    """The combinations of levels and seeds that no run has, where the runs are meant as a grid: half of it is there."""
+    """Returns the cells of the grid without a run, if at least half of its cells have one."""
     names = [*factors, "seed"]
     grid = list(itertools.product(*(dict.fromkeys(runs[name]) for name in names)))
-    there = set(runs[names].itertuples(index=False, name=None))
-    if not factors or len(grid) > 2 * len(there):
+    present = set(runs[names].itertuples(index=False, name=None))
+    if not factors or len(grid) > 2 * len(present):
         return []
-    absent = [cell for cell in grid if cell not in there]
+    absent = [cell for cell in grid if cell not in present]
     return [" ".join(f"{name}={value}" for name, value in zip(names, cell, strict=True)) for cell in absent]

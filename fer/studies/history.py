@@ -10,9 +10,9 @@ CURVES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
 
 
 def read(metrics: Path) -> list[dict[str, float]]:
-    """A row for each update with any of CURVES: epoch, updates (both from 1) and those figures, with four digits.
+    """Returns a row for each update with any of CURVES: epoch, updates (both from 1) and the figures, with four digits.
 
-    Empty where there is no such file.
+    Empty without the file.
     """
     if not metrics.is_file():
         return []
@@ -22,10 +22,10 @@ def read(metrics: Path) -> list[dict[str, float]]:
     except (OSError, ValueError, KeyError) as error:
         runs.say_once(f"{metrics}: {runs.damage(error)}; no curves of this run")
         return []
-    there = [name for name in CURVES if name in table]
-    if not there:
+    names = [name for name in CURVES if name in table]
+    if not names:
         return []
-    curves = table.dropna(how="all", subset=there).groupby("step")[["epoch", *there]].last().round(4).reset_index()
+    curves = table.dropna(how="all", subset=names).groupby("step")[["epoch", *names]].last().round(4).reset_index()
     curves.insert(0, "epoch", curves.pop("epoch").astype(int) + 1)
     curves.insert(1, "updates", curves.pop("step").astype(int) + 1)
     return [row.dropna().to_dict() for _, row in curves.iterrows()]

@@ -1,20 +1,21 @@
-"""Importance of each searched option for the trials' results."""
+"""Importance of each searched option for the results of the trials."""
 
-from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from fer.studies.factors import Factors, is_range
 
-LEAST = 10  # trials, below which no share means anything
+MIN_TRIALS = 10
 
 
-def of(runs: pd.DataFrame, factors: Factors, figure: str) -> Mapping[str, float]:
-    """Shares that sum to 1, by functional ANOVA over a random forest (Hutter et al. 2014), as Optuna computes them.
+def shares(runs: pd.DataFrame, factors: Factors, figure: str) -> dict[str, float]:
+    """Returns the share of the variance that each option explains, which sum to 1.
 
-    Nothing for a grid, which its effects describe, for fewer than LEAST runs, or without Optuna.
+    By functional ANOVA over a random forest (Hutter et al. 2014), as in Optuna. Empty for a grid, for fewer than
+    MIN_TRIALS runs, and without Optuna.
     """
-    if len(runs) < LEAST or not any(is_range(runs[factor]) for factor in factors):
+    if len(runs) < MIN_TRIALS or not any(is_range(runs[factor]) for factor in factors):
         return {}
     try:
         import optuna
@@ -26,13 +27,13 @@ def of(runs: pd.DataFrame, factors: Factors, figure: str) -> Mapping[str, float]
         params = {factor: float(row[factor]) if is_range(runs[factor]) else row[factor] for factor in factors}
         study.add_trial(optuna.create_trial(params=params, distributions=space, value=row[figure]))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
-def distribution(kinds, column: pd.Series):
-    """What Optuna calls a range, or a choice."""
+def distribution(kinds: Any, column: pd.Series) -> Any:
+    """Returns Optuna's distribution of a range or of a list of choices."""
     if not is_range(column):
         return kinds.CategoricalDistribution(sorted(set(column)))
     numbers = pd.to_numeric(column)
-    decades = numbers.min() > 0 and numbers.max() / numbers.min() >= 30
-    return kinds.FloatDistribution(float(numbers.min()), float(numbers.max()), log=bool(decades))
+    spans_decades = numbers.min() > 0 and numbers.max() / numbers.min() >= 30
+    return kinds.FloatDistribution(float(numbers.min()), float(numbers.max()), log=bool(spans_decades))

@@ -2,27 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer.plots.study import beside, heights, learning_figure, mean_curve, parallel_figure, two_factors_figure
+from fer.plots.study import effects_figure, learning_figure, mean_curve, two_factors_figure
 
 
-def test_numbers_lie_by_size_and_names_in_order():
-    assert heights(pd.Series(["8", "16", "24"]), ["8", "16", "24"]).tolist() == [0, 0.5, 1]
-    assert heights(pd.Series(["b", "a"]), ["b", "a"]).tolist() == [0, 1]
-
-
-def test_decades_lie_evenly():
-    assert heights(pd.Series(["0.001", "0.01", "0.1"]), ["0.001", "0.1"]) == pytest.approx([0, 0.5, 1])
-
-
-def test_labels_that_would_lie_over_each_other_change_sides():
-    assert beside([0, 0.5, 0.91, 0.96, 1]) == [(0, 1), (0.5, 1), (0.91, 1), (0.96, -1), (1, 1)]
-
-
-def test_no_run_hides_another():
-    runs = pd.DataFrame({"a": ["x"] * 3, "b": ["y"] * 3, "c": ["z"] * 3, "val/accuracy": [0.1, 0.2, 0.3]})
-    figure = parallel_figure(runs, {name: list(runs[name].unique()) for name in "abc"}, "val/accuracy")
-    lines = [tuple(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 3]
-    assert len(set(lines)) == 3
+def test_all_panels_of_effects_have_the_same_scale():
+    runs = pd.DataFrame({"a": ["x", "y"], "b": ["u", "u"], "val/accuracy": [0.1, 0.9]})
+    means = {name: pd.DataFrame({"level": [runs[name][0]], "runs": [1], "mean": [0.1]}) for name in "ab"}
+    first, second = effects_figure(means, runs, "val/accuracy").axes
+    assert first.get_ylim() == second.get_ylim()
 
 
 def test_cells_without_runs_are_dashes():

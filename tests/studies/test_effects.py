@@ -1,5 +1,4 @@
 import itertools
-from statistics import mean
 
 import numpy as np
 import pandas as pd
@@ -7,6 +6,7 @@ import pytest
 from scipy import stats
 
 from fer.studies import effects
+from fer.studies.sentences import comparison, correlation
 
 FIGURE = "val/accuracy"
 
@@ -37,22 +37,35 @@ def test_pairs_are_the_paired_t_test_of_scipy(runs):
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval(0.95)))
 
 
-def test_means_and_intervals_of_levels_are_scipys(runs):
-    table = effects.marginal(runs, "scheduler", FIGURE)
-    mine = values(runs, scheduler="cosine")
-    row = table[table["level"] == "cosine"].iloc[0]
-    low, high = stats.t.interval(0.95, len(mine) - 1, loc=mine.mean(), scale=stats.sem(mine))
-    assert [row["mean"], row["low"], row["high"]] == pytest.approx([mean(mine), low, high])
+def test_means_of_levels_are_pandas(runs):
+    table = effects.marginal(runs, "scheduler", FIGURE).set_index("level")
+    assert table["mean"].to_dict() == pytest.approx(runs.groupby("scheduler")[FIGURE].mean().to_dict())
+    assert set(table["runs"]) == {10}
+
+
+def test_corrected_intervals_exclude_zero_where_corrected_p_values_are_significant(runs):
+    random = np.random.default_rng(3)
+    for effect in (0.0, 0.001, 0.002, 0.004):
+        runs[FIGURE] = 0.6 + effect * (runs["scheduler"] == "step") + random.normal(0, 0.003, len(runs))
+        for one in effects.differences(runs, ["optimizer", "scheduler"], FIGURE):
+            assert (one.p_holm < 0.05) == (one.low > 0 or one.high < 0)
+
+
+def test_the_smallest_p_value_gets_the_interval_of_bonferroni(runs):
+    differences = effects.differences(runs, ["optimizer", "scheduler"], FIGURE)
+    least = min(differences, key=lambda one: one.p)
+    sd_of_mean = least.sd / least.pairs**0.5
+    expected = stats.t.interval(1 - 0.05 / len(differences), least.pairs - 1, loc=least.mean, scale=sd_of_mean)
+    assert (least.low, least.high) == pytest.approx(expected)
 
 
 def test_a_planted_effect_is_told_and_none_invented(runs):
     found = effects.differences(runs, ["optimizer", "scheduler"], FIGURE)
-    told = {
-        factor: effects.sentence(factor, [d for d in found if d.factor == factor], 30)
-        for factor in ("optimizer", "scheduler")
+    text = {
+        factor: comparison([one for one in found if one.factor == factor], 30) for factor in ("optimizer", "scheduler")
     }
-    assert told["optimizer"].startswith("optimizer: adam beats sgd by 2.")
-    assert "no difference that these 30 runs can show" in told["scheduler"]
+    assert text["optimizer"].startswith("adam beats sgd by 2.")
+    assert text["scheduler"].startswith("no significant difference in 30 runs")
 
 
 def test_p_values_are_corrected_for_all_comparisons_of_the_study(runs):
@@ -83,22 +96,21 @@ def test_runs_without_a_partner_do_not_count(runs):
 def test_factors_that_never_differ_alone_conclude_nothing():
     together = pd.DataFrame({"a": ["x", "y"], "b": ["x", "y"], "seed": [0, 0], FIGURE: [0.1, 0.2]})
     assert effects.differences(together, ["a", "b"], FIGURE) == []
-    assert "nothing follows" in effects.sentence("a", [], 2)
+    assert "no conclusion" in comparison([], 2)
 
 
 def test_levels_that_give_the_same_are_told_apart_from_those_that_differ_little():
     values = {"x": (0.5, 0.6, 0.7), "y": (0.5, 0.6, 0.7), "z": (0.7, 0.81, 0.9)}
     rows = [{"a": a, "seed": seed, FIGURE: value} for a in "xyz" for seed, value in enumerate(values[a])]
     found = effects.differences(pd.DataFrame(rows), ["a"], FIGURE)
-    told = effects.sentence("a", found, 9)
-    assert told.startswith("a: x and y gave the same figure in all 3 pairs of runs, so they may be one; z beats")
+    assert comparison(found, 9).startswith("x and y gave the same figure in all 3 pairs of runs; z beats")
 
 
 def test_one_pair_shows_nothing():
     two = pd.DataFrame({"a": ["x", "y"], "seed": [0, 0], FIGURE: [0.1, 0.9]})
     found = effects.differences(two, ["a"], FIGURE)
     assert found[0].p_holm == 1
-    assert effects.sentence("a", found, 2).endswith("the largest is y over x by 80.0 points (one pair of runs).")
+    assert comparison(found, 2).endswith("the largest is y over x by 80.0 points (one pair of runs)")
 
 
 def test_a_range_is_told_by_its_rank_correlation():
@@ -106,7 +118,7 @@ def test_a_range_is_told_by_its_rank_correlation():
     drawn = random.uniform(0.001, 0.1, 20)
     runs = pd.DataFrame({"optimizer.lr": drawn.astype(str), "seed": 0, FIGURE: -drawn})
     assert effects.differences(runs, ["optimizer.lr"], FIGURE) == []
-    assert "better where it is smaller (rank correlation -1.00" in effects.correlation(runs, "optimizer.lr", FIGURE)
+    assert "smaller values are better (rank correlation -1.00" in correlation(runs, "optimizer.lr", FIGURE)
 
 
 def test_each_level_is_compared_at_its_own_best_of_another():
@@ -119,5 +131,11 @@ def test_each_level_is_compared_at_its_own_best_of_another():
     )
     assert effects.best_levels(runs, "optimizer", "optimizer.lr", FIGURE) == {"sgd": "0.1", "adam": "0.01"}
     (found,) = effects.differences_at_best(runs, ["optimizer", "optimizer.lr"], FIGURE, "optimizer", "optimizer.lr")
-    assert (found.a, found.b, found.pairs, found.given, found.at) == ("sgd", "adam", 5, "optimizer.lr", effects.BEST)
+    assert (found.a, found.b, found.pairs, found.given, found.at) == (
+        "sgd",
+        "adam",
+        5,
+        "optimizer.lr",
+        effects.OWN_BEST,
+    )
     assert found.mean == pytest.approx(-0.01, abs=0.004)
