@@ -116,6 +116,8 @@ def check(cfg: DictConfig) -> None:
     for name in ("near", "check", "faces"):
         if not isinstance(cfg[name], bool):
             raise UserError(f"{name}={cfg[name]}: expected true or false")
+    if cfg.data.fold:
+        raise UserError(f"data.fold={cfg.data.fold} is an option of fer.train; leave it out")
     config.check(cfg)
 
 

@@ -10,6 +10,10 @@ confusions, calibration, coverage, ROC and precision–recall, and, where networ
 training images, mistakes beside their neighbours, explanations and robustness (--quick leaves out all that needs
 images). Several: a table, ensembles, McNemar's test and paired bootstrap of every pair, agreement.
 
+    python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
+
+joins the opinions.csv of runs with data.fold=1/n … n/n into one file, which labels.soft reads; it writes no report.
+
 Writes report.html, report.md, evaluation.json, PNGs and CSVs into <run>/evaluation-<split>/, or for files and several
 inputs into runs/evaluate/<name>/. Shows validation unless --split says otherwise; who reads the test split leaves a
 line in runs/<study>/test_reads.jsonl, and the report says how many there are.
@@ -130,6 +134,16 @@ def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, fi
     ]
 
 
+def merge_opinions(folders: Sequence[Path], out: Path) -> None:
+    from fer.commandline import assigned, command
+    from fer.evaluation.opinions import merge
+
+    table = merge(folders, out)
+    right = (table["true"] == table["predicted"]).mean()
+    print(f"{len(table):,} training images of {len(folders)} parts; {100 * right:.1f} % predicted as labelled")
+    print(f"wrote {out}; next: {command('fer.train', [assigned('labels.soft', out)])}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -151,8 +165,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=place("--out"), help="folder of the report")
+    parser.add_argument(
+        "--merge", type=place("--merge"), metavar="FILE", help="join the opinions.csv of runs with data.fold; no report"
+    )
     add_trust(parser)
     args = parser.parse_args(arguments)
+    if args.merge:
+        merge_opinions(args.inputs, args.merge)
+        return
     numbers = inputs.numbers_of(args.numbers)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
     wanted = Wanted(args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers)

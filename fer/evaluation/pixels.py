@@ -87,12 +87,12 @@ def data(
     Raises UserError, in words of this command, where it cannot be read or lacks one of `classes`.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
-    options |= {"classes": classes and list(classes), "augment": None}
+    options |= {"classes": classes and list(classes), "augment": None, "soft": None}
     if numbers is not None:
         options["numbers"] = numbers
     if root:
         named = options.get("source", "auto")
-        options |= {"root": list(root), "source": "auto" if named == "synthetic" else named}
+        options |= {"root": list(root), "source": "auto" if named == "synthetic" else named, "fold": None}
     try:
         datamodule = FERDataModule(**options)
         datamodule.setup()

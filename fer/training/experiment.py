@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer import commandline, config, files, places, runs, trust
 from fer.console import closing, opening, quieten
 from fer.data.datamodule import FERDataModule
+from fer.data.folds import FOLD
 from fer.data.splits import SPLITS
 from fer.errors import Interrupted, UserError, interruptible
 from fer.hardware import commit, hardware, versions
@@ -38,8 +39,8 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = ()) -> dict[str, Any]:
     datamodule = build_datamodule(cfg)
     datamodule.setup()
     if not cfg.get("test", True):
-        datamodule.scored = SPLITS[:2]
-    identity = runs.identity(typed, datamodule.fingerprint)
+        datamodule.scored = tuple(split for split in datamodule.scored if split != "test")
+    identity = runs.identity(typed, datamodule.identity)
     if cfg.existing == "continue" and not cfg.resume and (before := started_before(cfg, identity)):
         folder, record = before
         if not again(folder, record, cfg.retry):
@@ -105,7 +106,7 @@ def recorded(
     machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
     if cfg.resume:
         record = runs.read_record(folder)
-        resume.check_data(record, datamodule.fingerprint)
+        resume.check_data(record, datamodule.fingerprint, datamodule.soft_digest)
         record |= {"error": None, "resumed": [*record.get("resumed", ()), machine]}
         record["identity"] = record["identity"] or identity
         runs.remove_partial(folder)
@@ -174,4 +175,4 @@ def fit_and_score(
 
 
 def is_figure(name: str) -> bool:
-    return name.startswith(tuple(f"{split}/" for split in SPLITS)) and name.count("/") == 1
+    return name.startswith(tuple(f"{split}/" for split in (*SPLITS, FOLD))) and name.count("/") == 1

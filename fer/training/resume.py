@@ -25,6 +25,8 @@ def config(cfg: DictConfig) -> DictConfig:
     cfg_then = saved(folder, file)
     for name in overrides(folder):
         OmegaConf.update(cfg_then, name, OmegaConf.select(cfg, name))
+        if name.startswith("labels."):  # the stored data node repeats the labels' options, interpolations resolved
+            OmegaConf.update(cfg_then, name.replace("labels.", "data.", 1), OmegaConf.select(cfg, name))
     return cfg_then
 
 
@@ -76,11 +78,16 @@ def overrides(folder: Path) -> list[str]:
     return [name for name in names if name not in ("resume", "trust")]
 
 
-def check_data(record: dict[str, Any], fingerprint: str) -> None:
-    """Raises UserError where the data are not those that the run began with."""
+def check_data(record: dict[str, Any], fingerprint: str, soft_digest: str | None = None) -> None:
+    """Raises UserError where the data, or the soft labels, are not those that the run began with."""
     if record["data"]["fingerprint"] != fingerprint:
         began = f"{record['data']['fingerprint']} in {', '.join(record['data']['path'])}"
         raise UserError(f"the data (fingerprint {fingerprint}) are not those of the run ({began}); set data.root")
+    if record["data"].get("soft_labels") != soft_digest:
+        raise UserError(
+            f"the content of labels.soft (digest {soft_digest}) is not that of the run "
+            f"({record['data'].get('soft_labels')}); name the run's file with labels.soft=FILE"
+        )
 
 
 def keep_history(folder: Path, step: int) -> None:

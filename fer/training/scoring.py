@@ -15,6 +15,7 @@ from torch import Tensor
 from fer import confusion, files, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
+from fer.data.folds import FOLD
 from fer.evaluation import calibration
 from fer.evaluation.single import short_report
 from fer.metrics import figures
@@ -30,8 +31,8 @@ def score(
 ) -> dict[str, float]:
     """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
-    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv,
-    confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
+    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
+    data.fold opinions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
@@ -58,9 +59,10 @@ def score(
         tables[split] = prediction_table(split, ids, labels, logits, classifier.classes)
         if split == "val":
             results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
-    held_out = pd.concat([tables[name] for name in datamodule.scored if name != "train"])
-    with files.atomic(folder / runs.PREDICTIONS) as file:
-        held_out.to_csv(file, index=False, float_format=DIGITS)
+    held_out = pd.concat([table for name, table in tables.items() if name not in ("train", FOLD)])
+    write_table(held_out, folder / runs.PREDICTIONS)
+    if FOLD in tables:
+        write_table(tables[FOLD].assign(split="train"), folder / runs.OPINIONS)
     title = f"{split}: accuracy {100 * results[f'{split}/accuracy']:.2f} %"  # of the last one: test, if it was read
     files.save_figure(confusion_figure(counts, classifier.classes, title), folder / "confusion.png")
     files.save_figure(sheet(tables[split], datamodule.splits[split].images), folder / "faces.png")
@@ -68,6 +70,11 @@ def score(
         files.save_figure(curves_figure(pd.read_csv(folder / "metrics.csv")), folder / "curves.png")
     short_report(folder)
     return results
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    with files.atomic(path) as file:
+        table.to_csv(file, index=False, float_format=DIGITS)
 
 
 class Collected(Callback):
