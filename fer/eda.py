@@ -3,10 +3,12 @@
     python -m fer.eda data.root=PATH
     python -m fer.eda data=synthetic augment=strong near=false
     python -m fer.eda data.root=PATH check=true
+    python -m fer.eda data.root=PATH suspicious=opinions.csv labels.votes_file=fer2013new.csv
 
 Writes into runs/eda/<what differs>/: report.html, which needs no other file, report.md, the figures as PNG, the tables
 as CSV and duplicates.json. A folder that is there is written over. With check=true it writes nothing and only says
-which exact copies cross the splits: exit code 3 where there are any.
+which exact copies cross the splits: exit code 3 where there are any. With suspicious=FILE, opinions on the training
+images as `fer.evaluate --merge` writes them, it also lists the images whose label the opinion contradicts.
 """
 
 import sys
@@ -98,7 +100,10 @@ def load(cfg: DictConfig) -> "Data":
     except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
     say("reading the data")
-    module = build_datamodule(cfg)
+    data = cfg.copy()
+    if data.labels.votes == "none":
+        data.data.votes_file = None  # here the votes are only compared with the labels
+    module = build_datamodule(data)
     module.setup()
     parts = module.splits
     return Data(

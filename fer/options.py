@@ -96,6 +96,8 @@ TABLE = (
     Option("data.progressive_resizing", identity=IF_SET, free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
     Option("data.fold", identity=IF_SET),
+    Option("loss.logit_adjustment", identity=IF_SET),
+    Option("classifier.loss.logit_adjustment", identity=IF_SET),
     Option("labels.soft_weight", identity=IF_SET, default=0.5, owner="all"),
     Option("data.soft_weight", identity=IF_SET, default=0.5),
     Option("labels.merge", free=True, owner="all"),
@@ -135,6 +137,7 @@ TABLE = (
     start("search.space", owner="search", free=True),
     group("sampler", names=False, identity=IGNORED, owner="search"),
     group("pruner", names=False, identity=IGNORED, owner="search"),
+    place("suspicious", owner="eda"),
     start("near", owner="eda"),
     start("faces", owner="eda"),
     start("check", owner="eda"),

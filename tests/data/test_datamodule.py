@@ -375,7 +375,7 @@ def test_folds_do_not_follow_the_seed(datamodule):
 
 
 def test_a_fold_that_does_not_exist_is_an_error(datamodule):
-    with pytest.raises(UserError, match="data.fold=3/2: expected k/n"):
+    with pytest.raises(UserError, match=r"data\.fold=3/2: expected k/n"):
         datamodule(fold="3/2")
 
 

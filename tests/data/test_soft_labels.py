@@ -115,7 +115,7 @@ def test_an_image_without_probability_for_any_kept_class_keeps_its_label(file):
 
 def test_a_file_of_other_images_is_an_error(file):
     soft = read_soft_labels(file())
-    with pytest.raises(UserError, match="none of its 2 ids is a training image; it holds a"):
+    with pytest.raises(UserError, match="none of its 2 ids is a training image; the first is a"):
         mix(np.eye(3), np.array(["x", "y", "z"]), soft, soft.among(soft.classes), 0.5)
 
 

@@ -56,7 +56,7 @@ def test_the_merged_file_holds_every_image_once_and_serves_as_soft_labels(folder
 
 
 def test_a_missing_part_is_an_error(folders, tmp_path):
-    with pytest.raises(UserError, match="no run of data.fold=2/2"):
+    with pytest.raises(UserError, match=r"no run of data\.fold=2/2"):
         merge(folders[:1], tmp_path / "x.csv")
     assert not (tmp_path / "x.csv").exists()
 
