@@ -75,7 +75,8 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
 
 def default_folder(given: Sequence[Given], wanted: Wanted) -> Path:
     """In the run, if it is one run; what was asked for is in the name, so that another question goes elsewhere."""
-    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels)))
+    adjusted = f"adjusted{wanted.logit_adjustment:g}" if wanted.logit_adjustment else None
+    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels, adjusted)))
     asked = re.sub(r"[^\w,.-]+", "", asked)
     if len(given) == 1 and given[0].path.is_dir():
         return given[0].path / f"evaluation-{asked}"
@@ -161,7 +162,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
-    parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict again, over views of each face")
+    parser.add_argument(
+        "--tta", choices=("none", "flip", "fivecrop", "tencrop"), help="predict again, over views of each face"
+    )
+    parser.add_argument(
+        "--logit-adjustment",
+        type=float,
+        default=0.0,
+        metavar="TAU",
+        help="predict again, with TAU times the log share of each class in training subtracted from its logit",
+    )
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=place("--out"), help="folder of the report")
@@ -170,12 +180,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_trust(parser)
     args = parser.parse_args(arguments)
+    if not math.isfinite(args.logit_adjustment):
+        raise UserError(f"--logit-adjustment {args.logit_adjustment}: expected a finite number, such as 1.0")
     if args.merge:
         merge_opinions(args.inputs, args.merge)
         return
     numbers = inputs.numbers_of(args.numbers)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-    wanted = Wanted(args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers)
+    wanted = Wanted(
+        args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers, args.logit_adjustment
+    )
     evaluate(args.inputs, wanted, args.out, typed)
 
 

@@ -96,6 +96,8 @@ TABLE = (
     Option("data.progressive_resizing", identity=IF_SET, free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
     Option("data.fold", identity=IF_SET),
+    Option("classifier.crop", identity=IF_SET, default=44),
+    Option("classifier.crop_to", identity=IF_SET, default=48),
     Option("loss.logit_adjustment", identity=IF_SET),
     Option("classifier.loss.logit_adjustment", identity=IF_SET),
     Option("labels.soft_weight", identity=IF_SET, default=0.5, owner="all"),
