@@ -53,7 +53,7 @@ class Classifier(pl.LightningModule):
         mode: str = "max",
         tta: str = "none",
         crop: int = CROP,
-        crop_to: int | None = SIZE,
+        crop_to: int = SIZE,
         decay_biases_and_norms: bool = True,
         l1: float = 0.0,
         channels_last: bool = False,

@@ -60,7 +60,7 @@ def eda(cfg: DictConfig) -> Path:
         names.append("images.csv")
         known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
         data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
-    print(f"wrote {folder}/: {', '.join(names)}; next: {next_command()}", flush=True)
+    print(f"wrote {folder}/: {', '.join(names)}; next: {next_command(cfg)}", flush=True)
     return folder
 
 
@@ -77,9 +77,9 @@ def leaks(cfg: DictConfig) -> dict[str, int]:
     if crossing["test_in_train"] or crossing["val_in_train"]:
         print("the splits leak; next: data.drop_train_copies=true leaves out training images that are held out as well")
     elif any(crossing.values()):
-        print("validation and test share images; no training image is held out as well; next: " + next_command())
+        print("validation and test share images; no training image is held out as well; next: " + next_command(cfg))
     else:
-        print(f"no exact copy crosses the splits; next: {next_command()}")
+        print(f"no exact copy crosses the splits; next: {next_command(cfg)}")
     return crossing
 
 
@@ -126,9 +126,11 @@ def check(cfg: DictConfig) -> None:
     config.check(cfg)
 
 
-def next_command() -> str:
-    """Training on the same data."""
+def next_command(cfg: DictConfig) -> str:
+    """The command that trains on the same data."""
     same = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in ("data", "labels", "augment")]
+    if cfg.labels.votes == "none":  # fer.train reads votes only to train on them
+        same = [word for word in same if name_of(word) != "labels.votes_file"]
     return command("fer.train", same, config.config_dir())
 
 

@@ -97,7 +97,7 @@ SCHEMA = {
     "mode": ("min or max", lambda v: v in ("min", "max")),
     "tta": ("none, flip, fivecrop or tencrop", lambda v: v in ("none", "flip", "fivecrop", "tencrop")),
     "crop": ("a count of pixels", is_count),
-    "crop_to": ("a count of pixels or null", lambda v: v is None or is_count(v)),
+    "crop_to": ("a count of pixels", is_count),
     "decay_biases_and_norms": ("true or false", lambda v: isinstance(v, bool)),
     "l1": ("a number, at least 0", lambda v: is_figure(v) and v >= 0),
     "channels_last": ("true or false", lambda v: isinstance(v, bool)),

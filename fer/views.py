@@ -17,23 +17,22 @@ CROP = 44
 46.1 % with 40."""
 
 
-def check_views(tta: str, crop: int, crop_to: int | None) -> None:
+def check_views(tta: str, crop: int, crop_to: int) -> None:
     """Raises ValueError for options of `views` that are out of range."""
     if tta not in TTA:
         raise ValueError(f"classifier.tta: no '{tta}'; there are {', '.join(TTA)}")
     for name, side in (("crop", crop), ("crop_to", crop_to)):
-        optional = name == "crop_to" and side is None
-        if not optional and (isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= SIZE):
+        if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= SIZE:
             raise ValueError(f"classifier.{name} is {side}; it must be an integer from 1 to {SIZE}")
 
 
-def views(faces: Tensor, tta: str, crop: int = CROP, crop_to: int | None = SIZE) -> Iterator[Tensor]:
+def views(faces: Tensor, tta: str, crop: int = CROP, crop_to: int = SIZE) -> Iterator[Tensor]:
     """Yields the views of faces (N, 1, H, W), uint8 in 0–255 or float in [0, 1].
 
     tta: "none" yields the faces; "flip" the faces and their mirror images; "fivecrop" windows of `crop` pixels in the
     four corners and in the centre (in this order: top left, top right, bottom left, bottom right, centre); "tencrop"
-    these five and their mirror images. crop_to: side in pixels to which windows are scaled bilinearly; None leaves
-    them as they are, for networks trained on windows of that size.
+    these five and their mirror images. crop_to: side in pixels to which windows are scaled bilinearly; with that of
+    `crop` they stay as they are, for networks trained on windows of that size.
     """
     if tta in ("none", "flip"):
         yield faces
@@ -46,12 +45,12 @@ def views(faces: Tensor, tta: str, crop: int = CROP, crop_to: int | None = SIZE)
                 yield window.flip(-1)
 
 
-def windows(faces: Tensor, crop: int, crop_to: int | None) -> Iterator[Tensor]:
-    """Yields the five windows, (N, 1, S, S) float32 in [0, 1], where S is `crop_to` or else `crop`."""
+def windows(faces: Tensor, crop: int, crop_to: int) -> Iterator[Tensor]:
+    """Yields the five windows, (N, 1, crop_to, crop_to) float in [0, 1]."""
     pixels = faces / 255 if faces.dtype == torch.uint8 else faces
     bottom, right = faces.shape[-2] - crop, faces.shape[-1] - crop
     for top, left in ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)):
         window = pixels[..., top : top + crop, left : left + crop]
-        if crop_to is not None and crop_to != crop:
+        if crop_to != crop:
             window = F.interpolate(window, size=(crop_to, crop_to), mode="bilinear")
         yield window

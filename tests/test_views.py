@@ -12,7 +12,7 @@ FACES = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8, generator=torch
 @pytest.mark.parametrize(("tta", "torchvision"), [("fivecrop", five_crop), ("tencrop", ten_crop)])
 @pytest.mark.parametrize("crop", [40, 42, 48])
 def test_the_windows_are_those_of_torchvision(tta, torchvision, crop):
-    ours = list(views(FACES, tta, crop, None))
+    ours = list(views(FACES, tta, crop, crop))
     theirs = torchvision(FACES / 255, [crop, crop])
     assert len(ours) == len(theirs)
     for expected in theirs:
@@ -41,7 +41,8 @@ def test_flip_yields_the_faces_and_their_mirror_images():
         (("tencrop", 0, 48), "classifier.crop is 0"),
         (("tencrop", 49, 48), "classifier.crop is 49"),
         (("tencrop", 44, 0), "classifier.crop_to is 0"),
-        (("tencrop", 44.0, None), "classifier.crop is 44.0"),
+        (("tencrop", 44.0, 48), "classifier.crop is 44.0"),
+        (("tencrop", 44, None), "classifier.crop_to is None"),
     ],
 )
 def test_options_out_of_range_are_errors(options, message):

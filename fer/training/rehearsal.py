@@ -97,12 +97,11 @@ def rehearse_views(classifier: Classifier) -> None:
     options = classifier.hparams
     if options.tta in ("none", "flip"):
         return
-    side = options.crop_to or options.crop
     try:
         classifier.logits(torch.zeros(2, 1, SIZE, SIZE))
     except (RuntimeError, AssertionError):  # timm asserts sizes
         raise ValueError(
-            f"classifier.tta={options.tta}: windows of {side} pixels do not fit the model; set "
+            f"classifier.tta={options.tta}: windows of {options.crop_to} pixels do not fit the model; set "
             f"classifier.crop_to={SIZE}"
         ) from None
 
