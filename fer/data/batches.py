@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 
 class Split(Dataset):
-    """The faces of one split. Indexed with a batch (rows, seed, weight): images, labels, rows, seed, weight."""
+    """The faces of one split. The item of a batch (rows, seed, weight) is (images, labels, rows, seed, weight)."""
 
     def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray, targets: Tensor | None = None):
         self.images = images  # (N, 1, 48, 48) uint8
@@ -31,20 +31,23 @@ class Split(Dataset):
         return Split(self.images.to(device), self.labels.to(device), self.ids, targets)
 
     def for_training(self) -> "Split":
-        """The same faces with their soft labels, where there are some, in place of the hard ones."""
+        """The same faces with the soft labels, if there are any, in place of the hard ones."""
         return self if self.targets is None else Split(self.images, self.targets, self.ids)
 
 
 class Batches(Sampler):
-    """This rank's row numbers of every batch of an epoch, each with the seed of its step and its weight.
+    """Yields (rows, seed of the step, weight) for every batch of this rank in an epoch.
 
-    Order and seeds follow from (seed, epoch, step, rank) alone, so a resumed run, a sweep and each process of a
-    distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, … of each
-    global batch. The weight is this rank's share of the step's images, 1 where all ranks have the same: losses that are
-    means over a rank's images need it to average to the mean over all.
-    `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
-    training batch that would leave a rank fewer than two images joins the one before, since BatchNorm has no variance
-    to estimate from one. An epoch that was stopped midway is finished from step `start`; the next is whole again.
+    Order and seeds follow from (seed, epoch, step, rank) alone, so that a resumed run draws what an uninterrupted one
+    draws. Rank r takes the rows r, r + world_size, … of each global batch. The weight is the rank's number of images
+    over the mean of all ranks: losses that are means over a rank's images, times the weight, average to the mean over
+    all images.
+
+    size: rows of the split. batch_size: rows a rank and step. shuffle: for training; without it rows come in order.
+    weights: (size,); draws rows with replacement in proportion to them. A last training batch that would leave a rank
+        fewer than two images joins the batch before, since BatchNorm cannot estimate a variance from one image.
+
+    An epoch starts at step `start`, which is 0 again for the next epoch.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Batches(Sampler):
         self.epoch = epoch
 
     def order(self) -> Tensor:
-        """(N,) int64: the rows of this epoch, over all ranks."""
+        """Returns the rows of this epoch over all ranks, (N,) int64."""
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
         if self.weights is not None:
             return torch.multinomial(self.weights, self.size, replacement=True, generator=generator)
@@ -89,6 +92,6 @@ class Batches(Sampler):
 
 
 def derived_seed(*numbers: int) -> int:
-    """A 63-bit seed from several integers; other integers, or more of them, give another seed."""
+    """Returns a 63-bit seed made of several integers; different tuples give different seeds."""
     digest = hashlib.blake2b(repr([int(number) for number in numbers]).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -97,7 +97,7 @@ class FERDataModule(pl.LightningDataModule):
         self.scored: tuple[str, ...] = (*SPLITS[:2], FOLD) if fold else SPLITS
 
     def setup(self, stage: str | None = None) -> None:
-        """Reads and splits once; later calls return at once."""
+        """Reads and splits the data at the first call; later calls do nothing."""
         if self.splits:
             return
         options = self.hparams
@@ -118,7 +118,7 @@ class FERDataModule(pl.LightningDataModule):
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
     def _check(self) -> None:
-        """Raises UserError for a choice that does not exist and for a place that is empty."""
+        """Raises UserError for options that are out of range and for empty paths, before data is read."""
         for name, choices in CHOICES.items():
             checked(f"data.{name}", self.hparams[name], choices)
         for name, option in PLACES.items():
@@ -144,7 +144,7 @@ class FERDataModule(pl.LightningDataModule):
         return faces, origin
 
     def _faces(self) -> Faces:
-        """All faces of the chosen classes; those of `held_out` in the place of what the source itself holds out."""
+        """All faces of the chosen classes; those of `held_out` replace what the source itself holds out."""
         options = self.hparams
         faces, self.origin = self._read(options.source, options.root)
         own, others = faces, None
@@ -161,7 +161,7 @@ class FERDataModule(pl.LightningDataModule):
         return faces
 
     def _with_held_out(self, faces: Faces) -> tuple[Faces, Faces]:
-        """`faces` with the validation and test images of `held_out`, and all that was read there."""
+        """`faces` with the validation and test images of `held_out`, and all faces read from there."""
         options = self.hparams
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
@@ -182,7 +182,7 @@ class FERDataModule(pl.LightningDataModule):
             if per_class:
                 rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
         if options.limit:
-            rows = {split: splits.limited(faces, mine, options.limit, split, seed) for split, mine in rows.items()}
+            rows = {name: splits.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
         if options.drop_held_out_copies:
             rows = splits.without_seen(faces, rows)
         if options.fold:
@@ -228,7 +228,10 @@ class FERDataModule(pl.LightningDataModule):
         return [self.loader(split) for split in self.scored]
 
     def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
-        """Batches of a split, in order unless told otherwise. The whole split moves to the trainer's device once."""
+        """Batches of a split. Moves the whole split to the trainer's device, once.
+
+        options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
+        """
         rank, world_size = 0, 1
         if self.trainer is not None:
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
@@ -247,8 +250,10 @@ class FERDataModule(pl.LightningDataModule):
         return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Augments and resizes training batches on their device. The step's seed is set here, just before augmentation
-        and the forward pass, so that neither depends on what was drawn before."""
+        """Augments and resizes training batches on their device.
+
+        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws.
+        """
         images, labels, rows, seed, weight = batch
         if self.trainer.training:
             torch.manual_seed(seed)
@@ -282,7 +287,7 @@ def class_counts(labels: Tensor, classes: Sequence[str]) -> dict[str, int]:
 
 
 def pixel_statistics(images: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 `images`, in [0, 1] units; exact, by their histogram."""
+    """Mean and standard deviation of all pixels of uint8 `images`, in units of [0, 1]; exact, from their histogram."""
     chunks = images.split(1024)  # bincount makes int64 of what it counts
     histogram = sum(torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks).double()
     values, total = torch.arange(256, dtype=torch.float64), histogram.sum()
