@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fer.preprocess import SIZE
@@ -52,5 +51,22 @@ def windows(faces: Tensor, crop: int, crop_to: int) -> Iterator[Tensor]:
     for top, left in ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)):
         window = pixels[..., top : top + crop, left : left + crop]
         if crop_to != crop:
-            window = F.interpolate(window, size=(crop_to, crop_to), mode="bilinear")
+            window = scaled(window, crop_to)
         yield window
+
+
+def scaled(pixels: Tensor, side: int) -> Tensor:
+    """Scales (N, 1, H, W) to (N, 1, side, side), as torch's bilinear interpolation without antialiasing does.
+
+    Of indexing and elementwise operations only, which every ONNX runtime has and autocast leaves in float32.
+    """
+    for dim in (-2, -1):
+        length = pixels.shape[dim]
+        position = ((torch.arange(side, device=pixels.device) + 0.5) * (length / side) - 0.5).clamp(0, length - 1)
+        low = position.long()
+        high = (low + 1).clamp(max=length - 1)
+        share = (position - low).to(pixels.dtype)
+        share = share[:, None] if dim == -2 else share
+        first, second = pixels.index_select(dim, low), pixels.index_select(dim, high)
+        pixels = first + share * (second - first)
+    return pixels

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torchvision.transforms.v2.functional import five_crop, ten_crop
 
-from fer.views import check_views, views
+from fer.views import check_views, scaled, views
 
 FACES = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -26,6 +27,13 @@ def test_windows_are_scaled_to_crop_to(faces):
         assert view.dtype == torch.float32
         assert view.min() >= 0
         assert view.max() <= 1
+
+
+@pytest.mark.parametrize("crop", [20, 40, 44, 47, 48])
+@pytest.mark.parametrize("side", [40, 44, 48])
+def test_windows_are_scaled_as_torch_interpolates(crop, side):
+    faces = torch.rand(3, 1, crop, crop)
+    torch.testing.assert_close(scaled(faces, side), F.interpolate(faces, size=(side, side), mode="bilinear"))
 
 
 def test_flip_yields_the_faces_and_their_mirror_images():
