@@ -10,25 +10,33 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fer import parts
 from fer.metrics import figures, metric_collection
+from fer.preprocess import SIZE
 from fer.trust import check_parts, without_loading
+from fer.views import CROP, check_views, views
 
 Batch = tuple[Tensor, Tensor, Tensor, float]  # images, labels, rows, weight: see FERDataModule
 
 
 class Classifier(pl.LightningModule):
-    """A network that tells the classes of 48×48 grey faces apart.
+    """Classifies 48×48 grey faces with a network, and trains it.
 
-    model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`. The checkpoint
-    keeps them and so describes itself. Offered are, to the model, `num_classes` and `in_channels` (1); to the loss,
-    `class_counts` (training images of each class, in the order of `classes`) and `num_classes`; to the scheduler,
-    `total_steps`, `T_max` and, on a plateau schedule, `mode`. A model whose first convolution takes three channels gets
-    the grey picture three times. A scheduler's `interval` is "step" or "epoch"; without one it is "step" for schedules
-    that know the steps of the whole run, else "epoch".
-    mean, std: of pixels in [0, 1]. monitor: the validation figure that a plateau schedule watches; mode: "min" or
-    "max". tta: "none", or "flip" to average the logits of image and mirror image outside of training.
-    decay_biases_and_norms: whether weight decay acts on tensors with fewer than two dimensions as well.
-    l1: times the sum of the absolute values of those with two and more, it is added to the training loss.
-    experiment: its whole config, kept in the checkpoint for the record.
+    model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`; the checkpoint
+    keeps them. The model is offered `num_classes` and `in_channels` (1); the loss `class_counts` and `num_classes`; the
+    scheduler `total_steps`, `T_max` and, for a plateau schedule, `mode`. A model whose first convolution takes three
+    channels gets the grey picture three times. A scheduler's `interval` is "step" or "epoch"; by default it is "step"
+    for schedules that take the steps of the whole run, else "epoch".
+
+    classes: names of the classes, in the order of the logits.
+    class_counts: training images of each class, in the order of `classes`.
+    mean, std: of pixels in [0, 1].
+    monitor: the validation figure that a plateau schedule watches. mode: "min" or "max".
+    tta: "none", "flip", "fivecrop" or "tencrop": the views whose logits are averaged in validation, test and use, see
+        `fer.views`. crop, crop_to: side in pixels of the windows, and the side they are scaled to.
+    decay_biases_and_norms: whether weight decay also acts on tensors with fewer than two dimensions.
+    l1: factor of the sum of the absolute values of the other tensors, which is added to the training loss.
+    experiment: the whole config of the run, kept in the checkpoint for the record.
+
+    Raises ValueError or UserError for options that cannot be used.
     """
 
     def __init__(
@@ -44,14 +52,15 @@ class Classifier(pl.LightningModule):
         monitor: str = "val/accuracy",
         mode: str = "max",
         tta: str = "none",
+        crop: int = CROP,
+        crop_to: int = SIZE,
         decay_biases_and_norms: bool = True,
         l1: float = 0.0,
         channels_last: bool = False,
         experiment: Mapping[str, Any] | None = None,
     ):
         super().__init__()
-        if tta not in ("none", "flip"):
-            raise ValueError(f"classifier.tta: no '{tta}'; there are none, flip")
+        check_views(tta, crop, crop_to)
         self.save_hyperparameters(logger=False)
         self.hparams.model = without_loading(model)
         self.classes = tuple(classes)
@@ -67,7 +76,7 @@ class Classifier(pl.LightningModule):
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "Classifier":
-        """As in Lightning, after the check that `fer.checkpoint.load` makes. Raises UserError where that refuses."""
+        """As in Lightning, after the checks of `fer.checkpoint.load`. Raises UserError where they fail."""
         content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
         check_parts(content.get("hyper_parameters"), checkpoint_path)
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs | {"weights_only": True})
@@ -83,11 +92,13 @@ class Classifier(pl.LightningModule):
         return images.to(self.dtype, memory_format=self.memory_format)  # float32 but for precisions such as bf16-true
 
     def logits(self, images: Tensor) -> Tensor:
-        """Float32 logits as outside of training, with test-time augmentation if asked for."""
-        logits = self(images).float()
-        if self.hparams.tta == "flip":
-            logits = (logits + self(images.flip(-1)).float()) / 2
-        return logits
+        """(B, 1, 48, 48) -> (B, C) float32: the mean logits of the views that `tta` names, as used outside training."""
+        return self.mean_logits(images, self.hparams.tta)
+
+    def mean_logits(self, images: Tensor, tta: str) -> Tensor:
+        """As `logits`, with another `tta`."""
+        logits = [self(view).float() for view in views(images, tta, self.hparams.crop, self.hparams.crop_to)]
+        return torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, labels, _, weight = batch
@@ -129,14 +140,14 @@ class Classifier(pl.LightningModule):
         self._log_figures("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps what the epoch has counted so far, over all ranks, for a run that goes on in its midst."""
+        """Saves the training metrics of the epoch so far, summed over all ranks, to resume within an epoch."""
         checkpoint["counted"] = {}
         for name, metric in self.metrics["train_metrics"].items():
             with metric.sync_context():
                 checkpoint["counted"][name] = {key: value.clone() for key, value in metric.metric_state.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.global_rank == 0:  # one rank brings it in for all
+        if self.global_rank == 0:  # the saved sums are over all ranks
             for name, state in checkpoint.get("counted", {}).items():
                 for key, value in state.items():
                     setattr(self.metrics["train_metrics"][name], key, value.to(self.device))
@@ -164,7 +175,7 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval, **watched}}
 
     def parameter_groups(self) -> list[Any]:
-        """All parameters, or, without decay of biases and norms, matrices and the rest apart."""
+        """All parameters in one group; without decay of biases and norms, two groups: matrices and the rest."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         if self.hparams.decay_biases_and_norms:
             return parameters

@@ -129,7 +129,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.on_bad_row": ("error", "skip"),
     "labels.votes": ("none", "majority", "soft"),
     "loss.class_weights": ("none", "balanced"),
-    "classifier.tta": ("none", "flip"),
+    "classifier.tta": ("none", "flip", "fivecrop", "tencrop"),
     "channels_last": ("auto", True, False),
     "compile": (True, False),
     "data.drop_train_copies": (True, False),

@@ -3,10 +3,12 @@
     python -m fer.eda data.root=PATH
     python -m fer.eda data=synthetic augment=strong near=false
     python -m fer.eda data.root=PATH check=true
+    python -m fer.eda data.root=PATH suspicious=opinions.csv labels.votes_file=fer2013new.csv
 
 Writes into runs/eda/<what differs>/: report.html, which needs no other file, report.md, the figures as PNG, the tables
 as CSV and duplicates.json. A folder that is there is written over. With check=true it writes nothing and only says
-which exact copies cross the splits: exit code 3 where there are any.
+which exact copies cross the splits: exit code 3 where there are any. With suspicious=FILE, opinions on the training
+images as `fer.evaluate --merge` writes them, it also lists the images whose label the opinion contradicts.
 """
 
 import sys
@@ -58,7 +60,7 @@ def eda(cfg: DictConfig) -> Path:
         names.append("images.csv")
         known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
         data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
-    print(f"wrote {folder}/: {', '.join(names)}; next: {next_command()}", flush=True)
+    print(f"wrote {folder}/: {', '.join(names)}; next: {next_command(cfg)}", flush=True)
     return folder
 
 
@@ -75,9 +77,9 @@ def leaks(cfg: DictConfig) -> dict[str, int]:
     if crossing["test_in_train"] or crossing["val_in_train"]:
         print("the splits leak; next: data.drop_train_copies=true leaves out training images that are held out as well")
     elif any(crossing.values()):
-        print("validation and test share images; no training image is held out as well; next: " + next_command())
+        print("validation and test share images; no training image is held out as well; next: " + next_command(cfg))
     else:
-        print(f"no exact copy crosses the splits; next: {next_command()}")
+        print(f"no exact copy crosses the splits; next: {next_command(cfg)}")
     return crossing
 
 
@@ -98,7 +100,10 @@ def load(cfg: DictConfig) -> "Data":
     except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
     say("reading the data")
-    module = build_datamodule(cfg)
+    data = cfg.copy()
+    if data.labels.votes == "none":
+        data.data.votes_file = None  # here the votes are only compared with the labels
+    module = build_datamodule(data)
     module.setup()
     parts = module.splits
     return Data(
@@ -116,12 +121,16 @@ def check(cfg: DictConfig) -> None:
     for name in ("near", "check", "faces"):
         if not isinstance(cfg[name], bool):
             raise UserError(f"{name}={cfg[name]}: expected true or false")
+    if cfg.data.fold:
+        raise UserError(f"data.fold={cfg.data.fold} is an option of fer.train; leave it out")
     config.check(cfg)
 
 
-def next_command() -> str:
-    """Training on the same data."""
+def next_command(cfg: DictConfig) -> str:
+    """The command that trains on the same data."""
     same = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in ("data", "labels", "augment")]
+    if cfg.labels.votes == "none":  # fer.train reads votes only to train on them
+        same = [word for word in same if name_of(word) != "labels.votes_file"]
     return command("fer.train", same, config.config_dir())
 
 

@@ -10,6 +10,10 @@ confusions, calibration, coverage, ROC and precision–recall, and, where networ
 training images, mistakes beside their neighbours, explanations and robustness (--quick leaves out all that needs
 images). Several: a table, ensembles, McNemar's test and paired bootstrap of every pair, agreement.
 
+    python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
+
+joins the opinions.csv of runs with data.fold=1/n … n/n into one file, which labels.soft reads; it writes no report.
+
 Writes report.html, report.md, evaluation.json, PNGs and CSVs into <run>/evaluation-<split>/, or for files and several
 inputs into runs/evaluate/<name>/. Shows validation unless --split says otherwise; who reads the test split leaves a
 line in runs/<study>/test_reads.jsonl, and the report says how many there are.
@@ -72,7 +76,8 @@ def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, com
 
 def default_folder(given: Sequence[Given], wanted: Wanted) -> Path:
     """In the run, if it is one run; what was asked for is in the name, so that another question goes elsewhere."""
-    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels)))
+    adjusted = f"adjusted{wanted.logit_adjustment:g}" if wanted.logit_adjustment else None
+    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels, adjusted)))
     asked = re.sub(r"[^\w,.-]+", "", asked)
     if len(given) == 1 and given[0].path.is_dir():
         return given[0].path / f"evaluation-{asked}"
@@ -131,6 +136,16 @@ def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, fi
     ]
 
 
+def merge_opinions(folders: Sequence[Path], out: Path) -> None:
+    from fer.commandline import assigned, command
+    from fer.evaluation.opinions import merge
+
+    table = merge(folders, out)
+    right = (table["true"] == table["predicted"]).mean()
+    print(f"{len(table):,} training images of {len(folders)} parts; {100 * right:.1f} % predicted as labelled")
+    print(f"wrote {out}; next: {command('fer.train', [assigned('labels.soft', out)])}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -148,15 +163,34 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
-    parser.add_argument("--tta", choices=("none", "flip", "tencrop"), help="predict again, over views of each face")
+    parser.add_argument(
+        "--tta", choices=("none", "flip", "fivecrop", "tencrop"), help="predict again, over views of each face"
+    )
+    parser.add_argument(
+        "--logit-adjustment",
+        type=float,
+        default=0.0,
+        metavar="TAU",
+        help="predict again, with TAU times the log share of each class in training subtracted from its logit",
+    )
     parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
     parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
     parser.add_argument("--out", type=place("--out"), help="folder of the report")
+    parser.add_argument(
+        "--merge", type=place("--merge"), metavar="FILE", help="join the opinions.csv of runs with data.fold; no report"
+    )
     add_trust(parser)
     args = parser.parse_args(arguments)
+    if not math.isfinite(args.logit_adjustment):
+        raise UserError(f"--logit-adjustment {args.logit_adjustment}: expected a finite number, such as 1.0")
+    if args.merge:
+        merge_opinions(args.inputs, args.merge)
+        return
     numbers = inputs.numbers_of(args.numbers)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-    wanted = Wanted(args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers)
+    wanted = Wanted(
+        args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers, args.logit_adjustment
+    )
     evaluate(args.inputs, wanted, args.out, typed)
 
 

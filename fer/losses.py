@@ -10,7 +10,7 @@ CLASS_WEIGHTS = ("none", "balanced")
 
 
 def class_weight(class_counts: Sequence[int], class_weights: str) -> Tensor | None:
-    """Weights (C,), float32: w_c = N / (C·n_c) for "balanced", as scikit-learn has it; None for "none".
+    """Returns weights (C,), float32: w_c = N / (C·n_c) for "balanced", as in scikit-learn; None for "none".
 
     Raises ValueError for another name, and for "balanced" when a class has no image.
     """
@@ -27,23 +27,46 @@ def class_weight(class_counts: Sequence[int], class_weights: str) -> Tensor | No
     return (counts.sum() / (len(counts) * counts)).float()
 
 
-class Loss(nn.Module):
-    """Turns per-image losses into their mean; subclasses say in `per_image` what one image costs.
+def log_prior(class_counts: Sequence[int]) -> Tensor:
+    """Logarithms (C,), float32, of the classes' shares of the training images.
 
-    `class_counts` are the training images of each class, in class order; they matter for balanced weights only.
+    Raises ValueError where a class has no image.
+    """
+    counts = torch.tensor(list(class_counts), dtype=torch.float64, device="cpu")  # whatever the default device
+    if len(counts) == 0 or counts.min() <= 0:
+        raise ValueError(
+            f"logit adjustment needs training images of every class, found {list(class_counts)} a class; use "
+            "loss.logit_adjustment=0 or other labels"
+        )
+    return (counts / counts.sum()).log().float()
+
+
+class Loss(nn.Module):
+    """Base class of the losses: averages per-image losses, which subclasses define in `per_image`.
+
+    class_counts: training images of each class, in class order; used by balanced weights and logit adjustment.
+    logit_adjustment: τ ≥ 0 of Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv:2007.07314. The loss
+        sees z_c + τ·log π_c, where π_c is the share of class c among the training images; predictions use z. With τ = 1
+        they aim at balanced accuracy instead of accuracy. Do not combine it with data.balance=sampler or balanced
+        weights, which correct the same imbalance a second time. Raises ValueError for a negative or infinite value.
     """
 
     weight: Tensor | None  # (C,)
+    shift: Tensor | None  # (C,), added to logits
 
-    def __init__(self, class_counts: Sequence[int], class_weights: str = "none"):
+    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", logit_adjustment: float = 0.0):
         super().__init__()
+        if not 0 <= logit_adjustment < float("inf"):
+            raise ValueError(f"loss.logit_adjustment is {logit_adjustment}; it must be 0 or a positive number")
+        shift = logit_adjustment * log_prior(class_counts) if logit_adjustment else None
         self.register_buffer("weight", class_weight(class_counts, class_weights), persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss, a float32 scalar; with weights Σ w_i·l_i / Σ w_i, where w_i = Σ_c w_c·t_ic.
 
-        logits: (N, C), float. targets: class codes (N,), int64, or probabilities (N, C), float.
-        Codes become one-hot rows first, so that both kinds mean the same, which in torch they do not once weighted.
+        logits: (N, C), float. targets: class codes (N,), int64, or probabilities (N, C), float. Raises ValueError
+        where the shapes do not fit. Codes become one-hot rows first: torch weights the two kinds differently.
         """
         logits = logits.float()  # half precision loses the tail of the softmax
         if targets.ndim == 1:
@@ -51,6 +74,8 @@ class Loss(nn.Module):
         if targets.shape != logits.shape:
             raise ValueError(f"targets of shape {tuple(targets.shape)} do not fit logits of {tuple(logits.shape)}")
         targets = targets.float()
+        if self.shift is not None:
+            logits = logits + self.shift
         losses = self.per_image(logits, targets)
         if self.weight is None:
             return losses.mean()
@@ -65,12 +90,18 @@ class Loss(nn.Module):
 class CrossEntropy(Loss):
     """Cross entropy; label_smoothing s mixes targets with the uniform distribution: (1-s)·t + s/C.
 
-    Szegedy et al. 2016, https://arxiv.org/abs/1512.00567. Smoothing changes an image's loss and not its weight;
-    without weights, or without smoothing, the value for class codes is that of torch.nn.CrossEntropyLoss.
+    Szegedy et al. 2016, https://arxiv.org/abs/1512.00567. Smoothing changes an image's loss, not its weight. Without
+    weights, or without smoothing, the value for class codes is that of torch.nn.CrossEntropyLoss.
     """
 
-    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", label_smoothing: float = 0.0):
-        super().__init__(class_counts, class_weights)
+    def __init__(
+        self,
+        class_counts: Sequence[int],
+        class_weights: str = "none",
+        label_smoothing: float = 0.0,
+        logit_adjustment: float = 0.0,
+    ):
+        super().__init__(class_counts, class_weights, logit_adjustment)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"loss.label_smoothing is {label_smoothing}; it must be at least 0 and below 1")
         self.label_smoothing = label_smoothing
@@ -80,13 +111,19 @@ class CrossEntropy(Loss):
 
 
 class Focal(Loss):
-    """Cross entropy that fades for classes already right: -Σ_c t_c·(1-p_c)^γ·log p_c; γ = 0 is cross entropy.
+    """Focal loss -Σ_c t_c·(1-p_c)^γ·log p_c: cross entropy that weights easy images less; γ = 0 is cross entropy.
 
     Lin et al. 2017, https://arxiv.org/abs/1708.02002.
     """
 
-    def __init__(self, class_counts: Sequence[int], class_weights: str = "none", gamma: float = 2.0):
-        super().__init__(class_counts, class_weights)
+    def __init__(
+        self,
+        class_counts: Sequence[int],
+        class_weights: str = "none",
+        gamma: float = 2.0,
+        logit_adjustment: float = 0.0,
+    ):
+        super().__init__(class_counts, class_weights, logit_adjustment)
         if not 0 <= gamma < float("inf"):
             raise ValueError(f"loss.gamma is {gamma}; it must be 0 or a positive number")
         self.gamma = gamma
@@ -100,9 +137,9 @@ class Focal(Loss):
 class L2SVM(Loss):
     """One-vs-rest squared hinge: the mean over classes of max(0, margin - y_c·z_c)², y = 2t - 1, so ±1 for class codes.
 
-    Tang 2013, https://arxiv.org/abs/1306.0239, who won the FER2013 challenge with it; the optimizer's weight decay
-    is the SVM's regulariser. The paper sums over classes; the mean keeps gradients of cross entropy's size, so that
-    the learning rates of other losses serve.
+    Tang 2013, https://arxiv.org/abs/1306.0239, which won the FER2013 challenge. The optimizer's weight decay is the
+    SVM's regulariser. The paper sums over classes; the mean keeps gradients of the size of cross entropy's, so that
+    the same learning rates work.
     """
 
     def __init__(self, class_counts: Sequence[int], class_weights: str = "none", margin: float = 1.0):

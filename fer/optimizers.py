@@ -9,11 +9,11 @@ LARGE = 65_536  # elements; smaller matrices cost next to nothing
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Pushes the singular values of a matrix (rows, columns) to about 1 and keeps its singular vectors.
+    """Returns the matrix (rows, columns) with singular values of about 1 and the same singular vectors.
 
-    Newton-Schulz iteration with the coefficients of Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/:
-    they are fast rather than exact, the values end between roughly 0.7 and 1.2. Large matrices are multiplied in
-    bfloat16 where the hardware does that itself, which takes half the time.
+    Newton-Schulz iteration with the coefficients of Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/,
+    which are fast but not exact: singular values end between about 0.7 and 1.2. Large matrices are multiplied in
+    bfloat16 on hardware with bfloat16 instructions, which halves the time.
     """
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the Gram matrix of the shorter side
     in_bf16 = matrix.is_cuda or (matrix.numel() >= LARGE and cpu_has_bf16())
@@ -26,7 +26,7 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 def average(state: dict, name: str, value: Tensor, beta: float) -> Tensor:
-    """Moving average of `value`, from zero, kept and updated in state[name]."""
+    """Updates and returns the exponential moving average of `value` in state[name], which starts at zero."""
     if name not in state:
         state[name] = torch.zeros_like(value)
     return state[name].lerp_(value, 1 - beta)

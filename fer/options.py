@@ -95,6 +95,13 @@ TABLE = (
     Option("test", identity=IF_SET, default=True),
     Option("data.progressive_resizing", identity=IF_SET, free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
+    Option("data.fold", identity=IF_SET),
+    Option("classifier.crop", identity=IF_SET, default=44),
+    Option("classifier.crop_to", identity=IF_SET, default=48),
+    Option("loss.logit_adjustment", identity=IF_SET),
+    Option("classifier.loss.logit_adjustment", identity=IF_SET),
+    Option("labels.soft_weight", identity=IF_SET, default=0.5, owner="all"),
+    Option("data.soft_weight", identity=IF_SET, default=0.5),
     Option("labels.merge", free=True, owner="all"),
     Option("data.merge", free=True),
     Option("labels.numbers", identity=IF_SET, free=True, named=True, owner="all"),
@@ -108,6 +115,8 @@ TABLE = (
     place("data.held_out", many=True, fixed=None, resume=True, owner="all"),
     place("labels.votes_file", fixed=None, resume=True, owner="all"),
     place("data.votes_file", fixed=None),
+    place("labels.soft", resume=True, owner="all"),  # its content is in the identity
+    place("data.soft"),
     place("output_dir", fixed="", owner="all"),  # what lies in it is hashed as its name within it
     place("resume", run=True),
     place("init_from", run=True),
@@ -130,6 +139,7 @@ TABLE = (
     start("search.space", owner="search", free=True),
     group("sampler", names=False, identity=IGNORED, owner="search"),
     group("pruner", names=False, identity=IGNORED, owner="search"),
+    place("suspicious", owner="eda"),
     start("near", owner="eda"),
     start("faces", owner="eda"),
     start("check", owner="eda"),

@@ -22,6 +22,8 @@ from fer.schema import check_plain
 
 CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
 HISTORY = "metrics.csv"
+OPINIONS = "opinions.csv"
+"""Predictions of the part of the training split that a run with data.fold left out."""
 LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previous.ckpt"
 MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 NO_RUN = {"identity": None, "command": None, "resolved": {}}
@@ -61,7 +63,9 @@ def setting(record: dict[str, Any]) -> str:
     content = options.told_apart(content)
     words = shlex.split(record.get("command") or "")
     typed = sorted(word for word in words if options.name_of(word) in BY_MACHINE)
-    text = json.dumps([content, typed, (record.get("data") or {}).get("fingerprint")], sort_keys=True)
+    data = record.get("data") or {}
+    known = [data.get("fingerprint"), *filter(None, [data.get("soft_labels")])]
+    text = json.dumps([content, typed, *known], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision.transforms.v2.functional as reference
 from omegaconf import OmegaConf
 
@@ -18,6 +19,7 @@ from fer.augment import (
     Mixup,
     Noise,
     Perspective,
+    ResizedCrop,
     Transform,
 )
 from fer.errors import UserError
@@ -32,6 +34,7 @@ VARIED = {
     "gamma": Gamma(),
     "crop": Crop(size=16),
     "shift_by_crop": Crop(size=48, padding=6),
+    "resized_crop": ResizedCrop(sides=[40, 44]),
     "erasing": Erasing(p=1.0),
     "noise": Noise(),
     "blur": Blur(p=1.0),
@@ -206,6 +209,33 @@ def test_crop_with_padding_keeps_the_size_and_fills_with_zeros(labels):
     changed, _ = Crop(size=48, padding=4)(torch.ones(16, 1, 48, 48), labels)
     assert changed.shape == (16, 1, 48, 48)
     assert set(changed.unique().tolist()) == {0.0, 1.0}
+
+
+def test_resized_crops_are_the_windows_scaled(images):
+    crop = ResizedCrop(sides=[30, 40], size=48)
+    side, top, left = crop.sample(images)
+    changed = crop.transform(images, side, top, left)
+    assert changed.shape == (*images.shape[:2], 48, 48)
+    for image, window, s, y, x in zip(images, changed, side, top, left, strict=True):
+        expected = F.interpolate(image[None, :, y : y + s, x : x + s], size=(48, 48), mode="bilinear")[0]
+        inner = (slice(None), slice(2, -2), slice(2, -2))  # at its edges a window sees the pixels beside it
+        torch.testing.assert_close(window[inner], expected[inner], atol=1e-4, rtol=1e-4)
+
+
+def test_resized_crops_of_the_whole_image_change_nothing(images):
+    size = images.shape[-1]
+    square = images[:, :, :size, :size] if images.shape[-2] >= size else images[:, :, :, : images.shape[-2]]
+    size = square.shape[-1]
+    changed, _ = ResizedCrop(sides=[size, size], size=size)(square, None)
+    torch.testing.assert_close(changed, square, atol=1e-5, rtol=1e-5)
+
+
+def test_resized_crops_have_every_side_and_place():
+    side, top, left = ResizedCrop(sides=[40, 44]).sample(torch.empty(3000, 1, 48, 48))
+    assert set(side.tolist()) == {40, 41, 42, 43, 44}
+    assert set(top.tolist()) == set(left.tolist()) == set(range(9))
+    assert (top + side).max() <= 48
+    assert (left + side).max() <= 48
 
 
 def test_crop_larger_than_the_image_is_refused(images, labels):

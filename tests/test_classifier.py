@@ -5,6 +5,7 @@ from omegaconf import OmegaConf
 
 from fer.classifier import Classifier
 from fer.config import CONF, compose_config
+from fer.views import views
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8], "dropout": 0.1}
 PARTS = {
@@ -134,3 +135,12 @@ def test_a_class_never_seen_has_no_accuracy():
     result = trainer.test(module, Loader(labels=[0] * 6), verbose=False)[0]
     assert "test/accuracy/angry" in result
     assert "test/accuracy/sad" not in result
+
+
+@pytest.mark.parametrize(("tta", "count"), [("fivecrop", 5), ("tencrop", 10)])
+def test_logits_are_means_over_the_windows(tta, count):
+    module = classifier(tta=tta, crop=40).eval()
+    images = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8)
+    logits = [module(view) for view in views(images, tta, 40, 48)]
+    assert len(logits) == count
+    torch.testing.assert_close(module.logits(images), torch.stack(logits).mean(0))

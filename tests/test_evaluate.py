@@ -103,6 +103,20 @@ def test_a_checkpoint_says_what_its_run_said(run):
     )
 
 
+def test_logit_adjustment_subtracts_the_log_prior(run):
+    evaluate.main([str(run), "--quick", "--logit-adjustment", "1.5"])
+    source = pixels.of_checkpoint(run / "checkpoints" / "best.ckpt", None, None, None)
+    counts = torch.tensor(source.classifier.hparams.class_counts, dtype=torch.float32)
+    logits = source.logits("val") - 1.5 * (counts / counts.sum()).log()
+    found = content(run / "evaluation-val-adjusted1.5")
+    assert found["confusion"] == source.predict("val", logits).confusion.tolist()
+
+
+def test_logit_adjustment_needs_the_network(run):
+    with pytest.raises(UserError, match="--logit-adjustment needs the network"):
+        evaluate.main([str(run / "predictions.csv"), "--logit-adjustment", "1"])
+
+
 def test_views_of_each_face_are_averaged(run):
     evaluate.main([str(run), "--quick", "--tta", "flip"])
     plain, flipped = (

@@ -131,3 +131,27 @@ def test_bad_options_are_named_in_one_line(build, words):
 def test_targets_of_another_shape_are_refused(batch):
     with pytest.raises(ValueError, match="do not fit"):
         CrossEntropy(COUNTS)(batch[0], torch.ones(16, 1))
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy, Focal])
+def test_logit_adjustment_adds_the_log_prior(loss):
+    counts, logits = [10, 30, 60], torch.randn(8, 3)
+    targets = torch.randint(0, 3, (8,))
+    shifted = logits + 1.5 * torch.tensor([0.1, 0.3, 0.6]).log()
+    adjusted = loss(counts, logit_adjustment=1.5)
+    assert torch.allclose(adjusted(logits, targets), loss(counts)(shifted, targets))
+    assert torch.allclose(adjusted(logits.bfloat16(), targets), adjusted(logits, targets), atol=0.05)
+    soft = torch.rand(8, 3).softmax(1)
+    assert torch.allclose(adjusted(logits, soft), loss(counts)(shifted, soft))
+    assert not adjusted.state_dict()
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
+def test_an_impossible_logit_adjustment_is_an_error(value):
+    with pytest.raises(ValueError, match="logit_adjustment is"):
+        CrossEntropy([1, 1], logit_adjustment=value)
+
+
+def test_logit_adjustment_needs_images_of_every_class():
+    with pytest.raises(ValueError, match="every class"):
+        CrossEntropy([1, 0], logit_adjustment=1.0)

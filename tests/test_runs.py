@@ -68,6 +68,10 @@ def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
         node, key = cfg[path.split(".")[0]], path.split(".")[1]
         if not node.get(key) or node[key] == 150_000_000:
             node.pop(key, None)
+    later = {"data": ("fold", "soft", "soft_weight"), "labels": ("soft", "soft_weight"), "loss": ("logit_adjustment",)}
+    for node, keys in {**later, "classifier": ("crop", "crop_to")}.items():
+        for key in keys:
+            cfg[node].pop(key, None)
     text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
     for now, before in (("training.callbacks", "callbacks"), ("training.checkpointing", "survival")):
         text = text.replace(f"fer.{now}.", f"fer.{before}.")
@@ -91,6 +95,21 @@ def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
 def test_the_table_of_options_leaves_identities_as_they_were(overrides):
     cfg = compose_config(["output_dir=/some/where", *overrides])
     assert runs.identity(cfg, "f") == identity_of_the_first_runs(cfg, "f")
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["data.fold=1/5", "labels.soft_weight=0.4", "loss.logit_adjustment=1.0", "classifier.crop=40",
+     "classifier.crop_to=44"],
+)  # fmt: skip
+def test_new_options_change_the_identity(override):
+    plain, changed = (compose_config(["output_dir=x", *more]) for more in ([], [override]))
+    assert runs.identity(plain, "f") != runs.identity(changed, "f")
+
+
+def test_the_file_of_soft_labels_does_not_change_the_identity_of_the_config():
+    first, second = (compose_config(["output_dir=x", f"labels.soft={path}"]) for path in ("/a.csv", "/b/c.csv.gz"))
+    assert runs.identity(first, "f") == runs.identity(second, "f")
 
 
 def test_identity_changes_no_config():

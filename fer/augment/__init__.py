@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fer.augment.covering import Erasing
-from fer.augment.geometry import Affine, Crop, Flip, Perspective
+from fer.augment.geometry import Affine, Crop, Flip, Perspective, ResizedCrop
 from fer.augment.light import Blur, Gamma, Jitter, Noise
 from fer.augment.mixing import CutMix, Mixup
 from fer.augment.transform import Transform
@@ -35,6 +35,7 @@ __all__ = [
     "Mixup",
     "Noise",
     "Perspective",
+    "ResizedCrop",
     "Transform",
 ]
 

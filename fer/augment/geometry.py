@@ -98,6 +98,36 @@ class Crop(Transform):
         return images.gather(3, columns.expand(-1, images.shape[1], self.size, -1))
 
 
+class ResizedCrop(Transform):
+    """A random square window of each image, scaled to size × size bilinearly.
+
+    sides: (low, high), the range of its side in pixels, of which every integer is equally likely; it may not exceed
+    the image. Raises ValueError where it does.
+    """
+
+    def __init__(self, sides=(40, 44), size: int = 48):
+        super().__init__()
+        self.low, self.high = interval("sides", sides)
+        self.size = within("size", size, 1, math.inf)
+
+    def sample(self, images):
+        """Side, top and left of the windows in pixels, each (N,) int64."""
+        height, width = images.shape[-2:]
+        if self.high > min(height, width):
+            raise ValueError(f"sides {self.low}–{self.high} of ResizedCrop exceed the images, {height}×{width}")
+        side = self.low + integers(images, self.high - self.low)
+        return side, integers(images, height - side), integers(images, width - side)
+
+    def transform(self, images, side, top, left):
+        height, width = images.shape[-2:]
+        middles = (torch.arange(self.size, device=images.device, dtype=images.dtype) + 0.5) / self.size
+        y = 2 * (top[:, None] + side[:, None] * middles) / height - 1
+        x = 2 * (left[:, None] + side[:, None] * middles) / width - 1
+        shape = (-1, self.size, self.size)
+        grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1)
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
 def warp(images: Tensor, matrix: Tensor, padding: str = "zeros") -> Tensor:
     """Bilinear resampling: each output pixel reads the input at matrix (N, 3, 3) · (x, y, 1), in the coordinates of
     grid_sample: [-1, 1] from edge to edge. One product for the batch takes a tenth of affine_grid's time on CPU.

@@ -1,19 +1,21 @@
 """FERDataModule: reads a source, picks classes, splits, and loads whole batches as slices of one tensor."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from fer.augment import Augment
-from fer.data import official, splits
+from fer.data import folds, official, soft_labels, splits
+from fer.data.batches import Batches, Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
+from fer.data.folds import FOLD
 from fer.data.resizing import Resizing
 from fer.data.sources import checked, read_faces
 from fer.data.splits import SPLITS
@@ -26,113 +28,33 @@ CHOICES = {
     "normalize": ("train", *STATISTICS),
     "balance": ("none", "sampler"),
 }
-PLACES = ("root", "held_out", "votes_file")
-
-
-class Split(Dataset):
-    """The faces of one split. Indexed with a batch (rows, seed, weight): images, labels, rows, seed, weight."""
-
-    def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray, targets: Tensor | None = None):
-        self.images = images  # (N, 1, 48, 48) uint8
-        self.labels = labels  # (N,) int64
-        self.ids = ids  # (N,) str
-        self.targets = targets  # (N, C) float32: soft labels to train on
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, batch: tuple[Tensor, int, float]) -> tuple[Tensor, Tensor, Tensor, int, float]:
-        rows, *rest = batch
-        rows = rows.to(self.labels.device, non_blocking=True)
-        return self.images[rows], self.labels[rows], rows, *rest
-
-    def to(self, device: torch.device) -> "Split":
-        targets = None if self.targets is None else self.targets.to(device)
-        return Split(self.images.to(device), self.labels.to(device), self.ids, targets)
-
-    def for_training(self) -> "Split":
-        """The same faces with their soft labels, where there are some, in place of the hard ones."""
-        return self if self.targets is None else Split(self.images, self.targets, self.ids)
-
-
-class Batches(Sampler):
-    """This rank's row numbers of every batch of an epoch, each with the seed of its step and its weight.
-
-    Order and seeds follow from (seed, epoch, step, rank) alone, so a resumed run, a sweep and each process of a
-    distributed run draw what they would have drawn in one piece. Rank r takes the rows r, r + world_size, … of each
-    global batch. The weight is this rank's share of the step's images, 1 where all ranks have the same: losses that are
-    means over a rank's images need it to average to the mean over all.
-    `weights` (one a row) draws with replacement in proportion to them; without `shuffle` rows come in order. A last
-    training batch that would leave a rank fewer than two images joins the one before, since BatchNorm has no variance
-    to estimate from one. An epoch that was stopped midway is finished from step `start`; the next is whole again.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        batch_size: int,
-        shuffle: bool = False,
-        weights: Tensor | None = None,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ):
-        self.size, self.batch_size, self.shuffle, self.weights = size, batch_size, shuffle, weights
-        self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.epoch = self.start = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def order(self) -> Tensor:
-        """(N,) int64: the rows of this epoch, over all ranks."""
-        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
-        if self.weights is not None:
-            return torch.multinomial(self.weights, self.size, replacement=True, generator=generator)
-        return torch.randperm(self.size, generator=generator) if self.shuffle else torch.arange(self.size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, int, float]]:
-        first, self.start = self.start, 0
-        order, size = self.order(), self.batch_size * self.world_size
-        for step in range(first, len(self)):
-            everyone = order[step * size : self.size if step + 1 == len(self) else (step + 1) * size]
-            rows = everyone[self.rank :: self.world_size]
-            seed = derived_seed(self.seed, self.epoch, step, self.rank)
-            yield rows, seed, len(rows) * self.world_size / len(everyone)
-
-    def __len__(self) -> int:
-        if not self.shuffle:
-            return len(range(self.rank, self.size, self.world_size * self.batch_size))
-        whole, left = divmod(self.size, self.batch_size * self.world_size)
-        return max(1, whole + (left >= 2 * self.world_size))
-
-
-def derived_seed(*numbers: int) -> int:
-    """A 63-bit seed from several integers; other integers, or more of them, give another seed."""
-    digest = hashlib.blake2b(repr([int(number) for number in numbers]).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+PLACES = {"root": "data.root", "held_out": "data.held_out", "votes_file": "data.votes_file", "soft": "labels.soft"}
+"""Arguments that are paths -> the option that names them in a message."""
 
 
 class FERDataModule(pl.LightningDataModule):
-    """Faces in three splits.
+    """Faces in three splits and, with `fold`, a fourth one called "fold".
 
     Batches are (images, labels, rows, weight): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
     labels (B,) int64 or, soft or mixed in training, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see
-    `Batches`.
+    `Batches`. Raises UserError for data that cannot be used.
 
-    source: "auto", "fer2013", "folder" or "synthetic"; root: path(s) for the first three, see `read_faces`, as for
-    numbers and max_bytes.
-    held_out: path(s) whose validation and test images take the place of the source's own.
-    drop_train_copies: leaves out training images that are pixel-identical to a held-out one; drop_held_out_copies:
-    held-out images that are exact or near copies of a training image.
-    votes, votes_file: FER+ labels, see `relabelled`; "soft" ones are for training, evaluation meets hard ones.
-    roles, val_fraction, test_fraction: see `assign_roles`. split_seed: for cuts and subsets, apart from `seed`, so
-    that runs over several seeds see the same images. limit, per_class: see `limited` and `balanced_subset`.
-    on_bad_row: "error" or "skip" for rows and pictures that cannot be used; max_pixels: the largest picture read.
+    source: "auto", "fer2013", "folder" or "synthetic". root: path(s) for the first three, see `read_faces`, as for
+        numbers and max_bytes.
+    held_out: path(s) whose validation and test images replace the source's own.
+    drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
+    drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
+    votes, votes_file: FER+ labels, see `relabelled`. Soft votes are training targets; evaluation uses hard labels.
+    soft: a table of class probabilities of training images, see `read_soft_labels`. soft_weight: their share w of the
+        training target, in [0, 1]: (1 - w)·label + w·probabilities.
+    fold: "k/n" trains on all parts of the training split but the k-th of n (see `parts`), which becomes the split
+        "fold"; the test split is not scored.
+    roles, val_fraction, test_fraction: see `assign_roles`.
+    split_seed: for cuts and subsets; apart from `seed`, so that runs of several seeds use the same images.
+    limit, per_class: see `limited` and `balanced_subset`.
+    on_bad_row: "error" or "skip" for rows and pictures that cannot be used. max_pixels: the largest picture read.
     normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
-    balance: "none", or "sampler" to draw every class equally often. progressive_resizing: see `Resizing`. Raises
-    UserError for data that cannot be used.
+    balance: "none", or "sampler" to draw every class equally often. progressive_resizing: see `Resizing`.
     """
 
     def __init__(
@@ -144,6 +66,9 @@ class FERDataModule(pl.LightningDataModule):
         numbers: str | Mapping[int, str | None] | None = None,
         votes: str = "none",
         votes_file: str | None = None,
+        soft: str | None = None,
+        soft_weight: float = 0.5,
+        fold: str | None = None,
         roles: str | None = None,
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
@@ -169,14 +94,15 @@ class FERDataModule(pl.LightningDataModule):
         self.save_hyperparameters(logger=False)
         self.resizing = Resizing(progressive_resizing)
         self.splits: dict[str, Split] = {}
-        self.scored = SPLITS
+        self.scored: tuple[str, ...] = (*SPLITS[:2], FOLD) if fold else SPLITS
 
     def setup(self, stage: str | None = None) -> None:
-        """Reads and splits once; later calls return at once."""
+        """Reads and splits the data at the first call; later calls do nothing."""
         if self.splits:
             return
         options = self.hparams
         self._check()
+        soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
         faces = self._faces()
         rows, self.official = self._rows(faces)
         self.official = self.official and not self.departures
@@ -184,22 +110,25 @@ class FERDataModule(pl.LightningDataModule):
         self.warnings = [*faces.notes, *notes, *splits.check(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
-        self.splits = {split: _tensors(faces, rows[split]) for split in SPLITS}
-        if faces.targets is not None:
-            self.splits["train"].targets = torch.from_numpy(faces.targets[rows["train"]])
+        self.soft_digest = soft.digest if soft else None
+        self.splits = {split: _tensors(faces, of_split) for split, of_split in rows.items()}
+        self.splits["train"].targets = self._targets(faces, rows["train"], soft)
         self.counts = {split: class_counts(part.labels, faces.classes) for split, part in self.splits.items()}
         self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
     def _check(self) -> None:
-        """Raises UserError for a choice that does not exist and for a place that is empty."""
+        """Raises UserError for options that are out of range and for empty paths, before data is read."""
         for name, choices in CHOICES.items():
             checked(f"data.{name}", self.hparams[name], choices)
-        for name in PLACES:
+        for name, option in PLACES.items():
             value = self.hparams[name]
             paths = value if isinstance(value, list | tuple) else [value]
             if not paths or "" in paths:
-                raise UserError(f"data.{name} is empty; is a variable in it unset? Give a path, or null for none")
+                raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
+        soft_labels.check_weight(self.hparams.soft_weight)
+        if self.hparams.fold:
+            folds.parse_fold(self.hparams.fold)
 
     def _read(self, source: str, root: str | Sequence[str] | None) -> tuple[Faces, str]:
         options = self.hparams
@@ -215,7 +144,7 @@ class FERDataModule(pl.LightningDataModule):
         return faces, origin
 
     def _faces(self) -> Faces:
-        """All faces of the chosen classes; those of `held_out` in the place of what the source itself holds out."""
+        """All faces of the chosen classes; those of `held_out` replace what the source itself holds out."""
         options = self.hparams
         faces, self.origin = self._read(options.source, options.root)
         own, others = faces, None
@@ -232,7 +161,7 @@ class FERDataModule(pl.LightningDataModule):
         return faces
 
     def _with_held_out(self, faces: Faces) -> tuple[Faces, Faces]:
-        """`faces` with the validation and test images of `held_out`, and all that was read there."""
+        """`faces` with the validation and test images of `held_out`, and all faces read from there."""
         options = self.hparams
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
@@ -253,10 +182,29 @@ class FERDataModule(pl.LightningDataModule):
             if per_class:
                 rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
         if options.limit:
-            rows = {split: splits.limited(faces, mine, options.limit, split, seed) for split, mine in rows.items()}
+            rows = {name: splits.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
         if options.drop_held_out_copies:
             rows = splits.without_seen(faces, rows)
+        if options.fold:
+            rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
         return rows, official
+
+    def _targets(self, faces: Faces, rows: np.ndarray, soft: soft_labels.SoftLabels | None) -> Tensor | None:
+        """Training targets (len(rows), C) float32; None where the labels are hard."""
+        targets = None if faces.targets is None else faces.targets[rows]
+        if soft:
+            hard = np.eye(len(faces.classes))[faces.labels[rows]] if targets is None else targets
+            probabilities = soft.among(faces.classes, self.hparams.merge)
+            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams.soft_weight)
+            self.warnings.append(note)
+        return None if targets is None else torch.from_numpy(targets)
+
+    @property
+    def identity(self) -> str:
+        """The identity of all that is read for training: the fingerprint and, where there are any, the soft labels."""
+        if self.soft_digest is None:
+            return self.fingerprint
+        return hashlib.sha256(f"{self.fingerprint}\n{self.soft_digest}".encode()).hexdigest()[:16]
 
     @property
     def class_counts(self) -> list[int]:
@@ -276,11 +224,14 @@ class FERDataModule(pl.LightningDataModule):
         return self.loader("test")
 
     def predict_dataloader(self) -> list[DataLoader]:
-        """The splits in `scored`, all unless told otherwise, none augmented: what final figures are computed from."""
+        """The splits in `scored`, none augmented: the final figures are computed from these."""
         return [self.loader(split) for split in self.scored]
 
     def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
-        """Batches of a split, in order unless told otherwise. The whole split moves to the trainer's device once."""
+        """Batches of a split. Moves the whole split to the trainer's device, once.
+
+        options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
+        """
         rank, world_size = 0, 1
         if self.trainer is not None:
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
@@ -299,8 +250,10 @@ class FERDataModule(pl.LightningDataModule):
         return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Augments and resizes training batches on their device. The step's seed is set here, just before augmentation
-        and the forward pass, so that neither depends on what was drawn before."""
+        """Augments and resizes training batches on their device.
+
+        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws.
+        """
         images, labels, rows, seed, weight = batch
         if self.trainer.training:
             torch.manual_seed(seed)
@@ -310,8 +263,9 @@ class FERDataModule(pl.LightningDataModule):
         return images, labels, rows, weight
 
     def description(self) -> dict[str, Any]:
-        """What metrics.json and the first lines of a run say about the data."""
-        return {
+        """Returns the facts on the data that metrics.json keeps and the first lines of a run print."""
+        known = {} if self.soft_digest is None else {"soft_labels": self.soft_digest}
+        return known | {
             "origin": self.origin,
             "layout": self.layout,
             "path": list(self.sources),
@@ -333,7 +287,7 @@ def class_counts(labels: Tensor, classes: Sequence[str]) -> dict[str, int]:
 
 
 def pixel_statistics(images: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 `images`, in [0, 1] units; exact, by their histogram."""
+    """Mean and standard deviation of all pixels of uint8 `images`, in units of [0, 1]; exact, from their histogram."""
     chunks = images.split(1024)  # bincount makes int64 of what it counts
     histogram = sum(torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks).double()
     values, total = torch.arange(256, dtype=torch.float64), histogram.sum()

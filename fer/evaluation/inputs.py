@@ -32,6 +32,7 @@ class Wanted:
     pixels: bool = True
     faces: bool = True
     numbers: Any = None
+    logit_adjustment: float = 0.0
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -78,9 +79,9 @@ def of_run(folder: Path, name: str, wanted: Wanted) -> Given:
     """From its predictions.csv, or from its checkpoint where other data or test-time augmentation are asked for."""
     record = record_of(folder)
     best = checkpoint_of(folder, record)
-    if wanted.tta or (wanted.data and best):
+    if wanted.tta or wanted.logit_adjustment or (wanted.data and best):
         if not best:
-            raise UserError(f"{folder}: no checkpoint is left, which --tta needs; evaluate without it")
+            raise UserError(f"{folder}: no checkpoint is left, which --tta and --logit-adjustment need")
         return replace(of_checkpoint(best, name, wanted, folder), path=folder)
     table = folder / runs.PREDICTIONS
     if not table.is_file():
@@ -96,6 +97,8 @@ def of_table(path: Path, name: str, wanted: Wanted) -> Given:
     """From the file alone; with --data also the images it is about, in the splits of its run if that is known."""
     if wanted.tta:
         raise UserError(f"{path}: --tta needs the network; give the run's folder or its checkpoint")
+    if wanted.logit_adjustment:
+        raise UserError(f"{path}: --logit-adjustment needs the network; give the run's folder or its checkpoint")
     record = record_of(path.parent)
     study = study_folder(path.parent, record)
     known = record or stored.read(path.parent).get(path.name.split(".csv")[0], {})
@@ -116,7 +119,9 @@ def of_checkpoint(path: Path, name: str, wanted: Wanted, run: Path) -> Given:
     from fer.evaluation import pixels
 
     record = record_of(run)
-    source = pixels.of_checkpoint(path, wanted.data, wanted.classes, wanted.tta, wanted.numbers)
+    source = pixels.of_checkpoint(
+        path, wanted.data, wanted.classes, wanted.tta, wanted.numbers, wanted.logit_adjustment
+    )
     about = [f"{source.datamodule.origin} ({', '.join(source.datamodule.sources)}).", *source.datamodule.warnings]
     if other := other_data(source, record):
         if not wanted.data:
@@ -124,6 +129,11 @@ def of_checkpoint(path: Path, name: str, wanted: Wanted, run: Path) -> Given:
         about.append(f"Note: {other}.")
     if source.tta != "none":
         about.append(f"Logits are means over several views of each face (test-time augmentation: {source.tta}).")
+    if wanted.logit_adjustment:
+        about.append(
+            f"{wanted.logit_adjustment:g} times the logarithm of each class's share of the training images is "
+            "subtracted from its logit (logit adjustment, Menon et al. 2021)."
+        )
     logits = {split: source.logits(split) for split in dict.fromkeys((wanted.split, "val"))}
     splits = {split: source.predict(split, values) for split, values in logits.items()}
     study = study_folder(run, record)

@@ -15,6 +15,7 @@ from fer.data.datamodule import FERDataModule, Split
 from fer.errors import UserError
 from fer.evaluation import predictions, tta
 from fer.evaluation.predictions import Predictions
+from fer.losses import log_prior
 
 WORDS = {
     "labels.classes: no class": "no class",
@@ -37,6 +38,7 @@ class Pixels:
     classes: tuple[str, ...]
     classifier: Classifier | None = None
     tta: str = "none"
+    logit_adjustment: float = 0.0  # τ: τ·log prior is subtracted from the logits
 
     def split(self, name: str) -> Split:
         """Its images of `classes`, labels numbered as in the classifier."""
@@ -47,6 +49,8 @@ class Pixels:
     def logits(self, name: str) -> Tensor:
         """(N, C) float32, all classes of the classifier; -inf for those that are not in question."""
         logits = tta.predict(self.classifier, self.split(name), self.tta)
+        if self.logit_adjustment:
+            logits -= self.logit_adjustment * log_prior(self.classifier.hparams.class_counts)
         masked = [index for index, label in enumerate(self.classifier.classes) if label not in self.classes]
         logits[:, masked] = -torch.inf
         return logits
@@ -58,16 +62,24 @@ class Pixels:
 
 
 def of_checkpoint(
-    path: Path, root: Sequence[str] | None, classes: Sequence[str] | None, views: str | None, numbers: Any = None
+    path: Path,
+    root: Sequence[str] | None,
+    classes: Sequence[str] | None,
+    views: str | None,
+    numbers: Any = None,
+    logit_adjustment: float = 0.0,
 ) -> Pixels:
     """The classifier of a checkpoint and the data in `root`, or else those of its own experiment.
 
     classes: those to tell apart, all by default; views: test-time augmentation, the classifier's own by default;
-    numbers: what class folders that are numbers stand for, as in the experiment by default.
+    numbers: what class folders that are numbers stand for, as in the experiment by default;
+    logit_adjustment: see `Pixels`.
     Raises UserError for what is no checkpoint of ours, and for data without its classes.
     """
     classifier = checkpoint.load(path)
     classes = tuple(predictions.known(classes or classifier.classes, classifier.classes))
+    if logit_adjustment and 0 in classifier.hparams.class_counts:
+        raise UserError(f"{path}: --logit-adjustment needs training images of every class")
     options = (classifier.hparams.get("experiment") or {}).get("data")
     if options is None and root is None:
         raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
@@ -76,7 +88,7 @@ def of_checkpoint(
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta)
+    return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta, logit_adjustment)
 
 
 def data(
@@ -87,12 +99,12 @@ def data(
     Raises UserError, in words of this command, where it cannot be read or lacks one of `classes`.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
-    options |= {"classes": classes and list(classes), "augment": None}
+    options |= {"classes": classes and list(classes), "augment": None, "soft": None}
     if numbers is not None:
         options["numbers"] = numbers
     if root:
         named = options.get("source", "auto")
-        options |= {"root": list(root), "source": "auto" if named == "synthetic" else named}
+        options |= {"root": list(root), "source": "auto" if named == "synthetic" else named, "fold": None}
     try:
         datamodule = FERDataModule(**options)
         datamodule.setup()

@@ -147,6 +147,8 @@ def robustness(report: Report, given: Given, split: str) -> dict[str, Any]:
     pixels = given.pixels
     if len(pixels.classes) < len(pixels.classifier.classes):
         raise UserError("it is measured among all classes of the classifier; leave out --labels")
+    if pixels.logit_adjustment:
+        raise UserError("it is measured without logit adjustment; leave out --logit-adjustment")
     part = pixels.split(split)
     table = robustness.curves(pixels.classifier, part, DISTORTED)
     same = robustness.flip_consistency(pixels.classifier, part)

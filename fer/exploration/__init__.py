@@ -1,6 +1,6 @@
 """Sections of the report on a data set."""
 
-from fer.exploration import copies, light, overview, samples, votes
+from fer.exploration import copies, light, overview, samples, suspicious, votes
 
 SECTIONS = (
     overview.source,
@@ -14,5 +14,6 @@ SECTIONS = (
     samples.blanks,
     copies.duplicates,
     votes.agreement,
+    suspicious.suspicious,
 )
 """In the order of the report; what they return is merged."""

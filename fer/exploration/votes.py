@@ -42,9 +42,12 @@ def votes_beside(data: Data) -> np.ndarray | str:
     if data.cfg.labels.votes != "none":
         return "The labels are FER+'s own."
     csv = data.module.sources[0]
+    votes_file = data.cfg.labels.votes_file
     try:
-        place = ferplus.find_votes(csv) if csv.lower().endswith(".csv") else None
+        place = ferplus.find_votes(csv, votes_file) if csv.lower().endswith(".csv") else None
     except UserError:
+        if votes_file:
+            raise
         place = None
     if place is None or len(data.module.sources) > 1:
         return "No FER+ votes beside the data."

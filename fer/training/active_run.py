@@ -43,7 +43,7 @@ class ActiveRun:
         places.remember(self.folder)
         machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
         if self.checkpoint:
-            self.record = self._earlier_record(data["fingerprint"], identity, machine)
+            self.record = self._earlier_record(data, identity, machine)
         else:
             start = {"command": command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
             self.record = {"status": "interrupted", **start, "config": plain(self.cfg), "data": data, **machine}
@@ -53,9 +53,9 @@ class ActiveRun:
             content = plain(self.cfg) | {"resume": None, "found": {**data, "run": start}}
             runs.write_config(self.folder / runs.CONFIG, content)
 
-    def _earlier_record(self, fingerprint: str, identity: str, machine: dict[str, Any]) -> dict[str, Any]:
+    def _earlier_record(self, data: Mapping[str, Any], identity: str, machine: dict[str, Any]) -> dict[str, Any]:
         record = runs.read_record(self.folder)
-        resume.check_data(record, fingerprint)
+        resume.check_data(record, data["fingerprint"], data.get("soft_labels"))
         runs.remove_partial(self.folder)
         record |= {"error": None, "diverged": False, "resumed": [*record.get("resumed", ()), machine]}
         record["identity"] = record["identity"] or identity

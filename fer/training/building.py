@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from fer.build import build, of_kind
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
-from fer.data.splits import SPLITS
 from fer.hardware import best_memory_format, best_precision, uses_cuda
 
 Node = dict[str, Any]
@@ -89,5 +88,5 @@ def build_datamodule(cfg: DictConfig) -> FERDataModule:
     """The data module, which scores the test split unless `test=false`."""
     datamodule = build_as(FERDataModule, plain(cfg.data), "data")
     if not cfg.get("test", True):
-        datamodule.scored = SPLITS[:2]
+        datamodule.scored = tuple(split for split in datamodule.scored if split != "test")
     return datamodule

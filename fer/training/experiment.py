@@ -36,7 +36,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = (), checkpoint: Path | N
     rehearse(resolved)
     datamodule = build_datamodule(resolved)
     datamodule.setup()
-    identity = runs.identity(cfg, datamodule.fingerprint)
+    identity = runs.identity(cfg, datamodule.identity)
 
     if cfg.existing == "continue" and checkpoint is None:
         earlier = runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)

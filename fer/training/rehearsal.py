@@ -38,6 +38,7 @@ def rehearse_parts(cfg: DictConfig) -> None:
         rehearse_model(classifier, SIZE)
         for side in {images.shape[-1], *Resizing(plain(cfg.data.progressive_resizing)).sides.values()} - {SIZE}:
             rehearse_other_size(classifier, side)
+        rehearse_views(classifier)
         optimizer = parts.optimizer(plain(cfg.optimizer), classifier.parameter_groups())
         epochs = cfg.trainer.max_epochs
         mode = cfg.classifier.mode
@@ -89,6 +90,20 @@ def rehearse_other_size(classifier: Classifier, size: int) -> None:
         raise ValueError(
             f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
             "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"
+        ) from None
+
+
+def rehearse_views(classifier: Classifier) -> None:
+    """Raises ValueError where the views of test-time augmentation do not fit the network."""
+    options = classifier.hparams
+    if options.tta in ("none", "flip"):
+        return
+    try:
+        classifier.logits(torch.zeros(2, 1, SIZE, SIZE))
+    except (RuntimeError, AssertionError):  # timm asserts sizes
+        raise ValueError(
+            f"classifier.tta={options.tta}: windows of {options.crop_to} pixels do not fit the model; set "
+            f"classifier.crop_to={SIZE}"
         ) from None
 
 

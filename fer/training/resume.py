@@ -24,6 +24,8 @@ def resumed(cfg: DictConfig) -> tuple[DictConfig, Path]:
     config = checked_config(folder)
     for name in overrides(folder):
         OmegaConf.update(config, name, OmegaConf.select(cfg, name))
+        if name.startswith("labels."):  # the stored data node has copies of these, its interpolations resolved
+            OmegaConf.update(config, name.replace("labels.", "data.", 1), OmegaConf.select(cfg, name))
     return config, checkpoint
 
 
@@ -78,8 +80,13 @@ def overrides(folder: Path) -> list[str]:
     return [name for name in names if name not in ("resume", "trust")]
 
 
-def check_data(record: dict[str, Any], fingerprint: str) -> None:
-    """Raises UserError where the data are not those that the run began with."""
+def check_data(record: dict[str, Any], fingerprint: str, soft_digest: str | None = None) -> None:
+    """Raises UserError where the data, or the soft labels, are not those that the run began with."""
     if record["data"]["fingerprint"] != fingerprint:
         began = f"{record['data']['fingerprint']} in {', '.join(record['data']['path'])}"
         raise UserError(f"the data (fingerprint {fingerprint}) are not those of the run ({began}); set data.root")
+    if record["data"].get("soft_labels") != soft_digest:
+        raise UserError(
+            f"the content of labels.soft (digest {soft_digest}) is not that of the run "
+            f"({record['data'].get('soft_labels')}); name the run's file with labels.soft=FILE"
+        )

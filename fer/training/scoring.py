@@ -15,6 +15,7 @@ from torch import Tensor
 from fer import files, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
+from fer.data.folds import FOLD
 from fer.evaluation import calibration, predictions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import short_report
@@ -30,8 +31,8 @@ def score(
 ) -> dict[str, float]:
     """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
-    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv,
-    confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
+    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
+    data.fold opinions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
     """
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
@@ -57,8 +58,10 @@ def score(
         results |= split_figures(split, predicted[split], classifier.loss(logits, labels).item())
         if split == "val":
             results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
-    held_out = {split: part for split, part in predicted.items() if split != "train"}
-    write_predictions(held_out, folder)
+    held_out = {split: part for split, part in predicted.items() if split not in ("train", FOLD)}
+    write_predictions(held_out, folder / runs.PREDICTIONS)
+    if FOLD in predicted:
+        write_predictions({"train": predicted[FOLD]}, folder / runs.OPINIONS)
     draw(predicted, datamodule, folder)
     short_report(folder, held_out, datamodule.description())
     return results
@@ -70,10 +73,10 @@ def split_figures(split: str, predicted: Predictions, loss: float) -> dict[str, 
     return {f"{split}/{name}": value for name, value in values.items()}
 
 
-def write_predictions(predicted: Mapping[str, Predictions], folder: Path) -> None:
-    """Writes predictions.csv."""
+def write_predictions(predicted: Mapping[str, Predictions], path: Path) -> None:
+    """Writes the predictions of one or more splits, as in predictions.csv."""
     table = pd.concat([part.table(split) for split, part in predicted.items()])
-    with files.atomic(folder / runs.PREDICTIONS) as file:
+    with files.atomic(path) as file:
         table.to_csv(file, index=False, float_format=predictions.DIGITS)
 
 

@@ -9,6 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from fer.commandline import hyperparameters
+from fer.data.folds import FOLD
 from fer.data.splits import SPLITS
 from fer.options import HYPERPARAMETER_GROUPS
 
@@ -34,7 +35,7 @@ def log_hyperparameters(
 def is_figure(name: str) -> bool:
     """Whether a key of the record is a figure of one split, such as "val/accuracy"."""
     split, _, figure = name.partition("/")
-    return split in SPLITS and bool(figure) and "/" not in figure
+    return split in (*SPLITS, FOLD) and bool(figure) and "/" not in figure
 
 
 def add_run(

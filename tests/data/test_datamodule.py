@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fer.data.datamodule import Batches, FERDataModule, derived_seed, pixel_statistics
+from fer.data.batches import Batches, derived_seed
+from fer.data.datamodule import FERDataModule, pixel_statistics
 from fer.data.emotions import EMOTIONS
 from fer.data.splits import SPLITS
 from fer.errors import UserError
@@ -289,11 +290,93 @@ def test_a_choice_that_does_not_exist_is_an_error(option, value, datamodule):
         datamodule(**{option: value})
 
 
-@pytest.mark.parametrize("option", ["root", "held_out", "votes_file"])
+@pytest.mark.parametrize("option", ["root", "held_out", "votes_file", "soft"])
 @pytest.mark.parametrize("value", ["", [], ["x.csv", ""]])
 def test_an_empty_place_is_an_error(option, value, datamodule):
-    with pytest.raises(UserError, match=rf"data\.{option} is empty"):
+    with pytest.raises(UserError, match=rf"(data|labels)\.{option} is empty"):
         datamodule(**{option: value})
+
+
+# soft labels and folds
+
+
+@pytest.fixture
+def soft_file(tmp_path):
+    """Writes probabilities of the first 13 training images: nearly all "sad", for every other image "happy"."""
+
+    def write(name="soft.csv", certain=0.9) -> str:
+        lines = [f"split,id,{','.join(EMOTIONS)}"]
+        for row in range(13):
+            probabilities = [(1 - certain) / 6] * 7
+            probabilities[(4, 3)[row % 2]] = certain
+            lines.append(f"train,Training_{row},{','.join(map(str, probabilities))}")
+        (tmp_path / name).write_text("\n".join(lines))
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_soft_labels_are_training_targets_only(datamodule, soft_file):
+    module = datamodule(soft=soft_file(), soft_weight=0.25, batch_size=14)
+    _, targets, rows, *_ = next(iter(module.train_dataloader()))
+    assert targets.dtype == torch.float32
+    targets = targets[rows.argsort()]
+    hard = nn.functional.one_hot(module.splits["train"].labels, 7).float()
+    assert torch.allclose(targets[0], 0.75 * hard[0] + 0.25 * torch.tensor([0.1 / 6] * 4 + [0.9] + [0.1 / 6] * 2))
+    assert targets[13].equal(hard[13])
+    assert torch.allclose(targets.sum(1), torch.ones(14))
+    assert all(batch[1].dtype == torch.int64 for batch in (*module.val_dataloader(), *module.predict_dataloader()[0]))
+    assert "soft labels (weight 0.25) for 13 of 14 training images; 1 keep their own label" in module.warnings
+
+
+def test_soft_labels_fit_chosen_and_merged_classes(datamodule, soft_file):
+    module = datamodule(soft=soft_file(), soft_weight=1.0, classes=["sad", "angry"], merge={"fear": "angry"})
+    targets = module.splits["train"].targets
+    first = module.splits["train"].ids.tolist().index("Training_0")
+    assert targets[first].tolist() == pytest.approx([0.9 / (0.9 + 0.2 / 6), (0.2 / 6) / (0.9 + 0.2 / 6)])
+
+
+def test_soft_labels_are_in_the_identity_by_their_content(datamodule, soft_file):
+    plain, soft = datamodule(), datamodule(soft=soft_file())
+    assert plain.identity == plain.fingerprint == soft.fingerprint
+    assert soft.identity == datamodule(soft=soft_file("copy.csv")).identity != plain.identity
+    assert soft.identity != datamodule(soft=soft_file("other.csv", certain=0.8)).identity
+    assert soft.description()["soft_labels"] == soft.soft_digest
+    assert "soft_labels" not in plain.description()
+
+
+def test_mixup_blends_soft_labels(datamodule, soft_file):
+    augment = {"mixup": {"_target_": "fer.augment.Mixup", "alpha": 1.0}}
+    spy = Spy()
+    trainer().fit(spy, datamodule=datamodule(soft=soft_file(), augment=augment, batch_size=7))
+    for _, _, labels, *_ in spy.seen["train"]:
+        assert labels.shape == (7, 7)
+        assert torch.allclose(labels.sum(1), torch.ones(7))
+
+
+def test_a_fold_is_left_out_of_training_and_scored_in_place_of_the_test_split(datamodule):
+    whole = datamodule()
+    held = []
+    for k in (1, 2):
+        module = datamodule(fold=f"{k}/2")
+        assert module.scored == ("train", "val", "fold")
+        train, fold = module.splits["train"].ids.tolist(), module.splits["fold"].ids.tolist()
+        assert sorted(train + fold) == sorted(whole.splits["train"].ids.tolist())
+        assert module.class_counts == [1] * 7
+        assert module.splits["val"].ids.tolist() == whole.splits["val"].ids.tolist()
+        assert module.fingerprint == whole.fingerprint
+        held += fold
+    assert sorted(held) == sorted(whole.splits["train"].ids.tolist())
+
+
+def test_folds_do_not_follow_the_seed(datamodule):
+    ids = [datamodule(fold="1/2", seed=seed).splits["fold"].ids.tolist() for seed in (0, 1)]
+    assert ids[0] == ids[1]
+
+
+def test_a_fold_that_does_not_exist_is_an_error(datamodule):
+    with pytest.raises(UserError, match=r"data\.fold=3/2: expected k/n"):
+        datamodule(fold="3/2")
 
 
 def test_contempt_is_a_class_where_it_is_asked_for(datamodule, make_faces, write_pictures, tmp_path):

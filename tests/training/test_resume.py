@@ -22,7 +22,7 @@ from fer.config import compose_config
 from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
 from fer.train import train
-from fer.training import history
+from fer.training import history, resume
 from fer.training.callbacks import Throughput
 from fer.training.checkpointing import WholeCSVLogger
 
@@ -189,6 +189,15 @@ def test_a_run_bounded_by_steps_goes_on(options, calls, tmp_path, monkeypatch):
         run(tmp_path / "run", *options)
     go_on(tmp_path / "run")
     assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_other_soft_labels_are_refused():
+    record = {"data": {"fingerprint": "f", "path": ["/x"], "soft_labels": "a"}}
+    resume.check_data(record, "f", "a")
+    with pytest.raises(UserError, match=r"the content of labels\.soft \(digest b\) is not that of the run \(a\)"):
+        resume.check_data(record, "f", "b")
+    with pytest.raises(UserError, match="digest None"):
+        resume.check_data(record, "f")
 
 
 def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monkeypatch):
