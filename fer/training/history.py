@@ -44,9 +44,10 @@ def read_history(folder: Path) -> pd.DataFrame | None:
         # A kill in the midst of keep_history leaves the same rows in both files. A run that is resumed at the very end
         # of an epoch logs its figures again, except for the speed.
         figures = table.drop(columns="images_per_s", errors="ignore").fillna("")
-        in_later = np.arange(len(table)) >= len(earlier)
-        repeated = in_later & figures.duplicated().to_numpy()
-        table = table[~repeated]
+        rows = figures.apply(tuple, axis=1)
+        is_later = np.arange(len(table)) >= len(earlier)
+        is_repeated = is_later & rows.isin(set(rows[: len(earlier)])).to_numpy()
+        table = table[~is_repeated]
     return table[sorted(table.columns)]
 
 
