@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer.augment.covering import Erasing
+from fer.augment.erasing import Erasing
 from fer.augment.geometry import Affine, Crop, Flip, Perspective
-from fer.augment.light import Blur, Gamma, Jitter, Noise
 from fer.augment.mixing import CutMix, Mixup
+from fer.augment.photometric import Blur, Gamma, Jitter, Noise
 from fer.augment.transform import Transform
 from fer.build import build, of_kind
 
