@@ -74,7 +74,7 @@ def built(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> 
 
 
 def takes_labels(transform: nn.Module) -> bool:
-    """Returns whether a transform is `(images, labels) -> (images, labels)` by its signature, or else `images -> images`."""
+    """Returns whether a transform takes `(images, labels)` by its signature, and not `images` alone."""
     parameters = inspect.signature(transform.forward).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]
