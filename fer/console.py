@@ -25,7 +25,10 @@ QUIET = (
 
 
 def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, folder: Path) -> list[str]:
-    """Which data, which split, which choices, and where the run writes; `data` is the data module's description."""
+    """Returns the first lines of a run: data, split, resolved options and folder.
+
+    data: the data module's description. wanted: the folder that was asked for; folder: the one that is written.
+    """
     lines = [
         RULE,
         data["origin"],
@@ -41,7 +44,7 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 
 
 def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
-    """Figures, files, and what to type next; `record` is the content of metrics.json."""
+    """Returns the last lines of a run: figures, files and next commands; `record` is the content of metrics.json."""
     lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
     for split in (name for name in record["data"]["counts"] if f"{name}/loss" in record):
         shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
@@ -59,7 +62,7 @@ def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
 
 
 def study_line(folder: Path, study: str) -> list[str]:
-    """How to see all runs of a study; nothing where the run lies in no folder of its study."""
+    """Returns the command that shows all runs of a study; [] for a run outside of its study's folder."""
     above = study_folder(folder, study)
     if above is None:
         return []
@@ -69,13 +72,13 @@ def study_line(folder: Path, study: str) -> list[str]:
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """A row a split, a column a class, and the sum."""
+    """Returns a text table with a row for each split, a column for each class and a column of totals."""
     classes = list(next(iter(counts.values())))
     widths = [max(len(name), 6) for name in classes]
     lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
-    for split, of in counts.items():
-        cells = (f"{of[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
-        lines.append("".join([f"{split:<7}", *cells, f"{sum(of.values()):>9,}"]))
+    for split, row in counts.items():
+        cells = (f"{row[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
+        lines.append("".join([f"{split:<7}", *cells, f"{sum(row.values()):>9,}"]))
     return lines
 
 
@@ -84,19 +87,19 @@ def yes(value: bool) -> str:
 
 
 def duration(seconds: float) -> str:
-    """45 s, 12 min, 3.4 h."""
+    """Returns a time in words: "45 s", "12 min", "3.4 h"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def counted(number: int, what: str) -> str:
-    """1 face, 2 faces, 1,000 faces."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun: "1 face", "2 faces", "1,000 faces"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def quieten() -> None:
-    """Silences what does not concern these runs, and Lightning's remarks on what the first lines say anyway."""
+    """Silences warnings that do not apply here, and Lightning's messages that repeat the first lines of a run."""
     for message in QUIET:
         warnings.filterwarnings("ignore", f".*{message}.*")
     for name in ("lightning.pytorch", "lightning.fabric"):

@@ -15,7 +15,10 @@ PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "
 
 
 def best_precision(accelerator: str = "auto") -> str:
-    """Lightning's name of the fastest safe precision: bf16-mixed where the hardware computes in it, else 32-true."""
+    """Returns Lightning's name of the fastest safe precision: bf16-mixed where the hardware supports it.
+
+    Otherwise 16-mixed on CUDA devices and 32-true elsewhere.
+    """
     if uses_cuda(accelerator):
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     return "bf16-mixed" if accelerator in ("auto", "cpu") and cpu_has_bf16() else "32-true"
@@ -23,7 +26,7 @@ def best_precision(accelerator: str = "auto") -> str:
 
 @cache
 def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 itself (AVX512-BF16 or AMX); emulation would be slower than float32."""
+    """Returns whether the CPU multiplies bfloat16 (AVX512-BF16 or AMX); emulation would be slower than float32."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
@@ -32,22 +35,22 @@ def cpu_has_bf16() -> bool:
 
 
 def best_memory_format(precision: str, accelerator: str = "auto") -> bool:
-    """Whether channels_last is the faster format: always on CPUs, on GPUs with 16-bit convolutions."""
+    """Returns whether channels_last is the faster format: always on CPUs, on GPUs with 16-bit convolutions."""
     return "16" in precision or not uses_cuda(accelerator)
 
 
 def uses_cuda(accelerator: str = "auto") -> bool:
-    """Whether Lightning would train on a CUDA device."""
+    """Returns whether Lightning would train on a CUDA device."""
     return accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
 def has_compiler() -> bool:
-    """Whether torch.compile finds the C++ compiler that it builds its kernels with."""
+    """Returns whether torch.compile finds a C++ compiler."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
 
 
 def hardware() -> dict[str, Any]:
-    """CPU, cores and GPU by name."""
+    """Returns the names of CPU, GPU and operating system, and the number of threads."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {"cpu": cpu_name(), "threads": torch.get_num_threads(), "gpu": gpu, "system": platform.system()}
 
@@ -63,22 +66,26 @@ def cpu_name() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the libraries that decide results."""
-    found = {"python": platform.python_version()}
+    """Returns the versions of Python and of the installed libraries that affect results."""
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def commit() -> str | None:
-    """The git commit of the code, with -dirty for uncommitted changes of anything but experiments/, where results go;
-    None where it is not run from its checkout."""
+    """Returns the git commit of the code, or None outside of a checkout.
+
+    "-dirty" follows where files other than those of experiments/, which holds results, have uncommitted changes.
+    """
     here = Path(__file__)
     try:
-        git(here.parent, "ls-files", "--error-unmatch", here.name)  # not some other repository around an installation
+        git(
+            here.parent, "ls-files", "--error-unmatch", here.name
+        )  # fails in a repository that merely contains an installation
         code = (":/", ":(top,exclude)experiments")
         changed = git(here.parent, "status", "--porcelain", "--untracked-files=no", "--", *code)
         return git(here.parent, "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")

@@ -13,29 +13,31 @@ LARGE = 8 << 20  # bytes: above any buffer of a small network, below a picture o
 
 
 def keep_freed() -> None:
-    """Has freed blocks kept for the next ones, as training and evaluation ask for the same large ones again and again.
+    """Makes malloc keep freed blocks: training and evaluation request the same large sizes repeatedly.
 
-    Left alone, glibc maps a new block above 32 MiB at each request, and the system zeroes it page by page.
+    By default glibc maps a new block above 32 MiB at each request, and the system zeroes it page by page.
     """
     set_malloc({MMAP_MAX: 0, TRIM_THRESHOLD: -1})
 
 
 def return_freed() -> None:
-    """Has the memory of large pictures go back to the system when they do, as a server wants that runs for months.
+    """Makes malloc return freed large blocks to the system at once, for a server that runs for months.
 
-    Left alone, glibc maps only what is larger than the largest block that it has seen freed, up to 32 MiB, and each
-    thread keeps up to 64 MiB for later.
+    By default glibc maps only blocks larger than the largest one freed so far, up to 32 MiB, and each thread keeps up
+    to 64 MiB for later.
     """
     set_malloc({MMAP_MAX: 65536, TRIM_THRESHOLD: 128 << 10, MMAP_THRESHOLD: LARGE})
 
 
 def set_malloc(options: dict[int, int]) -> None:
-    with suppress(AttributeError, OSError, TypeError):  # another C library
+    """Sets options of glibc's malloc; does nothing with another C library."""
+    with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         for option, value in options.items():
             mallopt(option, value)
 
 
-def peak_mb(used: "resource.struct_rusage") -> float:
-    """The most that it held at any time, in MB (10⁶ bytes)."""
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6  # bytes there, kilobytes elsewhere
+def peak_mb(usage: "resource.struct_rusage") -> float:
+    """Returns the peak resident memory of a process in MB (10⁶ bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return usage.ru_maxrss * unit / 1e6

@@ -22,7 +22,7 @@ KINDS = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "AVIF": (".avif",),
 }
-"""Pillow's name of each format that is read -> the suffixes of its files. The content decides, not the suffix."""
+"""Pillow's name of each supported format -> suffixes of its files. The content decides, not the suffix."""
 
 SUFFIXES = tuple(suffix for suffixes in KINDS.values() for suffix in suffixes)
 FORMATS = tuple(kind for kind in KINDS if kind != "AVIF" or "avif" in features.modules)  # Pillow has it from 11.3 on
@@ -38,7 +38,11 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # on d
 
 
 class Unreadable(UserError):
-    """A picture or video cannot be read. name: what it is called; reason: why. Other files are not affected."""
+    """A picture or video cannot be read.
+
+    Attributes:
+        reason: why, without the name.
+    """
 
     def __init__(self, name: object, reason: str):
         super().__init__(f"{name}: {reason}")
@@ -50,10 +54,9 @@ class TooLarge(Unreadable):
 
 
 def decode(content: bytes | Path, name: object, limit: int = MAX_PIXELS, colours: bool = False) -> Image.Image:
-    """The pixels of a picture file, those of the first frame where there are several.
+    """Decodes a picture file; of several frames, the first.
 
-    The picture is not yet turned upright, see `fer.preprocess.upright`. A file whose checksums are wrong or which ends
-    early is refused.
+    The orientation tag is not applied, see `fer.preprocess.upright`.
 
     Args:
         content: the bytes of the file, or its path.
@@ -64,18 +67,19 @@ def decode(content: bytes | Path, name: object, limit: int = MAX_PIXELS, colours
             15 at most, by 1 at most once it has shrunk to 48×48.
 
     Raises:
-        Unreadable: for anything that is no whole picture of a known format; TooLarge beyond the limit.
+        Unreadable: the content is not a complete picture of a supported format, or a checksum is wrong.
+        TooLarge: the picture has more than `limit` pixels.
     """
     return _read(_pixels, content, name, limit, colours)
 
 
 def size_of(content: bytes | Path, name: object, limit: int = MAX_PIXELS) -> tuple[int, int]:
-    """Width and height that a picture file states, before any turn; its pixels are not decoded. Raises Unreadable."""
+    """Returns width and height from the header of a picture file, before rotation. Raises Unreadable and TooLarge."""
     return _read(_header, content, name, limit).size
 
 
 def _read(reader: Callable[..., Image.Image], content: bytes | Path, name: object, *options: object) -> Image.Image:
-    """`reader(file, name, *options)` on the open file. Whatever goes wrong with it becomes Unreadable."""
+    """Returns `reader(file, name, *options)` for the open file. Raises Unreadable for whatever goes wrong."""
     try:
         with io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as file:
             return reader(file if file.seekable() else io.BytesIO(file.read()), name, *options)
@@ -86,7 +90,7 @@ def _read(reader: Callable[..., Image.Image], content: bytes | Path, name: objec
 
 
 def _pixels(file: BinaryIO, name: object, limit: int, colours: bool) -> Image.Image:
-    """The decoded picture. Raises TooLarge, and what Pillow raises."""
+    """Returns the decoded picture. Raises TooLarge, and what Pillow raises."""
     picture = _header(file, name, limit)
     if picture.format == "PNG":
         check_png(file)
@@ -99,7 +103,7 @@ def _pixels(file: BinaryIO, name: object, limit: int, colours: bool) -> Image.Im
 
 
 def check_png(file: BinaryIO) -> None:
-    """Compares the CRC-32 of all chunks of a PNG file, which Pillow does not do for pixels.
+    """Checks the CRC-32 of all chunks of a PNG file, which Pillow does not do for pixels.
 
     The file's position stays as it is. Raises ValueError where one is wrong or the file ends before its last chunk.
     """
@@ -122,7 +126,7 @@ def check_png(file: BinaryIO) -> None:
 
 
 def _header(file: BinaryIO, name: object, limit: int) -> Image.Image:
-    """The picture with its size and format, not decoded. Raises TooLarge."""
+    """Opens a picture without decoding its pixels. Raises TooLarge."""
     if not file.read(1):
         raise Unreadable(name, "the file is empty")
     if Image.MAX_IMAGE_PIXELS is not None and limit > Image.MAX_IMAGE_PIXELS:
@@ -138,7 +142,7 @@ def _header(file: BinaryIO, name: object, limit: int) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Why a picture cannot be read, in words."""
+    """Returns why a picture cannot be read, in words."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, Image.UnidentifiedImageError):

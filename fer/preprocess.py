@@ -13,10 +13,10 @@ FILTER = Image.Resampling.BILINEAR
 
 
 def to_face(picture: Image.Image) -> np.ndarray:
-    """Any picture as a (48, 48) uint8 grey image.
+    """Converts any picture to a (48, 48) uint8 grey image.
 
-    The camera's orientation tag is obeyed, transparency is laid on black, 16-bit pictures and float pictures in
-    [0, 1] are scaled to 0–255, colour becomes ITU-R 601 luma. The whole picture is resized to 48×48 without keeping
+    The camera's orientation tag is applied, transparency becomes black, 16-bit pictures and float pictures in
+    [0, 1] are scaled to 0–255, colours become ITU-R 601 luma. The whole picture is resized to 48×48 without keeping
     its aspect ratio; a grey picture of that size passes unchanged. Raises whatever Pillow raises on damaged files.
     """
     picture = to_grey(upright(picture))
@@ -26,12 +26,12 @@ def to_face(picture: Image.Image) -> np.ndarray:
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """The picture turned as the camera's orientation tag says; unchanged where there is no tag or none is readable."""
+    """Applies the camera's orientation tag; returns the picture unchanged where no tag is readable."""
     picture.load()  # first, since getexif() hides what a decoder raises
     try:
         if picture.getexif().get(ExifTags.Base.Orientation, 1) == 1:
             return picture
-    except Exception:  # Pillow raises almost anything on damaged Exif data, beside which the pixels are whole
+    except Exception:  # Pillow raises almost anything on damaged Exif data; the pixels are intact
         return picture
     turned = picture.copy()
     with suppress(Exception):  # raised once the pixels are turned, for Exif data that Pillow cannot write again
@@ -41,7 +41,7 @@ def upright(picture: Image.Image) -> Image.Image:
 
 
 def to_grey(picture: Image.Image) -> Image.Image:
-    """Any Pillow mode as mode L."""
+    """Converts a picture of any Pillow mode to mode L."""
     picture = opaque(picture)
     if picture.mode == "L":
         return picture
@@ -53,7 +53,7 @@ def to_grey(picture: Image.Image) -> Image.Image:
 
 
 def opaque(picture: Image.Image) -> Image.Image:
-    """With transparency laid on black."""
+    """Blends transparent pixels with black; returns an opaque picture unchanged."""
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)

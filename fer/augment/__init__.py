@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer.augment.covering import Erasing
+from fer.augment.erasing import Erasing
 from fer.augment.geometry import Affine, Crop, Flip, Perspective, ResizedCrop
-from fer.augment.light import Blur, Gamma, Jitter, Noise
 from fer.augment.mixing import CutMix, Mixup
+from fer.augment.photometric import Blur, Gamma, Jitter, Noise
 from fer.augment.transform import Transform
 from fer.build import build, of_kind
 
@@ -63,8 +63,9 @@ class Augment(nn.Module):
                 images, labels = transform(images, labels)
             else:
                 images = transform(images)
-        # Interpolation overshoots by a rounding error.
-        return images.clamp(0, 1) if self.transforms else images, labels
+        if self.transforms:
+            images = images.clamp(0, 1)  # interpolation overshoots by a rounding error
+        return images, labels
 
 
 def built(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> nn.Module:
@@ -74,7 +75,7 @@ def built(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> 
 
 
 def takes_labels(transform: nn.Module) -> bool:
-    """Whether a transform is `(images, labels) -> (images, labels)` by its signature, or else `images -> images`."""
+    """Returns whether a transform takes `(images, labels)` by its signature, and not `images` alone."""
     parameters = inspect.signature(transform.forward).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]

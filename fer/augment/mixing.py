@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from fer.augment.covering import box
+from fer.augment.erasing import box
 from fer.augment.transform import Transform, chance, column, integers, within
 
 

@@ -1,52 +1,46 @@
-"""Caches parsed data and slow analyses on disk, so that later runs start at once."""
+"""Caches parsed data and slow analyses on disk, so that later runs start at once.
+
+Every file is a NumPy .npz archive: the arrays, and a JSON header with their names and the key that they belong to.
+"""
 
 import hashlib
 import json
 import os
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from fer.data.faces import ROW_FIELDS, Faces
+from fer.data.reading import DAMAGED
 from fer.files import Unwritable, atomic
 
 META_FIELDS = ("classes", "layout", "sources", "notes", "fingerprint")
-CHECKSUM = 4  # bytes of CRC-32 at the end of a file
+UNUSABLE = (*DAMAGED, ValueError, KeyError)
+"""What `load` raises on a file that is missing, damaged or made from something else."""
 
 
-def cached(place: Sequence, content: object, build: Callable[[], Faces]) -> Faces:
-    """`build()` with its fingerprint, or what an earlier call with the same JSON-able `place` and `content` returned.
+def cached_faces(place: Sequence, content: object, build: Callable[[], Faces]) -> Faces:
+    """Returns `build()` with its fingerprint, from the cache where `place` and `content` are those of an earlier call.
 
-    Each `place` has one file, made again when `content` (sizes, times and inodes of the sources) or the code that reads
-    them changes. It is written beside its final place and moved there in one step, so several runs may start at once; a
-    checksum over the whole file is compared at each reading. Without a writable cache folder everything works, only
-    slower.
+    Each `place` has one file, which is replaced when `content` (sizes, times and inodes of the sources) or the code
+    that reads them changes. Both are JSON-able.
     """
-    path = cache_folder() / f"{digest(place)}.faces"
-    key = digest([code(), place, content])
-    with suppress(OSError, ValueError, KeyError, EOFError):
-        return load(path, key)
-    faces = build().stamped()
-    with suppress(OSError, Unwritable):  # a read-only or full disk costs time, not the run
-        save(faces, path, key)
-    return faces
+    path = cache_folder() / f"{digest(place)}.npz"
+    arrays = load_or_build(path, digest([code(), place, content]), lambda: arrays_of(build().stamped()))
+    return faces_from(arrays)
 
 
-def kept(kind: str, source: np.ndarray, build: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """`build()`, or what an earlier call with the same `kind`, `source` and code of this package returned."""
-    path = cache_folder() / f"{digest([code(), kind, source.shape, hashlib.sha256(source).hexdigest()])}.npz"
-    with suppress(OSError, ValueError, EOFError, zipfile.BadZipFile), np.load(path) as file:
-        return dict(file)
-    arrays = dict(build())
-    with suppress(OSError, Unwritable):
-        write(path, lambda file: np.savez(file, **arrays))
-    return arrays
+def cached_arrays(
+    kind: str, source: np.ndarray, build: Callable[[], Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Returns `build()`, from the cache where `kind`, `source` and the code of this package are those of an earlier
+    call."""
+    key = digest([code(), kind, source.shape, hashlib.sha256(source).hexdigest()])
+    return load_or_build(cache_folder() / f"{key}.npz", key, build)
 
 
 def cache_folder() -> Path:
@@ -60,48 +54,58 @@ def digest(key: object) -> str:
 
 
 def code() -> str:
-    """Digest of the code that reads data, so that nobody has to count versions of this format."""
+    """Returns a digest of the code that reads data, so that the format needs no version number."""
     here = Path(__file__).parent
     files = [*sorted(here.glob("*.py")), here.parent / "pictures.py", here.parent / "preprocess.py"]
     return digest([file.read_text(encoding="utf-8") for file in files])
 
 
-def save(faces: Faces, path: Path, key: str) -> None:
-    meta = {"key": key} | {name: getattr(faces, name) for name in META_FIELDS}
+def load_or_build(path: Path, key: str, build: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns the arrays that `path` holds for `key`; otherwise those of `build()`, which it saves there.
 
-    def fill(file: BinaryIO) -> None:
-        for array in (json.dumps(meta), *(getattr(faces, name) for name in ROW_FIELDS)):
-            np.save(file, array)
-        file.write(checksum(file, file.tell()))
+    Several runs may do so at once. A disk that is full or read-only costs time, not the run.
+    """
+    with suppress(*UNUSABLE):
+        return load(path, key)
+    arrays = dict(build())
+    with suppress(OSError, Unwritable):
+        save(path, key, arrays)
+    return arrays
 
-    write(path, fill)
 
-
-def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """The file that `fill` fills, moved to its place in one step."""
+def save(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path, "w+b") as file:
-        fill(file)
+    with atomic(path, "wb") as file:
+        np.savez(file, header=np.array(header_of(key, arrays)), **arrays)
 
 
-def load(path: Path, key: str) -> Faces:
-    """The record saved under `key`. Raises ValueError for anything else, damaged files among it."""
+def load(path: Path, key: str) -> dict[str, np.ndarray]:
+    """Returns the arrays saved under `key`. Raises one of UNUSABLE for anything else."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size - CHECKSUM
-        if checksum(file, size) != file.read():
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()  # compares the CRC-32 of every array before NumPy trusts its header
+        if damaged is not None:
             raise ValueError(f"{path} is damaged")
         file.seek(0)
-        meta = json.loads(str(np.load(file)))
-        if meta.pop("key") != key:
-            raise ValueError(f"{path} was made from something else")
-        rows = {name: np.load(file) for name in ROW_FIELDS}
-    return Faces(**rows, **{name: tuple(value) if isinstance(value, list) else value for name, value in meta.items()})
+        with np.load(file) as stored:
+            arrays = dict(stored)
+    if str(arrays.pop("header")) != header_of(key, arrays):
+        raise ValueError(f"{path} was made from something else, or lacks an array")
+    return arrays
 
 
-def checksum(file: BinaryIO, size: int) -> bytes:
-    """CRC-32 of the first `size` bytes, after which the file then stands."""
-    file.seek(0)
-    crc, left = 0, size
-    while left > 0 and (block := file.read(min(left, 1 << 20))):
-        crc, left = zlib.crc32(block, crc), left - len(block)
-    return crc.to_bytes(CHECKSUM, "big")
+def header_of(key: str, names: Iterable[str]) -> str:
+    return json.dumps({"key": key, "names": sorted(names)})
+
+
+def arrays_of(faces: Faces) -> dict[str, np.ndarray]:
+    meta = {name: getattr(faces, name) for name in META_FIELDS}
+    return {name: getattr(faces, name) for name in ROW_FIELDS} | {"meta": np.array(json.dumps(meta))}
+
+
+def faces_from(arrays: Mapping[str, np.ndarray]) -> Faces:
+    """Returns the record that `arrays_of` turned into arrays."""
+    meta = json.loads(str(arrays["meta"]))
+    for name in ("classes", "sources", "notes"):
+        meta[name] = tuple(meta[name])
+    return Faces(**{name: arrays[name] for name in ROW_FIELDS}, **meta)

@@ -19,7 +19,7 @@ COLUMNS = ["group", "kind", "split", "id", "label", "how", "similarity", "row"]
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit` found.
+    """Result of `audit`.
 
     figures, numbers of images or groups: test_in_train, test_in_train_or_val, val_in_train (pixel-identical to an image
     there); groups (of identical images), conflicting (groups of them with several labels), blank (images of one grey
@@ -29,7 +29,8 @@ class Audit:
     groups, one row for each image that has a copy: group (from 1; no image is in two), kind ("exact" where all images
     of the group are identical, or else "near"), split, id, label (as given), how (what was done to the first image of
     the group to get this one: "same", "mirrored, shifted (1, -2)", …, "" for the first itself), similarity (1 to 0.9,
-    see `fer.data.near`; of the weakest link where others lie between it and the first), row (index into the arrays).
+    see `fer.data.near_duplicates`; of the weakest link where others lie between it and the first), row (index into the
+    arrays).
     """
 
     figures: dict[str, int]
@@ -37,28 +38,31 @@ class Audit:
 
 
 def copies(images: np.ndarray) -> np.ndarray:
-    """(N, H, W) uint8 -> (N,) int64: rows with the same number hold pixel-identical images."""
-    seen: dict[bytes, int] = {}
-    digests = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in images)
-    return np.fromiter((seen.setdefault(digest, len(seen)) for digest in digests), dtype=np.int64, count=len(images))
+    """Numbers (N, H, W) uint8 images by content, (N,) int64: pixel-identical images have the same number."""
+    number_of: dict[bytes, int] = {}
+    numbers = np.empty(len(images), np.int64)
+    for row, image in enumerate(images):
+        digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+        numbers[row] = number_of.setdefault(digest, len(number_of))
+    return numbers
 
 
 def seen(train: np.ndarray, others: np.ndarray, near: bool) -> np.ndarray:
-    """(M,) bool: which of (M, 48, 48) uint8 images are pixel-identical to one of `train`, or near copies if `near`."""
+    """Returns (M,) bool: which of (M, 48, 48) uint8 images are identical to one of `train`, or near copies of one."""
     images, count = np.concatenate([train, others]), len(train)
     number = copies(images)
-    found = np.isin(number, number[:count])
+    is_copy = np.isin(number, number[:count])
     if near:
-        from fer.data.near import known_pairs
+        from fer.data.near_duplicates import cached_near_pairs
 
-        pairs = known_pairs(images)
-        for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
-            found[one[other < count]] = True
-    return found[count:]
+        pairs = cached_near_pairs(images)
+        is_copy[pairs.first[pairs.second < count]] = True
+        is_copy[pairs.second[pairs.first < count]] = True
+    return is_copy[count:]
 
 
 def audit(images: np.ndarray, labels: np.ndarray, splits: np.ndarray, ids: np.ndarray, near: bool = True) -> Audit:
-    """Looks for copies in (N, 48, 48) uint8 images with (N,) int64 labels (-1: none), splits and unique ids.
+    """Finds copies among (N, 48, 48) uint8 images with (N,) int64 labels (-1: none), splits and unique ids.
 
     splits: train, val or test. Without `near` it looks for identical images alone, in a second. The order of the images
     changes nothing but `row`. Raises ValueError for another split.
@@ -73,12 +77,12 @@ def audit(images: np.ndarray, labels: np.ndarray, splits: np.ndarray, ids: np.nd
     figures["blank"] = int((images.min((1, 2)) == images.max((1, 2))).sum())
     family, changes = number, {}
     if near:
-        from fer.data.families import families
-        from fer.data.near import known_pairs
+        from fer.data.duplicate_groups import linked_groups
+        from fer.data.near_duplicates import cached_near_pairs
 
         _, rows = np.unique(number, return_index=True)
-        pairs = known_pairs(images[rows])
-        first, changes = families(pairs, len(rows))
+        pairs = cached_near_pairs(images[rows])
+        first, changes = linked_groups(pairs, len(rows))
         family = first[number]
         figures |= {"near_pairs": len(pairs.first), **near_figures(family, number, labels, splits)}
     table = pd.DataFrame({"split": splits, "id": ids, "label": labels, "row": order})
@@ -101,7 +105,7 @@ def near_figures(family: np.ndarray, number: np.ndarray, labels: np.ndarray, spl
 
 
 def leaking(number: np.ndarray, splits: np.ndarray) -> dict[str, np.ndarray]:
-    """For each of LEAKS, (N,) bool: images of the one split whose number occurs in the others."""
+    """Returns (N,) bool for each of LEAKS: images of the one split whose number occurs in the others."""
     return {
         name: (splits == held_out) & np.isin(number, number[np.isin(splits, seen)])
         for name, (held_out, seen) in LEAKS.items()
@@ -109,25 +113,26 @@ def leaking(number: np.ndarray, splits: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def conflicting(number: np.ndarray, labels: np.ndarray) -> int:
-    """How many numbers come with more than one label."""
+    """Counts the numbers whose images have more than one label."""
     labels = pd.Series(labels)
     return int((labels.where(labels >= 0).groupby(number).nunique() > 1).sum())
 
 
 def in_groups(table: pd.DataFrame, number: np.ndarray, family: np.ndarray, changes: Mapping[int, Any]) -> pd.DataFrame:
-    """The rows of `table` whose family has several, one family after the other, with the other columns of `Audit`."""
+    """Returns the rows of `table` in families of several images, family by family, with the columns of `Audit`."""
     table = table.assign(number=number, family=family).sort_values("family", kind="stable")
     families = table.groupby("family")["number"]
     table = table.assign(kind=np.where(families.transform("nunique") > 1, "near", "exact"))
     table = table[families.transform("size") > 1]
-    first = ~table["family"].duplicated()
-    return table.assign(
-        group=pd.factorize(table["family"])[0] + 1,
-        how=[
-            "" if alone else "same" if number == family else changes[number].words()
-            for alone, number, family in zip(first, table["number"], table["family"], strict=True)
-        ],
-        similarity=[
-            round(float(changes[number].similarity), 4) if number in changes else 1.0 for number in table["number"]
-        ],
-    ).reset_index(drop=True)[COLUMNS]
+    how, similarity = [], []
+    is_first = ~table["family"].duplicated()
+    for first, own, oldest in zip(is_first, table["number"], table["family"], strict=True):
+        if first:
+            how.append("")
+        elif own == oldest:
+            how.append("same")
+        else:
+            how.append(changes[own].words())
+        similarity.append(round(float(changes[own].similarity), 4) if own in changes else 1.0)
+    table = table.assign(group=pd.factorize(table["family"])[0] + 1, how=how, similarity=similarity)
+    return table.reset_index(drop=True)[COLUMNS]

@@ -27,7 +27,7 @@ def emotion_of(name: str) -> str | None:
     """One of `WITH_CONTEMPT` that a folder called `name` stands for, or None.
 
     Case, surrounding blanks and a number before the name do not matter: `Angry`, `ANGER` and `0_angry` are all angry.
-    A number alone stands for no emotion: data sets number them differently, see `fer.data.numbers`.
+    A number alone stands for no emotion: data sets number them differently, see `fer.data.class_numbers`.
     """
     name = name.strip().casefold()
     return _EMOTION_OF.get(name) or _EMOTION_OF.get(name.lstrip("0123456789 _-."))

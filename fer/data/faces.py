@@ -19,9 +19,9 @@ class Faces:
     folder: np.ndarray  # (N,) int8, role by folder or file name: 0 train, 1 validation, 2 test, -1 none
     ids: np.ndarray  # (N,) str, unique
     classes: tuple[str, ...]
-    layout: str  # what was found, in words
-    sources: tuple[str, ...]  # where, as paths
-    notes: tuple[str, ...] = ()  # what the user should hear about the reading
+    layout: str  # in words
+    sources: tuple[str, ...]  # paths
+    notes: tuple[str, ...] = ()  # remarks on the reading, for the user
     fingerprint: str = ""  # filled in by `stamped`
     targets: np.ndarray | None = None  # (N, C) float32, soft labels, rows sum to 1; added after reading
 
@@ -34,20 +34,21 @@ class Faces:
         return len(self.labels)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Every array with one entry a face."""
+        """Returns all arrays that have one entry a face."""
         arrays = {name: getattr(self, name) for name in ROW_FIELDS}
         return arrays if self.targets is None else arrays | {"targets": self.targets}
 
     def take(self, rows: np.ndarray) -> "Faces":
-        """The same record with only `rows` (indices or mask)."""
+        """Returns the record with only `rows` (indices or mask)."""
         return replace(self, **{name: array[rows] for name, array in self.columns().items()})
 
     def noting(self, notes: Sequence[str]) -> "Faces":
-        """The same record with more notes."""
+        """Returns the record with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
     def stamped(self) -> "Faces":
-        """With the SHA-256 of classes, pixels, labels, roles and targets (16 hex digits), the identity of the data."""
+        """Returns the record with its fingerprint: 16 hex digits of the SHA-256 of classes, pixels, labels, roles and
+        targets."""
         digest = hashlib.sha256("\0".join(self.classes).encode())
         for name, array in self.columns().items():
             if name != "ids":
@@ -59,7 +60,7 @@ ROW_FIELDS = ("images", "labels", "usage", "folder", "ids")
 
 
 def concatenate(parts: Sequence[Faces]) -> Faces:
-    """Several records of the same classes as one; an image that comes twice under one id is kept once."""
+    """Joins records of the same classes; an image that comes twice under one id is kept once."""
     if len(parts) == 1:
         return without_repeats(parts[0])
     faces = replace(
@@ -88,7 +89,7 @@ def without_repeats(faces: Faces) -> Faces:
         earlier.append(row)
         keep.append(row)
     repeats = len(faces) - len(keep)
-    notes = [f"{repeats} images were there twice under the same name: kept once"] * bool(repeats)
+    notes = [f"{repeats} images were there twice under the same name: kept once"] if repeats else []
     return replace(faces.take(np.array(keep)), ids=np.array(ids)).noting(notes)
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fer.data.class_numbers import Numbers
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
-from fer.data.numbers import Numbers
 from fer.data.reading import ARCHIVES, DEFAULT, LINE, Limits
 from fer.errors import UserError
 
@@ -36,26 +36,28 @@ FER2013_CSV, OTHER_CSV, FOLDERS, CSV_WITHOUT_USAGE, UNFIT = range(5)
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something that was found and can be read; or, with rank UNFIT, whose reading says why it cannot."""
+    """A data set that can be read; with rank UNFIT, reading it raises UserError with the reason why it cannot."""
 
     rank: int
     where: str
     roles: frozenset[int]
     read: Callable[[str], Faces]  # takes data.on_bad_row
-    unread: str  # what to say when it is passed over; "" for nothing
+    unread: str  # the note where it is not read; "" for none
 
 
 def read_fer2013(
     roots: Sequence[Path], on_bad_row: str = "error", numbers: Numbers | None = None, limits: Limits = DEFAULT
 ) -> Faces:
-    """All labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
+    """Reads all labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
     `on_bad_row` is "error" or "skip". numbers: what class folders that are numbers stand for. Contempt is an eighth
     class where pictures show it. Raises UserError naming file, row or image, and `NothingFound` where no known layout
     is.
     """
-    found = [search(root, numbers, limits) for root in roots]
-    best = [candidate for root, some in zip(roots, found, strict=True) for candidate in choose(root, some)]
+    searches = [search(root, numbers, limits) for root in roots]
+    best = []
+    for root, candidates_there in zip(roots, searches, strict=True):
+        best += choose(root, candidates_there)
     chosen = [candidate for candidate in best if candidate.rank < UNFIT] or best
     parts = [candidate.read(on_bad_row) for candidate in chosen]
     classes = max((part.classes for part in parts), key=len)
@@ -63,7 +65,8 @@ def read_fer2013(
     if numbers is not None:
         csvs = [candidate.where for candidate in chosen if candidate.rank != FOLDERS]
         faces = faces.noting([f"{csv}: labels.numbers is for folders; a csv's codes are FER2013's" for csv in csvs])
-    return faces.noting([c.unread for some in found for c in some if c not in chosen and c.unread])
+    rest = [candidate for candidates_there in searches for candidate in candidates_there if candidate not in chosen]
+    return faces.noting([candidate.unread for candidate in rest if candidate.unread])
 
 
 def search(root: Path, numbers: Numbers | None = None, limits: Limits = DEFAULT) -> list[Candidate]:
@@ -108,7 +111,9 @@ def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
     header = next((line for line in lines if line.strip()), b"")
     columns, where, stem = split_header(header), files.path(name), stem_of(name).lower()
     if {"emotion", "pixels"} <= set(columns):
-        rank = CSV_WITHOUT_USAGE if "usage" not in columns else FER2013_CSV if stem == "fer2013" else OTHER_CSV
+        rank = FER2013_CSV if stem == "fer2013" else OTHER_CSV
+        if "usage" not in columns:
+            rank = CSV_WITHOUT_USAGE
         roles = {CSV_ROLES.get(stem, -1)}
         yield Candidate(rank, where, filled(roles), partial(read_csv, files, name), f"not used: {where}")
     elif {"image name", "nf"} <= set(columns):
@@ -123,7 +128,7 @@ def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
 
 
 def filled(roles: set[int]) -> frozenset[int]:
-    """What is left for nothing else: a data set without roles gives faces to every split."""
+    """Returns the roles that a data set fills: all of them where it has faces without a role."""
     return frozenset(roles if min(roles) >= 0 else range(len(USAGES)))
 
 

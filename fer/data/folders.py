@@ -11,10 +11,10 @@ import numpy as np
 from rich import get_console
 from rich.progress import track
 
+from fer.data.class_numbers import Numbers, emotions_in, listed, may_be_emotion, number_of, translated
 from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import Files, files_at
-from fer.data.numbers import Numbers, emotions_in, listed, may_be_emotion, number_of, translated
 from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.errors import UserError
 from fer.filenames import spelled
@@ -63,10 +63,10 @@ def image_names(files: Files) -> list[str]:
 
 
 def places_of(files: Files, names: Iterable[str]) -> dict[str, Place]:
-    """Those of the pictures `names` that lie in a folder per class, with their places.
+    """Returns the places of those pictures among `names` that lie in class folders.
 
-    Where some lie below train, validation or test, those beside these folders do not count. Where none does, the name
-    of the directory or archive itself may say it.
+    Where some lie below train, validation or test, pictures elsewhere are left out. Where none does, the name of the
+    directory or archive itself may be such a role.
     """
     places = {name: place for name in names if (place := place_of(name)).label}
     if any(place.part for place in places.values()):
@@ -81,18 +81,20 @@ def root_name(root: Path) -> str:
 
 
 def emotion_sets(files: Files, numbers: Numbers | None = None) -> dict[str, list[str]]:
-    """The data sets among the pictures of `files`: base folder -> its pictures, some in a folder called an emotion.
+    """Returns the data sets of `files`: base folder -> its pictures, some of them in a folder named after an emotion.
 
-    What `numbers` maps counts as an emotion, and without it any number that a known data set gives to one.
+    Numbers in `numbers` count as emotions; without it, all numbers that a known data set uses.
     """
     sets, labels = defaultdict(list), defaultdict(set)
     for name in image_names(files):
         place = place_of(name)
         sets[place.base].append(name)
         labels[place.base].add(place.label)
-    return {
-        base: names for base, names in sets.items() if any(may_be_emotion(label, numbers) for label in labels[base])
-    }
+    return {base: names for base, names in sets.items() if _any_emotion(labels[base], numbers)}
+
+
+def _any_emotion(labels: Iterable[str], numbers: Numbers | None) -> bool:
+    return any(may_be_emotion(label, numbers) for label in labels)
 
 
 def read_folders(
@@ -102,7 +104,7 @@ def read_folders(
     numbers: Numbers | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> Faces:
-    """The pictures `names`, labelled by the folder around them.
+    """Reads the pictures `names`, labelled by the folders around them.
 
     Classes are FER2013's in its order, with contempt where some pictures show it, or `classes`, compared without case.
     numbers: what class folders that are numbers stand for. Roles are those of the folders above; the official ones are
@@ -121,9 +123,12 @@ def read_folders(
     images, kept = _decode(files, places, on_bad_row, files.limits.pixels)
     bad = len(places) - len(kept)
     if not kept:
-        raise UserError(f"{files.root}: no readable picture in a folder per class ({bad} unreadable); check data.root")
-    notes = [f"{files.root}: {bad} unreadable pictures skipped"] * bool(bad)
-    notes += [f"{files.root}: {outside} pictures outside of the class folders not used"] * bool(outside)
+        raise UserError(f"{files.root}: no readable picture in the class folders ({bad} unreadable); check data.root")
+    notes = []
+    if bad:
+        notes.append(f"{files.root}: {bad} unreadable pictures skipped")
+    if outside:
+        notes.append(f"{files.root}: {outside} pictures outside of the class folders not used")
     notes += other_files(files, bases)
     if unwanted:
         notes.append(f"{files.root}: {unwanted.total()} pictures of {listed(unwanted)} left out as labels.numbers says")
@@ -141,7 +146,7 @@ def read_folders(
 
 
 def other_files(files: Files, bases: Collection[str]) -> list[str]:
-    """A note that counts and names the files in folders below `bases` which are no pictures by their suffix, if any."""
+    """Returns a note with the number and suffixes of other files in class folders below `bases`; [] for none."""
     names = [name for name in files.names if not name.lower().endswith(SUFFIXES)]
     names = [name for name in names if place_of(name).label and place_of(name).base in bases]
     if not names:
@@ -150,13 +155,13 @@ def other_files(files: Files, bases: Collection[str]) -> list[str]:
 
 
 def suffixes_of(names: Iterable[str]) -> str:
-    """How many of the files have each suffix, the most frequent first: ".heic 2, .txt 1"."""
+    """Returns the number of files with each suffix, the most frequent first: ".heic 2, .txt 1"."""
     suffixes = Counter(posixpath.splitext(name)[1].lower() or "none" for name in names)
     return printable(", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common()))
 
 
 def _decode(files: Files, names: Collection[str], on_bad_row: str, max_pixels: int) -> tuple[np.ndarray, list[str]]:
-    """(N, 48, 48) uint8 of the readable ones among the pictures `names`, and their names."""
+    """Returns the readable pictures among `names` as (N, 48, 48) uint8, and their names."""
     images, kept = np.empty((len(names), SIZE, SIZE), np.uint8), []
     quiet = len(names) < MANY or not get_console().is_terminal
     for name, data in track(files.read(names), f"reading {files.root}", len(names), transient=True, disable=quiet):
@@ -175,7 +180,7 @@ def _decode(files: Files, names: Collection[str], on_bad_row: str, max_pixels: i
 def _classes(
     files: Files, places: Mapping[str, Place], numbers: Numbers | None, own: bool = False
 ) -> dict[str, str | None]:
-    """Class of each class folder's name; None where `numbers` leaves it out."""
+    """Returns the class of each class folder, or None where `numbers` leaves it out."""
     folders = {place.label for place in places.values()}
     if own and numbers is None:
         return {name: name for name in folders}
@@ -194,7 +199,7 @@ def _classes(
 
 
 def _usage(name: str, place: Place) -> int:
-    """The official role that the file's name tells, or the folder's; -1 without."""
+    """Returns the official role in the file's name, otherwise that of its folder; -1 for none."""
     match = OFFICIAL_NAME.fullmatch(stem_of(name))
     return OFFICIAL.get((match[1] if match else place.part).casefold(), -1)
 
@@ -208,10 +213,19 @@ def stem_of(name: str) -> str:
     return posixpath.splitext(posixpath.basename(name))[0]
 
 
+def _without_pictures(files: Files) -> str:
+    """Says what `files` holds in place of class folders with pictures."""
+    if not files.names:
+        return "no files"
+    if image_names(files):
+        return "pictures, but not in one folder per class"
+    return f"no pictures ({' '.join(SUFFIXES)}), only other files ({suffixes_of(files.names)})"
+
+
 def read_own(
     roots: Sequence[Path], on_bad_row: str = "error", numbers: Numbers | None = None, limits: Limits = DEFAULT
 ) -> Faces:
-    """One's own pictures below `roots`, directories or archives: the folders' names, in any case, are the classes.
+    """Reads your own pictures below `roots`, directories or archives; names of folders, in any case, are the classes.
 
     numbers: what folders that are numbers stand for; without it they are classes of that name. Classes are sorted.
     Raises UserError where no picture lies in a folder, and as `read_folders` does.
@@ -221,8 +235,7 @@ def read_own(
     for files in everything:
         places = places_of(files, image_names(files))
         if not places:
-            expected = f"no picture ({' '.join(SUFFIXES)}) in a folder per class"
-            raise UserError(f"{files.root}: {expected}, but {suffixes_of(files.names) or 'nothing'}; check data.root")
+            raise UserError(f"{files.root}: {_without_pictures(files)}; check data.root, or make one folder per class")
         chosen = _classes(files, places, numbers, own=True)
         for place in places.values():
             if name := chosen[place.label]:

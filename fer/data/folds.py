@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 
+from fer.data.duplicate_groups import linked_groups
 from fer.data.duplicates import copies
 from fer.data.faces import Faces
-from fer.data.families import families
-from fer.data.near import known_pairs
+from fer.data.near_duplicates import cached_near_pairs
 from fer.errors import UserError
 
 FOLD = "fold"
@@ -62,7 +62,7 @@ def image_families(images: np.ndarray) -> np.ndarray:
     """(N,) int64: images with the same number are exact or near copies of each other, directly or through others."""
     number = copies(images)
     _, first = np.unique(number, return_index=True)
-    family, _ = families(known_pairs(images[first]), len(first))
+    family, _ = linked_groups(cached_near_pairs(images[first]), len(first))
     return family[number]
 
 

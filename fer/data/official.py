@@ -20,7 +20,7 @@ DISTINCT = 33_000
 
 
 def departures(faces: Faces, held_out: Faces | None = None) -> list[str]:
-    """What makes faces, as they were read, other than all of FER2013 with its roles; [] where nothing does.
+    """Returns how faces, as read, differ from all of FER2013 with its roles; [] where they do not.
 
     held_out: where validation and test images come from instead. Every face carries a Usage. Pixels are not compared,
     since people store them as JPEG.
@@ -29,8 +29,9 @@ def departures(faces: Faces, held_out: Faces | None = None) -> list[str]:
     if held_out is not None:
         train, others = usage == 0, _columns(held_out)
         held = others[0] > 0
-        pairs = zip((usage, emotion, images), others, strict=True)
-        usage, emotion, images = (np.concatenate([mine[train], theirs[held]]) for mine, theirs in pairs)
+        usage = np.concatenate([usage[train], others[0][held]])
+        emotion = np.concatenate([emotion[train], others[1][held]])
+        images = np.concatenate([images[train], others[2][held]])
     return _sizes(usage) or _emotions(usage, emotion) or _repeats(images)
 
 
@@ -42,24 +43,24 @@ def _columns(faces: Faces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _sizes(usage: np.ndarray) -> list[str]:
-    found = []
+    differences = []
     for role, name in enumerate(USAGES):
         size, expected = int((usage == role).sum()), int(COUNTS[role].sum())
         if size < expected:
-            found.append(f"{expected - size:,} of {expected:,} {name} images missing")
+            differences.append(f"{expected - size:,} of {expected:,} {name} images missing")
         if size > expected:
-            found.append(f"{size - expected:,} {name} images more than {expected:,}")
-    return found
+            differences.append(f"{size - expected:,} {name} images more than {expected:,}")
+    return differences
 
 
 def _emotions(usage: np.ndarray, emotion: np.ndarray) -> list[str]:
-    found = []
+    differences = []
     for role, name in enumerate(USAGES):
         counts = np.bincount(emotion[usage == role], minlength=len(EMOTIONS))
         for code, expected in enumerate(COUNTS[role]):
             if counts[code] != expected:
-                found.append(f"{counts[code]:,} {name} images of {EMOTIONS[code]}, not {expected:,}")
-    return found
+                differences.append(f"{counts[code]:,} {name} images of {EMOTIONS[code]}, not {expected:,}")
+    return differences
 
 
 def _repeats(images: np.ndarray) -> list[str]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from fer.data.cache import cached
+from fer.data.cache import cached_faces
+from fer.data.class_numbers import KNOWN, Numbers, parse
 from fer.data.faces import Faces
 from fer.data.fer2013 import HOW_TO_GET, read_fer2013
 from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import NothingFound, read_own
-from fer.data.numbers import KNOWN, Numbers, parse
 from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
@@ -34,13 +34,16 @@ def read_faces(
     numbers: str | Mapping[int, str | None] | None = None,
     max_bytes: Mapping[str, int | None] | None = None,
 ) -> tuple[Faces, str]:
-    """The faces, and a line that says loudly where they come from.
+    """Returns the faces and a line that states their origin.
 
-    source: "auto", "fer2013", "folder" or "synthetic". `root` is one path or several; None stands for the environment
-    variable FER2013_ROOT, then ./data. Only `auto` with nothing in ./data falls back to the synthetic faces: a place
-    that was named must hold faces. on_bad_row: "error" or "skip". synthetic: arguments of `synthetic_faces`. numbers:
-    what class folders that are numbers stand for, see `fer.data.numbers.parse`. max_pixels: a picture with more of them
-    is a bad one. max_bytes: fields of `Limits`; what the cache holds has been read before, so it does not apply there.
+    source: "auto", "fer2013", "folder" or "synthetic".
+    root: one path or several; None stands for the environment variable FER2013_ROOT, then ./data. Only `auto` with
+    nothing in ./data falls back to the synthetic faces: a path that was given must hold faces.
+    on_bad_row: "error" or "skip".
+    synthetic: arguments of `synthetic_faces`.
+    numbers: emotions of class folders that are numbers, see `fer.data.class_numbers.parse`.
+    max_pixels: a picture with more pixels is a bad row.
+    max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
     answer.
     """
@@ -90,7 +93,7 @@ def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
 def _synthetic(options: Mapping[str, Any] | None) -> Faces:
     options = dict(options or {})
     try:
-        faces = cached(["synthetic", sorted(options.items())], None, lambda: synthetic_faces(**options))
+        faces = cached_faces(["synthetic", sorted(options.items())], None, lambda: synthetic_faces(**options))
     except (ValueError, TypeError) as error:  # TypeError: an argument that it does not have
         raise UserError(f"data.synthetic: {error}") from error
     if (faces.usage >= 0).all():  # their roles are no official split
@@ -105,7 +108,7 @@ def _read(source: str, roots: Sequence[Path], on_bad_row: str, numbers: Numbers 
             raise NothingFound(f"no such path: {root}; {fix}")
     place = [source == "folder", on_bad_row, limits.pixels, sorted((numbers or {}).items()), *map(str, roots)]
     stamps = [_stamps(root) for root in roots]
-    return cached(place, stamps, lambda: READERS[source](roots, on_bad_row, numbers, limits))
+    return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, numbers, limits))
 
 
 def _stamps(root: Path) -> list[Stamp]:

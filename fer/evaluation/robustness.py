@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from fer import augment
-from fer.augment.covering import box
+from fer.augment.erasing import box
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.evaluation.tta import predict

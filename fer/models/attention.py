@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
-from fer.models.layers import known, squeezed
+from fer.models.layers import checked_choice, gate_units
 
 KINDS = (None, "cbam", "masking")
 
@@ -21,7 +21,7 @@ class CBAM(nn.Module):
 
     def __init__(self, width: int, kernel_size: int = 7):
         super().__init__()
-        hidden = squeezed(width)
+        hidden = gate_units(width)
         self.channels = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width))
         self.positions = Conv2dNormActivation(2, 1, kernel_size, activation_layer=None)
 
@@ -74,7 +74,7 @@ def attention(kind: str | None, width: int, levels: int) -> list[nn.Module]:
 
     Raises ValueError for an unknown kind.
     """
-    match known("model.attention", kind, KINDS):
+    match checked_choice("model.attention", kind, KINDS):
         case "cbam":
             return [CBAM(width)]
         case "masking":

@@ -15,7 +15,14 @@ SHORT = {
     "vit_tiny": ("vit_tiny_patch16_224", {"patch_size": 8, "dynamic_img_size": True}),
 }  # names of timm's families -> the member meant, and its options for small images
 SIZE = 48  # pixels of a side, for networks that are built for one size
-REFUSED = ("pretrained", "weights", "checkpoint", "cache_dir", "features_only", "aux_logits")  # parts of option names
+FORBIDDEN_OPTIONS = (
+    "pretrained",
+    "weights",
+    "checkpoint",
+    "cache_dir",
+    "features_only",
+    "aux_logits",
+)  # parts of option names
 
 
 class Backbone(nn.Module):
@@ -33,7 +40,7 @@ class Backbone(nn.Module):
     head_dropout: the library's own dropout before its last layer, None for the network's default.
     options: passed to the network, such as timm's `output_stride`, `drop_path_rate`, `img_size`; timm takes null for
     the network's default.
-    Raises ValueError for a name, library or option that is not to be had, ModuleNotFoundError where timm is missing.
+    Raises ValueError for an unknown name, library or option, ModuleNotFoundError where timm is missing.
     """
 
     def __init__(
@@ -50,7 +57,7 @@ class Backbone(nn.Module):
         super().__init__()
         if library not in BUILDERS:
             raise ValueError(f"model.library is {library!r}; choose one of {', '.join(BUILDERS)}")
-        if refused := [key for key in options if any(part in key for part in REFUSED)]:
+        if refused := [key for key in options if any(part in key for part in FORBIDDEN_OPTIONS)]:
             raise ValueError(f"model.{refused[0]} is not taken: networks start untrained and give logits alone")
         if head_dropout is not None:
             options[DROPOUT[library]] = head_dropout
@@ -70,23 +77,23 @@ class Backbone(nn.Module):
         return self.network(images.expand(-1, self.channels, -1, -1))
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, F): what the last linear layer or convolution sees, averaged over positions."""
-        seen: list[Tensor] = []
-        hook = remember_input(last_layer(self.network), seen)
+        """(B, F): the input of the last linear layer or convolution, averaged over positions."""
+        inputs: list[Tensor] = []
+        hook = record_input(last_layer(self.network), inputs)
         try:
             self(images)
         finally:
             hook.remove()
-        return seen[0].mean((2, 3)) if seen[0].ndim == 4 else seen[0]
+        return inputs[0].mean((2, 3)) if inputs[0].ndim == 4 else inputs[0]
 
 
 def last_layer(network: nn.Module) -> nn.Module:
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]
 
 
-def remember_input(layer: nn.Module, seen: list[Tensor]) -> RemovableHandle:
-    """Appends to `seen` what `layer` gets, until the handle is removed."""
-    return layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+def record_input(layer: nn.Module, record: list[Tensor]) -> RemovableHandle:
+    """Appends the first input of each call of `layer` to `record` until the handle is removed."""
+    return layer.register_forward_pre_hook(lambda layer, inputs: record.append(inputs[0]))
 
 
 def torchvision_network(name: str, num_classes: int, in_channels: int, options: dict, size: int) -> nn.Module:
@@ -115,9 +122,8 @@ BUILDERS = {"torchvision": torchvision_network, "timm": timm_network}
 def check_name(name: str, names: list[str], library: str) -> None:
     """Raises ValueError, naming the closest of `names`, unless `name` is one of them."""
     if name not in names:
-        close = (
-            ", ".join(difflib.get_close_matches(name, names, cutoff=0.4)) or f"one of {library}.models.list_models()"
-        )
+        matches = difflib.get_close_matches(name, names, cutoff=0.4)
+        close = ", ".join(matches) if matches else f"one of {library}.models.list_models()"
         raise ValueError(f"model.name is {name!r}, which {library} does not have as a classifier; try {close}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from fer.models.attention import attention as attention_modules
-from fer.models.layers import check_share, each, known
+from fer.models.layers import check_share, checked_choice, value_at
 
 UNSUITED = ("MultiheadAttention", "GLU", "Threshold", "Softmax", "Softmax2d", "LogSoftmax", "Softmin")
 ACTIVATIONS = {
@@ -62,10 +62,10 @@ class CNN(nn.Module):
     ):
         super().__init__()
         self.in_channels = in_channels
-        known("model.pool", pool, (*POOLS, "none"))
+        checked_choice("model.pool", pool, (*POOLS, "none"))
         layers, width, size = [], in_channels, image_size
         for index, widths in enumerate(blocks):
-            kernel, step, pad, window = (each(v, index) for v in (kernel_size, stride, padding, pool_size))
+            kernel, step, pad, window = (value_at(v, index) for v in (kernel_size, stride, padding, pool_size))
             pad = kernel // 2 if pad == "same" else pad
             block = []
             for out in widths:
@@ -82,7 +82,7 @@ class CNN(nn.Module):
                 raise ValueError(
                     f"model: block {index + 1} leaves no pixels of {image_size}; use less kernel or pooling"
                 )
-            block += attention_modules(each(attention, index), width, len(blocks) - index)
+            block += attention_modules(value_at(attention, index), width, len(blocks) - index)
             block += drop(dropout, channel_dropout)
             layers.append(nn.Sequential(*block))
         self.blocks = nn.Sequential(*layers)
@@ -106,14 +106,16 @@ class CNN(nn.Module):
 
 
 def norm_and_activation(norm: str, activation: str, width: int, norm_last: bool, flat: bool = False) -> list[nn.Module]:
-    key = known("model.activation", activation.replace("_", "").lower(), ACTIVATIONS)
+    key = checked_choice("model.activation", activation.replace("_", "").lower(), ACTIVATIONS)
     layers = [make_norm(norm, width, flat), ACTIVATIONS[key]()]
-    return [layer for layer in (layers[::-1] if norm_last else layers) if not isinstance(layer, nn.Identity)]
+    if norm_last:
+        layers.reverse()
+    return [layer for layer in layers if not isinstance(layer, nn.Identity)]
 
 
 def make_norm(norm: str, width: int, flat: bool = False) -> nn.Module:
     """Normalises (B, width) if `flat`, else (B, width, H, W)."""
-    match known("model.norm", norm, NORMS):
+    match checked_choice("model.norm", norm, NORMS):
         case "batch":
             return nn.BatchNorm1d(width) if flat else nn.BatchNorm2d(width)
         case "group":
@@ -128,12 +130,14 @@ def make_norm(norm: str, width: int, flat: bool = False) -> nn.Module:
 
 def drop(rate: float, channels: bool = False) -> list[nn.Module]:
     check_share("model.dropout", rate)
-    return [(nn.Dropout2d if channels else nn.Dropout)(rate)] if rate else []
+    if not rate:
+        return []
+    return [nn.Dropout2d(rate)] if channels else [nn.Dropout(rate)]
 
 
 def start(network: nn.Module, init: str) -> None:
     """Initialises the weights of convolutions and dense layers, unless `init` is "default"."""
-    draw = STARTS[known("model.init", init, STARTS)]
+    draw = STARTS[checked_choice("model.init", init, STARTS)]
     for layer in network.modules():
         if draw and isinstance(layer, nn.Conv2d | nn.Linear):
             draw(layer.weight)

@@ -5,20 +5,20 @@ from typing import Any
 
 from torch import nn
 
-FEWEST = 8
-"""Hidden units of a gate that scales channels, at least: a sixteenth of few channels would be one or two."""
+MIN_HIDDEN = 8
+"""Least number of hidden units of a gate that scales channels: a sixteenth of few channels would be one or two."""
 
 
-def known(option: str, name: Any, names: Collection) -> Any:
-    """`name` if it is one of `names`; else ValueError, which names the option and lists the choices."""
+def checked_choice(option: str, name: Any, names: Collection) -> Any:
+    """Returns `name`. Raises ValueError with the option and its choices unless `name` is one of `names`."""
     if name not in names:
         choices = ", ".join("null" if choice is None else str(choice) for choice in names)
         raise ValueError(f"{option}: no '{name}'; there are {choices}")
     return name
 
 
-def each(value: Any, index: int) -> Any:
-    """The value of one block: the same for all, or its own (the last one counts for all further blocks)."""
+def value_at(value: Any, index: int) -> Any:
+    """Returns the value for block `index`; a sequence has one a block, and its last value serves all further blocks."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value[min(index, len(value) - 1)]
     return value
@@ -38,13 +38,13 @@ def check_stages(widths: Sequence[int], blocks: Sequence[int]) -> None:
         )
 
 
-def squeezed(width: int) -> int:
-    """Hidden units of a gate over `width` channels: a sixteenth, but at least FEWEST."""
-    return max(FEWEST, width // 16)
+def gate_units(width: int) -> int:
+    """Returns the number of hidden units of a gate over `width` channels: a sixteenth, but at least MIN_HIDDEN."""
+    return max(MIN_HIDDEN, width // 16)
 
 
 def linear_decay(count: int, last: float) -> list[float]:
-    """Drop rates of `count` residual branches: they grow linearly with depth and end at `last` (Huang et al. 2016)."""
+    """Returns drop rates of `count` residual branches, which grow linearly up to `last` (Huang et al. 2016)."""
     check_share("model.stochastic_depth", last)
     return [last * (index + 1) / count for index in range(count)]
 

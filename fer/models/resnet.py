@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation, StochasticDepth
 
 from fer.models.attention import attention as attention_modules
-from fer.models.layers import check_share, check_stages, draw_he, each, linear_decay, squeezed
+from fer.models.layers import check_share, check_stages, draw_he, gate_units, linear_decay, value_at
 
 
 class ResNet(nn.Module):
@@ -54,7 +54,7 @@ class ResNet(nn.Module):
                 stride = 2 if index > 0 and number == 0 else 1
                 stage.append(block(before, width, stride, squeeze_excitation, next(rates)))
                 before = width
-            stage.extend(attention_modules(each(attention, index), width, len(widths) - index))
+            stage.extend(attention_modules(value_at(attention, index), width, len(widths) - index))
             self.stages.append(stage)
         self.end = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU()) if preactivation else nn.Identity()
         self.dropout = nn.Dropout(dropout)
@@ -119,5 +119,5 @@ def stem(in_channels: int, width: int, preactivation: bool) -> nn.Module:
 
 def branch_end(width: int, squeeze_excitation: bool, rate: float) -> list[nn.Module]:
     """What follows the convolutions of a branch: squeeze-and-excitation, then stochastic depth, where asked for."""
-    layers = [SqueezeExcitation(width, squeezed(width))] if squeeze_excitation else []
+    layers = [SqueezeExcitation(width, gate_units(width))] if squeeze_excitation else []
     return [*layers, StochasticDepth(rate, "row")] if rate else layers

@@ -4,7 +4,7 @@ import torch
 from scipy import ndimage
 
 from fer.data import alignment
-from fer.data.alignment import agreement, align, correlation, fine, halved, overlap, places, sampled, tones
+from fer.data.alignment import agreement, align, correlation, fine, halved, overlap, pixel_positions, sampled, tones
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_what_lies_outside_counts_as_little_as_its_weight(scene):
 
 def test_images_are_interpolated_like_those_of_scipy(scene):
     image = view(scene)
-    found = sampled(image, places(48), torch.tensor([1.1]), numbers(2.3, -1.6))[0]
+    found = sampled(image, pixel_positions(48), torch.tensor([1.1]), numbers(2.3, -1.6))[0]
     x, y = ((np.arange(48) - 23.5) * 1.1 + moved + 23.5 for moved in (2.3, -1.6))
     at = np.meshgrid(y, x, indexing="ij")
     expected = ndimage.map_coordinates(image[0].numpy(), at, order=1, mode="nearest")
@@ -73,7 +73,7 @@ def test_images_are_interpolated_like_those_of_scipy(scene):
 
 
 def test_the_pixels_of_a_halved_picture_lie_between_those_of_the_whole():
-    assert torch.equal(places(24), places(48).view(24, 2).mean(1))
+    assert torch.equal(pixel_positions(24), pixel_positions(48).view(24, 2).mean(1))
 
 
 def test_blur_is_that_of_scipy_away_from_the_edge(scene):

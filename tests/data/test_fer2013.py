@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer.data.class_numbers import KNOWN
 from fer.data.emotions import EMOTIONS
 from fer.data.fer2013 import BadRow, parse_pixels, read_fer2013
 from fer.data.folders import NothingFound
-from fer.data.numbers import KNOWN
 from fer.data.splits import SPLITS, assign_roles
 from fer.errors import UserError
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer.data.class_numbers import KNOWN
 from fer.data.emotions import EMOTIONS
 from fer.data.files import files_at
 from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
-from fer.data.numbers import KNOWN
 from fer.data.reading import Limits
 from fer.errors import UserError
 from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
@@ -345,8 +345,13 @@ def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):
 
 
 def test_own_place_without_pictures_in_folders_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"no files; check data\.root"):
+        read_own([tmp_path])
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match=r"no pictures \(.*\), only other files \(.txt 1\); check data.root"):
+        read_own([tmp_path])
     save(tmp_path / "1.png")
-    with pytest.raises(UserError, match=r"no picture .* in a folder per class, but .png 1; check data.root"):
+    with pytest.raises(UserError, match=r"pictures, but not in one folder per class; check data\.root"):
         read_own([tmp_path])
 
 

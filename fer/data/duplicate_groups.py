@@ -1,15 +1,15 @@
-"""Joins pairs of near duplicates into families, and describes how each member was changed."""
+"""Joins pairs of near duplicates into groups, and describes how each member was changed."""
 
 from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
-from fer.data.near import Pairs
+from fer.data.near_duplicates import Pairs
 
 
 class Change(NamedTuple):
-    """What makes one image of another, with the fields of `Pairs`."""
+    """The change from one image to another, with the fields of `Pairs`."""
 
     similarity: float
     zoom: np.ndarray
@@ -21,7 +21,7 @@ class Change(NamedTuple):
         return Change(self.similarity, 1 / self.zoom, -self.move / self.zoom, -self.brighter, 1 / self.contrast)
 
     def then(self, other: "Change") -> "Change":
-        """Both, one after the other, as similar as the less similar step."""
+        """Returns this change followed by `other`, as similar as the less similar of the two."""
         return Change(
             min(self.similarity, other.similarity),
             other.zoom * self.zoom,
@@ -31,7 +31,7 @@ class Change(NamedTuple):
         )
 
     def words(self) -> str:
-        """Such as "mirrored, shifted (1, -2), brighter"; "recompressed" where nothing stands out."""
+        """Returns words such as "mirrored, shifted (1, -2), brighter"; "recompressed" where nothing stands out."""
         x, y = np.rint(self.move).astype(int)
         percent = round(100 * float(self.zoom[1] - 1))
         words = {
@@ -42,17 +42,17 @@ class Change(NamedTuple):
             "more contrast" if self.contrast > 1 else "less contrast": abs(np.log(self.contrast)) > 0.1,
             "retouched": self.similarity < 0.96,
         }
-        return ", ".join(word for word, said in words.items() if said) or "recompressed"
+        return ", ".join(word for word, applies in words.items() if applies) or "recompressed"
 
 
 UNCHANGED = Change(1.0, np.ones(2), np.zeros(2), 0.0, 1.0)
 
 
-def families(pairs: Pairs, count: int) -> tuple[np.ndarray, dict[int, Change]]:
+def linked_groups(pairs: Pairs, count: int) -> tuple[np.ndarray, dict[int, Change]]:
     """Joins the images 0 … count - 1 that pairs link, directly or through others.
 
-    Returns the first image of each one's family, (count,) int64, and the change since then, of those in a pair: along
-    as few pairs as possible.
+    Returns the first image of each image's group, (count,) int64, and for images in a pair the change from that first
+    image, along as few pairs as possible.
     """
     links: dict[int, list[tuple[int, Change]]] = {}
     for a, b, *fields in zip(*pairs, strict=True):

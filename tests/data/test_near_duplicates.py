@@ -7,10 +7,10 @@ from PIL import Image
 from scipy import ndimage
 from scipy.fft import dctn
 
-from fer.data import near
-from fer.data.families import Change
+from fer.data import near_duplicates
+from fer.data.duplicate_groups import Change
 from fer.data.fer2013 import read_fer2013
-from fer.data.near import candidates, cosines, descriptors, known_pairs, near_pairs
+from fer.data.near_duplicates import cached_near_pairs, candidates, cosines, descriptors, near_pairs
 
 KNOWN = {  # near copies that were found by eye: pairs of file names
     ("Training_15730361", "PrivateTest_8886048"),
@@ -124,16 +124,19 @@ def test_hardly_any_images_hold_hardly_any_pairs(photos, count):
 
 
 def test_candidates_are_those_of_a_plain_loop(photos, monkeypatch):
-    monkeypatch.setattr(near, "BLOCK", 7)
-    monkeypatch.setattr(near, "ALIKE", 0.3)
+    monkeypatch.setattr(near_duplicates, "BLOCK", 7)
+    monkeypatch.setattr(near_duplicates, "MIN_COSINE", 0.3)
     pixels = torch.from_numpy(middle(photos[:15]).copy()).float()
-    windows = [(mirrored, number) for mirrored in (False, True) for number in range(len(near.WINDOWS))]
+    windows = [(mirrored, number) for mirrored in (False, True) for number in range(len(near_duplicates.WINDOWS))]
     expected = {}
     for first in range(15):
         for second in range(first + 1, 15):
             image = pixels[second : second + 1]
-            others = [descriptors(image.flip(-1) if mirrored else image, *near.WINDOWS[n]) for mirrored, n in windows]
-            own = descriptors(pixels[first : first + 1], 0, 0, near.MIDDLE)
+            others = [
+                descriptors(image.flip(-1) if mirrored else image, *near_duplicates.WINDOWS[n])
+                for mirrored, n in windows
+            ]
+            own = descriptors(pixels[first : first + 1], 0, 0, near_duplicates.MIDDLE)
             cosine = [float((own * other).sum()) for other in others]
             if max(cosine) > 0.3:
                 expected[first, second] = windows[int(np.argmax(cosine))]
@@ -202,10 +205,10 @@ def changed_at_random(face, random):
 
 def test_pairs_are_searched_once(photos, monkeypatch):
     images = np.stack([*middle(photos), resized(photos[7], 5)])
-    first = known_pairs(images)
+    first = cached_near_pairs(images)
     assert len(first.first) == 1
-    monkeypatch.setattr("fer.data.near.near_pairs", None)
-    again = known_pairs(images)
+    monkeypatch.setattr("fer.data.near_duplicates.near_pairs", None)
+    again = cached_near_pairs(images)
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
     with pytest.raises(TypeError):
-        known_pairs(images[::-1])  # other content, searched anew
+        cached_near_pairs(images[::-1])  # other content, searched anew

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from fer.data.alignment import agreement, align, fine, halved, tones
-from fer.data.cache import kept
+from fer.data.cache import cached_arrays
 from fer.preprocess import SIZE
 
 FREQUENCIES = 8
@@ -32,11 +32,11 @@ WINDOWS = [  # (x, y, side) in pixels from the centre: between them they catch Â
     *((x, y, MIDDLE) for x in (-1.2, 1.2) for y in (-1.2, 1.2)),
     *((0, 0, side) for side in (41, MIDDLE, 47)),
 ]
-ALIKE = 0.88  # least cosine between descriptors of a candidate
-PLAUSIBLE = 0.75  # least correlation of an aligned candidate at half size, before the dearer one at full size
-SAME = 0.9  # least similarity of a pair: below it come other moments, and soon other people
-OVERLAP = 0.7  # least share of an image that lies in the other
-FLAT = 2.0  # grey levels: images whose fine structure is no stronger resemble too many others
+MIN_COSINE = 0.88  # least cosine between descriptors of a candidate
+MIN_HALF_SIZE = 0.75  # least correlation of an aligned candidate at half size, before the dearer one at full size
+MIN_SIMILARITY = 0.9  # least similarity of a pair: below it come other moments, and soon other people
+MIN_OVERLAP = 0.7  # least share of an image that lies in the other
+MIN_STRUCTURE = 2.0  # grey levels: images whose fine structure is no stronger resemble too many others
 BLOCK, BATCH = 1024, 256  # images and pairs at a time, so that intermediate results stay in the processor's cache
 
 
@@ -55,13 +55,13 @@ class Pairs(NamedTuple):
     contrast: np.ndarray  # (P,) float32: standard deviation of `second`, in those of `first`
 
 
-def known_pairs(images: np.ndarray) -> Pairs:
-    """As `near_pairs`, at once where the same images were searched before."""
-    return Pairs(**kept("near pairs", np.ascontiguousarray(images), lambda: near_pairs(images)._asdict()))
+def cached_near_pairs(images: np.ndarray) -> Pairs:
+    """Returns `near_pairs(images)`, from the cache where these images were searched before."""
+    return Pairs(**cached_arrays("near pairs", np.ascontiguousarray(images), lambda: near_pairs(images)._asdict()))
 
 
 def near_pairs(images: np.ndarray) -> Pairs:
-    """Pairs of (N, 48, 48) uint8 images that show the same photo; images without structure are in none.
+    """Returns the pairs of (N, 48, 48) uint8 images that show the same photo; images without structure are in none.
 
     The order of the images changes nothing but the numbers in `first` and `second`. The work grows with NÂ²: for FER2013
     it takes one core half a minute. It uses as many threads as torch may.
@@ -69,11 +69,12 @@ def near_pairs(images: np.ndarray) -> Pairs:
     order = sorted(range(len(images)), key=lambda row: images[row].tobytes())
     pixels = torch.from_numpy(images[order].reshape(-1, SIZE, SIZE))
     strength = [fine(block.float()).square().mean((1, 2)).sqrt() for block in pixels.split(BLOCK)]
-    rows = (torch.cat(strength) > FLAT).nonzero()[:, 0]
+    rows = (torch.cat(strength) > MIN_STRUCTURE).nonzero()[:, 0]
     pixels = pixels[rows]
-    found = zip(*(column.split(BATCH) for column in candidates(pixels)), strict=True)
-    verified = in_threads(lambda columns: verify(pixels, *columns), found)
-    first, second, *rest = (torch.cat(column).numpy() for column in zip(*verified, strict=True))
+    batches = zip(*(column.split(BATCH) for column in candidates(pixels)), strict=True)
+    verified = in_threads(lambda batch: verify(pixels, *batch), batches)
+    columns = [torch.cat(parts).numpy() for parts in zip(*verified, strict=True)]
+    first, second, *rest = columns
     rows = np.array(order, dtype=np.int64)[rows.numpy()]
     return Pairs(rows[first], rows[second], *rest)
 
@@ -83,26 +84,28 @@ def candidates(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     middle = descriptors(pixels, 0, 0, MIDDLE)
     others = [descriptors(image, *window) for image in (pixels, pixels.flip(-1)) for window in WINDOWS]
 
-    def alike(start: int) -> Tensor:
-        """(2, P) from the rows of one block and all later ones."""
-        rows, found = middle[start : start + BLOCK], []
+    def similar_rows(start: int) -> Tensor:
+        """(2, P): pairs of a row of one block with a row of it or a later one."""
+        rows, pairs = middle[start : start + BLOCK], []
         for other in range(start, len(pixels), BLOCK):
             best = rows @ others[0][other : other + BLOCK].T
             for columns in others[1:]:
                 torch.maximum(best, rows @ columns[other : other + BLOCK].T, out=best)
-            found.append((best > ALIKE).nonzero().T + torch.tensor([[start], [other]]))
-        return torch.cat(found, 1)
+            pairs.append((best > MIN_COSINE).nonzero().T + torch.tensor([[start], [other]]))
+        return torch.cat(pairs, 1)
 
-    pairs = torch.cat([torch.empty(2, 0, dtype=torch.int64), *in_threads(alike, range(0, len(pixels), BLOCK))], 1)
+    pairs = torch.cat(
+        [torch.empty(2, 0, dtype=torch.int64), *in_threads(similar_rows, range(0, len(pixels), BLOCK))], 1
+    )
     first, second = pairs[:, pairs[0] < pairs[1]]
     best = torch.stack([(middle[first] * columns[second]).sum(1) for columns in others]).argmax(0)
     return first, second, best % len(WINDOWS), best >= len(WINDOWS)
 
 
 def in_threads(function: Callable, pieces: Iterable) -> list:
-    """What `function` makes of each piece, in order: a thread a piece, as many at a time as torch may use.
+    """Returns `function(piece)` for each piece, in order, in as many threads as torch may use.
 
-    Torch's own way, many threads for each small operation, has them wait for each other, and on a busy machine long.
+    Torch would run many threads for each small operation, which wait for each other, long on a busy machine.
     """
     threads = torch.get_num_threads()
     try:
@@ -134,14 +137,14 @@ def cosines(centre: float, side: float) -> Tensor:
 
 
 def verify(pixels: Tensor, first: Tensor, second: Tensor, window: Tensor, mirrored: Tensor) -> list[Tensor]:
-    """The columns of `Pairs` for those candidates that are the same photo."""
+    """Returns the columns of `Pairs` for the candidates that show the same photo."""
     a, b = pixels[first].float(), pixels[second].float()
     b = torch.where(mirrored[:, None, None], b.flip(-1), b)
     x, y, side = torch.tensor(WINDOWS)[window].T
     scale, shift, rough = align(halved(a), halved(b), side / MIDDLE, torch.stack([x, y], 1))
-    kept = (rough > PLAUSIBLE).nonzero()[:, 0]
+    kept = (rough > MIN_HALF_SIZE).nonzero()[:, 0]
     similarity, share = agreement(fine(a[kept]), fine(b[kept]), scale[kept], shift[kept])
-    same = (similarity > SAME) & (share > OVERLAP)
+    same = (similarity > MIN_SIMILARITY) & (share > MIN_OVERLAP)
     kept, similarity = kept[same], similarity[same]
     scale, shift = scale[kept], shift[kept]
     side = torch.stack([1 - 2 * mirrored[kept].float(), torch.ones(len(kept))], 1)

@@ -1,6 +1,6 @@
 import pytest
 
-from fer.data.numbers import KNOWN, emotions_in, number_of, parse
+from fer.data.class_numbers import KNOWN, emotions_in, number_of, parse
 from fer.errors import UserError
 
 PUBLISHED = {

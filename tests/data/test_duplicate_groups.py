@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fer.data.families import UNCHANGED, Change, families
-from fer.data.near import Pairs
+from fer.data.duplicate_groups import UNCHANGED, Change, linked_groups
+from fer.data.near_duplicates import Pairs
 
 
 def change(similarity=0.95, zoom=(1.0, 1.0), move=(0.0, 0.0), brighter=0.0, contrast=1.0):
@@ -46,16 +46,16 @@ def test_a_chain_is_as_similar_as_its_weakest_link():
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda link: link[0] != link[1]), max_size=15))
-def test_families_are_connected_components(links):
-    first, changes = families(joined(*((a, b, change()) for a, b in links)), 10)
+def test_groups_are_connected_components(links):
+    first, changes = linked_groups(joined(*((a, b, change()) for a, b in links)), 10)
     a, b = np.array(links, dtype=np.int64).reshape(-1, 2).T
     _, component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(10, 10)), directed=False)
     assert first.tolist() == [int(np.flatnonzero(component == mine)[0]) for mine in component]
     assert set(changes) == {*a.tolist(), *b.tolist()}
 
 
-def test_the_change_is_that_since_the_first_of_the_family():
-    first, changes = families(joined((4, 2, ONE), (4, 7, OTHER)), 8)
+def test_the_change_is_that_since_the_first_of_the_group():
+    first, changes = linked_groups(joined((4, 2, ONE), (4, 7, OTHER)), 8)
     assert first.tolist() == [0, 1, 2, 3, 2, 5, 6, 2]
     assert changes[2] is UNCHANGED
     assert changes[4].move.tolist() == pytest.approx(ONE.inverse().move.tolist())
@@ -63,7 +63,7 @@ def test_the_change_is_that_since_the_first_of_the_family():
 
 
 def test_a_direct_link_is_preferred_to_a_chain():
-    _, changes = families(joined((0, 1, ONE), (1, 2, ONE), (0, 2, OTHER)), 3)
+    _, changes = linked_groups(joined((0, 1, ONE), (1, 2, ONE), (0, 2, OTHER)), 3)
     assert changes[2].move.tolist() == OTHER.move.tolist()
 
 
