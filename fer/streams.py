@@ -59,13 +59,13 @@ codecs.register_error(READABLE, readable)
 class Standard(io.RawIOBase):
     """The raw file of a standard stream, whose `write` accepts everything and never raises OSError.
 
-    raw: the underlying raw file, None for a closed stream. error: the error that ended the output, None as long as
+    file: the underlying raw file, None for a closed stream. error: the error that ended the output, None as long as
     it works.
     """
 
-    def __init__(self, raw: Any, name: str):
-        self.raw, self.name = raw, name
-        self.error: OSError | None = None if raw else OSError(errno.EBADF, "it is closed")
+    def __init__(self, file: Any, name: str):
+        self.file, self.name = file, name
+        self.error: OSError | None = None if file else OSError(errno.EBADF, "it is closed")
 
     def write(self, data: Any) -> int:
         rest = memoryview(data).cast("B")
@@ -77,9 +77,9 @@ class Standard(io.RawIOBase):
     def _write(self, data: memoryview) -> int:
         """Writes once; returns the number of bytes, 0 if a non-blocking stream is full."""
         try:
-            written = self.raw.write(data)
+            written = self.file.write(data)
             if written is None:
-                select.select([], [self.raw], [], 1)
+                select.select([], [self.file], [], 1)
         except OSError as error:
             self._set_error(error)
             return 0
@@ -94,12 +94,12 @@ class Standard(io.RawIOBase):
         return True
 
     def isatty(self) -> bool:
-        return bool(self.raw) and self.raw.isatty()
+        return bool(self.file) and self.file.isatty()
 
     def fileno(self) -> int:
-        if self.raw is None:
+        if self.file is None:
             raise io.UnsupportedOperation("fileno")
-        return self.raw.fileno()
+        return self.file.fileno()
 
 
 def harden() -> None:

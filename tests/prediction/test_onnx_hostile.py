@@ -297,12 +297,12 @@ def test_a_graph_that_wants_more_memory_than_it_may_is_refused(write, monkeypatc
     ]
     path = write(model(nodes, [tensor("side", [1000, 100_000], TensorProto.INT64)]))
     assert network.load(path).classes == ("a", "b", "c")
-    monkeypatch.setattr(onnx_isolated, "ROOM", 200 << 20)
+    monkeypatch.setattr(onnx_isolated, "MEMORY", 200 << 20)
     one_line(path)
 
 
 def test_no_answer_can_fill_the_memory_of_who_asks(write, monkeypatch):
-    monkeypatch.setattr(onnx_isolated, "LARGEST", 100)
+    monkeypatch.setattr(onnx_isolated, "MAX_ANSWER", 100)
     one_line(write(model()))
 
 
