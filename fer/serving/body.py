@@ -17,8 +17,8 @@ from fer.serving.settings import Limits
 
 USAGE = 'send files as multipart/form-data, {"images": [base64, …]} as application/json, or a picture as image/*'
 DRAIN_FACTOR = 4
-"""A body that is too long is read and discarded up to this multiple of the limit: most clients read it only after
-sending."""
+"""A body that is too long is read and discarded, up to this multiple of the limit, because most clients read the answer
+only after sending everything."""
 MAX_NAME = 200  # characters of a file name in answers
 
 

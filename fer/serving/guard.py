@@ -95,9 +95,9 @@ def bearer(headers: Headers) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def is_admitted(token: str | None, given: str) -> bool:
+def is_admitted(token: str | None, candidate: str) -> bool:
     """Compares the token in constant time; True if the server has none."""
-    return token is None or hmac.compare_digest(token.encode(), given.encode("utf-8", "replace"))
+    return token is None or hmac.compare_digest(token.encode(), candidate.encode("utf-8", "replace"))
 
 
 def host_name(host: str) -> str:
