@@ -31,7 +31,7 @@ def test_only_this_machine_is_told_apart_from_a_network():
     with listen.bind("127.0.0.1", 0) as here, listen.bind("0.0.0.0", 0) as everywhere:
         assert listen.describe_access(here, None) == "this machine only"
         assert listen.describe_access(here, "secret") == "this machine only, with the token"
-        assert "every network" in listen.describe_access(everywhere, "secret")
+        assert "all networks" in listen.describe_access(everywhere, "secret")
         assert "WITHOUT a token" in listen.describe_access(everywhere, None)
         assert listen.address_of(here) == f"http://127.0.0.1:{here.getsockname()[1]}"
         assert listen.address_of(everywhere).startswith(f"http://{socket.gethostname()}:")
