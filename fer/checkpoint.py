@@ -1,4 +1,4 @@
-"""Loads a classifier from a checkpoint, after checking that the file holds plain data and known classes only."""
+"""Loads a classifier from a checkpoint file, after checking that it contains only plain data and trusted classes."""
 
 import pickle
 from pathlib import Path
@@ -11,23 +11,23 @@ from fer.errors import UserError
 from fer.positions import unsafe_parts
 from fer.trust import check_parts, needed, trusts
 
-UNREADABLE = (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, AttributeError)
-"""What torch.load raises for files that are no checkpoints."""
+LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, AttributeError)
+"""Errors of torch.load for files that are not checkpoints."""
 
 
 def load(path: str | Path) -> Classifier:
-    """The classifier in a checkpoint file, on the CPU, in evaluation mode.
+    """Returns the classifier of a checkpoint file on the CPU, in evaluation mode.
 
-    Raises UserError for a file that is none of ours. Only tensors and plain containers are unpickled, and what the file
-    names is checked by `fer.trust` before anything is built.
+    Only tensors and plain containers are unpickled, and `fer.trust` checks the named classes before they are built.
+    Raises UserError for a file that is no checkpoint of fer.
     """
     return build(read(path), path)
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint file, tensors on the CPU. Nothing is built.
+    """Returns the content of a checkpoint file, with tensors on the CPU; builds nothing.
 
-    Raises UserError for a file that is none of ours, and for one that names what the user does not trust.
+    Raises UserError for a file that is no checkpoint of fer, and for one that names untrusted classes.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -36,8 +36,8 @@ def read(path: str | Path) -> dict[str, Any]:
         raise UserError(f"no such checkpoint: {path}; a run keeps its own in checkpoints/best.ckpt") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a checkpoint in it") from None
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    except LOAD_ERRORS as error:
+        reason = first_line(error)[:120]
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
     check_parts(parameters, path)
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
@@ -46,22 +46,28 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def build(content: dict[str, Any], path: str | Path) -> Classifier:
-    """The classifier of a checkpoint's content that `read` returned, in evaluation mode; `path` is for messages."""
+    """Builds the classifier from the content returned by `read`, in evaluation mode; `path` is for messages."""
     parameters, weights = content["hyper_parameters"], content["state_dict"]
     try:
         check_size(parameters, weights)
         classifier = Classifier(**parameters)
         classifier.load_state_dict(weights)
     except (UserError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        reason = first_line(error)[:160]
         raise UserError(f"{path}: its network does not fit this version of the code ({reason})") from error
     return classifier.eval()
 
 
-def check_size(parameters: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
-    """Raises ValueError where the network would have far more parameters than the file holds, before it is allocated.
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or its type if it has none."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
 
-    A network of a trusted module is built as it is: it may not work on the device "meta".
+
+def check_size(parameters: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    """Raises ValueError if the network would have more parameters than the file has bytes, before it is allocated.
+
+    Networks of modules trusted by the user are not checked, since they may not support the device "meta".
     """
     if trusts(str(parameters["model"].get("_target_"))):
         return
@@ -73,5 +79,5 @@ def check_size(parameters: dict[str, Any], weights: dict[str, torch.Tensor]) -> 
 
 
 def trust_options(parameters: dict[str, Any]) -> list[str]:
-    """The modules to trust for a classifier with these hyperparameters to be loaded from a file."""
+    """Returns the modules that must be trusted to load a classifier with these hyperparameters from a file."""
     return needed(unsafe_parts(parameters))

@@ -1,17 +1,18 @@
-"""Exports a checkpoint as one file that runs without this package.
+"""Exports a checkpoint to one file that runs without this package.
 
     python -m fer.export runs/train/defaults/seed-0
     python -m fer.export best.ckpt --precision int8 --data ~/data/fer2013.csv --out small.onnx
     python -m fer.export best.ckpt --format torch
 
-Writes an ONNX file with resize, normalisation, network, temperature and softmax inside: uint8 grey pictures of any size
-and number in, probabilities out; classes, temperature and what to do before it are in its metadata. fer.predict
---checkpoint FILE.onnx runs it without torch. The file is compared with the network in torch before it counts as made.
+Writes an ONNX file that contains resizing, normalisation, network, temperature and softmax. Its input is a batch of
+uint8 grey pictures of any size, its output their probabilities; classes, temperature and preprocessing are in its
+metadata. `fer.predict --checkpoint FILE.onnx` runs it without torch. The file is written only if its answers match
+those of the network in torch.
 
---precision fp16 halves the size (weights are kept in float16, arithmetic stays float32); int8 computes convolutions and
-linear layers in 8 bits, ranges taken from training faces. What either costs in accuracy is measured on the validation
-split of --data, or of the run's own data where they are still there. --format torch writes a torch.export program,
---format weights a checkpoint without optimizer and paths, in float16 with --precision fp16.
+--precision fp16 halves the size: weights are stored in float16, arithmetic stays float32. int8 computes convolutions
+and linear layers in 8 bits, with ranges taken from training faces. The loss of accuracy is measured on the validation
+split of --data, by default the run's own data. --format torch writes a torch.export program, --format weights a
+checkpoint without optimizer and paths, in float16 with --precision fp16.
 """
 
 import argparse
@@ -19,7 +20,15 @@ import sys
 
 from fer.arguments import add_trust, path, place, run
 from fer.errors import one_line_errors
-from fer.exporting.formats import SUFFIXES, export
+
+FORMATS = ("onnx", "torch", "weights")
+
+
+def export(args: argparse.Namespace) -> None:
+    from fer.evaluation.inputs import numbers_of
+    from fer.exporting.formats import export
+
+    export(args.checkpoint, args.kind, args.precision, args.data, args.out, numbers_of(args.numbers))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,18 +39,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=place("--out"), metavar="FILE", help="default: beside the checkpoint, under its name"
     )
-    parser.add_argument("--format", choices=SUFFIXES, default="onnx", dest="kind")
+    parser.add_argument("--format", choices=FORMATS, default="onnx", dest="kind")
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp32")
     parser.add_argument(
         "--data",
         type=path("--data"),
         metavar="PATH",
         action="append",
-        help="measure accuracy on their validation split",
+        help="data whose validation split measures the accuracy",
+    )
+    parser.add_argument(
+        "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
     add_trust(parser)
-    args = parser.parse_args(arguments)
-    export(args.checkpoint, args.kind, args.precision, args.data, args.out)
+    export(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

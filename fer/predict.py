@@ -1,4 +1,4 @@
-"""Finds faces in pictures and videos and recognises their expressions.
+"""Detects faces in pictures and videos and recognises their expressions.
 
     python -m fer.predict photo.jpg
     python -m fer.predict photos/ 'more/**/*.png' film.mp4 --csv=faces.csv --out annotated
@@ -6,13 +6,14 @@
     curl -s URL | python -m fer.predict - --json
     python -m fer.predict photo.jpg --probe
 
-INPUT: pictures, videos, folders (with all below), patterns in quotes, or - for a picture on standard input. Without
---checkpoint the network that ships with fer. A picture of up to 64×64 pixels is taken for a face, as all are with
---no-detect. Prints a line a face; with --json or --csv alone these go to standard output in its place. In videos faces
-are followed and their probabilities smoothed; --csv is then a timeline, a line a face and frame.
+INPUT: pictures, videos, folders (searched recursively), glob patterns in quotes, or - for a picture on standard input.
+Without --checkpoint it uses the network that ships with fer. A picture of up to 64×64 pixels counts as a cropped face;
+with --no-detect every picture does. Prints a line for each face; --json or --csv without a file name writes to standard
+output instead. In videos faces are tracked and their probabilities smoothed, and --csv has a line for each face and
+frame.
 
-Exit code: 0 all read and a face in every picture; 1 something could not be read; 3 read, but no face in some; 2 nothing
-done, for the reason given.
+Exit code: 0 if everything was read and every picture has a face; 1 if something could not be read; 3 if everything was
+read and a picture has no face; 2 if nothing was done, with the reason.
 """
 
 import argparse
@@ -23,22 +24,25 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from fer.arguments import add_trust, again, path, place, positive, run, share, whole
+from fer.arguments import again, path, place, positive, whole
 from fer.errors import UserError, one_line_errors
+from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
 from fer.streams import printable
 
 if TYPE_CHECKING:
     from fer.prediction.outputs import Output
+    from fer.prediction.pictures import Source
     from fer.prediction.predictor import Predictor
     from fer.prediction.stream import Result
     from fer.prediction.summary import Summary
 
-BROKEN, NO_FACE = 1, 3
-OPTIONAL = ("--json", "--csv", "--show-input")
-WIDEST = 10  # sides of the box found, from which on a margin is a typo
-MANY = 50  # pictures from which on a progress bar is worth its line
+BROKEN, NO_FACE = 1, 3  # exit codes
+STDOUT = "-"
+OPTIONAL_VALUE = ("--json", "--csv", "--show-input")
+MAX_MARGIN = 10  # a larger --margin is a typing error
+PROGRESS_FROM = 50  # pictures from which a progress bar is shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,98 +50,93 @@ def parser() -> argparse.ArgumentParser:
         prog="fer.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT")
-    parser.add_argument(
-        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
-    )
-    parser.add_argument("--no-detect", action="store_true", help="every picture is a face, cropped already")
-    parser.add_argument(
-        "--yunet", type=place("--yunet"), metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo"
-    )
-    parser.add_argument("--margin", type=margin, help="side of the crop in sides of the box found (default 1)")
-    parser.add_argument("--threshold", type=share, default=0.0, help='"unsure" where no probability reaches it')
-    parser.add_argument("--every", type=whole, default=1, metavar="N", help="of a video, every N-th frame only")
+    add_predictor_options(parser)
+    add_no_detect(parser)
+    parser.add_argument("--margin", type=margin, help="side of the crop in sides of the detected box (default 1)")
+    parser.add_argument("--every", type=whole, default=1, metavar="N", help="use every N-th frame of a video")
     parser.add_argument(
         "--json", type=path("--json"), metavar="FILE", help="--json or --json=FILE: a list of pictures with their faces"
     )
-    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="--csv or --csv=FILE: a line a face")
+    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="--csv or --csv=FILE: a line for each face")
     parser.add_argument(
-        "--out", type=place("--out"), metavar="FOLDER", help="copies with boxes and labels; pictures of --probe"
+        "--out", type=place("--out"), metavar="FOLDER", help="copies with boxes and labels; figures of --probe"
     )
     parser.add_argument(
         "--show-input",
         type=path("--show-input"),
         metavar="FOLDER",
-        help="--show-input[=FOLDER]: faces as the network saw them",
+        help="--show-input[=FOLDER]: the 48×48 pixels that the network saw of each face",
     )
-    parser.add_argument("--probe", action="store_true", help="explain each answer in one picture")
+    parser.add_argument("--probe", action="store_true", help="explain the answer for each face in a figure")
     parser.add_argument(
-        "--data",
-        type=path("--data"),
-        metavar="PATH",
-        action="append",
-        help="for --probe: where the training images lie",
+        "--data", type=path("--data"), metavar="PATH", action="append", help="for --probe: the training images"
     )
-    parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and search")
-    add_trust(parser)
+    parser.add_argument(
+        "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
+    )
+    parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and detect")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    arguments = sys.argv[1:] if arguments is None else arguments
-    args = parser().parse_args([f"{a}=-" if a in OPTIONAL else a for a in arguments])
-    if "-" == args.json == args.csv:
+    args = parser().parse_args(with_default_values(sys.argv[1:] if arguments is None else arguments))
+    if args.json == STDOUT and args.csv == STDOUT:
         raise UserError("--json and --csv cannot both go to standard output; give one a file: --csv=faces.csv")
     from fer.memory import keep_freed
     from fer.prediction import inputs, network
 
     keep_freed()
     sources = inputs.sources(args.inputs)
-    predictor = predictor_of(args)
+    predictor = predictor_from(args, differentiable=args.probe)
     if args.probe:
-        from fer.prediction.probe import probe
-
-        return probe(sources, predictor, args.out or Path("probe"), args.data)
-    say = sys.stderr if "-" in (args.json, args.csv) else sys.stdout
-    print(network.about(predictor.network), file=say)
-    return predict(args, sources, predictor, say)
+        return probe(args, sources, predictor)
+    messages = sys.stderr if STDOUT in (args.json, args.csv) else sys.stdout
+    print(network.describe(predictor.network), file=messages)
+    return predict(args, sources, predictor, messages)
 
 
-def predictor_of(args: argparse.Namespace) -> "Predictor":
-    """Network and detector that the options name."""
-    from fer.prediction import detect, network
-    from fer.prediction.predictor import Predictor
+def with_default_values(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments with `--json` as `--json=-`, and so for --csv and --show-input.
 
-    detector = None
-    if not args.no_detect:
-        detector = detect.YuNet(args.yunet) if args.yunet else detect.Haar()
-    return Predictor(
-        network.load(args.checkpoint, inside=args.probe), detector, args.threshold, args.margin or detect.MARGIN
-    )
+    argparse's nargs="?" would take the INPUT after `--json` for the name of the file.
+    """
+    return [f"{argument}={STDOUT}" if argument in OPTIONAL_VALUE else argument for argument in arguments]
 
 
-def predict(args: argparse.Namespace, sources: Sequence, predictor: "Predictor", say) -> int:
-    """Runs everything through the predictor and into the outputs; returns the exit code."""
-    from fer.prediction.outputs import check_delivered
+def probe(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor") -> int:
+    """Writes the figures of --probe; returns the exit code."""
+    from fer.evaluation.inputs import numbers_of
+    from fer.prediction.probe import probe
+
+    return probe(sources, predictor, args.out or Path("probe"), args.data, numbers_of(args.numbers))
+
+
+def predict(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor", messages: TextIO) -> int:
+    """Recognises all sources and writes the results; returns the exit code."""
+    from fer.prediction.outputs import check_standard_output
     from fer.prediction.summary import Summary
 
-    started, summary, outputs = time.perf_counter(), Summary(), outputs_of(args, predictor)
-    answers = "-" in (args.json, args.csv)
+    started, summary, outputs = time.perf_counter(), Summary(), outputs_from(args, predictor)
+    on_stdout = STDOUT in (args.json, args.csv)
     try:
-        for result in progress(everything(sources, predictor, args), len(sources)):
+        for result in progress(all_results(sources, predictor, args), len(sources)):
             for output in (summary, *outputs):
                 output.add(result)
-            if answers and len(outputs) == 1:  # nothing else is left to do for anybody
-                check_delivered()
+            if on_stdout and len(outputs) == 1:  # without a reader of it there is nothing left to do
+                check_standard_output()
     finally:
         written = [line for output in outputs if (line := output.close())]
-    if answers:
-        check_delivered()
-    print("\n".join([*summary.lines(), *closing(summary, time.perf_counter() - started, written, args)]), file=say)
-    return BROKEN if summary.broken else NO_FACE if summary.empty else 0
+    if on_stdout:
+        check_standard_output()
+    seconds = time.perf_counter() - started
+    print("\n".join([*summary.lines(), *closing_lines(summary, seconds, written, args)]), file=messages)
+    if summary.broken:
+        return BROKEN
+    return NO_FACE if summary.empty else 0
 
 
-def everything(sources: Sequence, predictor: "Predictor", args: argparse.Namespace):
-    """The results of pictures and of frames, in the order of the sources."""
+def all_results(sources: Sequence["Source"], predictor: "Predictor", args: argparse.Namespace) -> Iterator["Result"]:
+    """Yields the results of pictures and frames in the order of the sources."""
     from fer.prediction.inputs import is_video
     from fer.prediction.stream import results
 
@@ -146,38 +145,41 @@ def everything(sources: Sequence, predictor: "Predictor", args: argparse.Namespa
             yield from results(group, predictor, args.workers)
             continue
         for source in group:
-            yield from of_video(source, predictor, args)
+            yield from video_results(source, predictor, args)
 
 
-def of_video(source, predictor: "Predictor", args: argparse.Namespace):
+def video_results(source: "Source", predictor: "Predictor", args: argparse.Namespace) -> Iterator["Result"]:
+    """Yields a result for each frame, and one with an error if the video is damaged or cannot be read."""
     from fer.pictures import Unreadable
     from fer.prediction.stream import Result
-    from fer.prediction.video import Video, followed
+    from fer.prediction.video import Video, track_faces
 
     try:
-        yield from followed(source, Video(source.content).frames(args.every), predictor, args.workers)
+        yield from track_faces(source, Video(source.content).frames(args.every), predictor, args.workers)
     except Unreadable as error:
-        yield Result(source, error=str(error))
+        yield Result(source, error=str(error), reason=error.reason)
 
 
-def outputs_of(args: argparse.Namespace, predictor: "Predictor") -> list["Output"]:
+def outputs_from(args: argparse.Namespace, predictor: "Predictor") -> list["Output"]:
+    """Opens the outputs that the options name."""
     from fer.prediction import outputs
 
-    wanted: list[Output] = []
+    opened: list[Output] = []
     if args.json:
-        wanted.append(outputs.Json(args.json))
+        opened.append(outputs.Json(args.json))
     if args.csv:
-        wanted.append(outputs.Csv(args.csv, predictor.network.classes))
+        opened.append(outputs.Csv(args.csv, predictor.network.classes))
     if args.out:
-        wanted.append(outputs.Annotated(args.out))
-    if args.show_input:
-        folder = (args.out or Path()) / "input" if args.show_input == "-" else Path(args.show_input)
-        wanted.append(outputs.NetworkView(folder))
-    return wanted
+        opened.append(outputs.Annotated(args.out))
+    if args.show_input == STDOUT:  # --show-input without a folder
+        opened.append(outputs.NetworkView((args.out or Path()) / "input"))
+    elif args.show_input:
+        opened.append(outputs.NetworkView(Path(args.show_input)))
+    return opened
 
 
 def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
-    """The same, with a bar on a terminal where it takes a while."""
+    """Yields the results, with a progress bar on a terminal for videos and for many pictures."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -190,33 +192,36 @@ def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
     ]
     console, started, frames = Console(stderr=True), time.perf_counter(), 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task, last = bar.add_task("pictures", total=count, rate="", visible=count >= MANY), None
+        task = bar.add_task("pictures", total=count, rate="", visible=count >= PROGRESS_FROM)
+        previous = None  # the video of the last frame
         for result in results:
             yield result
             if result.frame is None:
                 bar.advance(task)
                 continue
-            frames, first = frames + 1, result.source is not last
+            frames += 1
             rate = f"{frames / (time.perf_counter() - started):.1f} frames/s"
-            bar.update(task, advance=first, rate=rate, description=printable(result.source.name)[-40:], visible=True)
-            last = result.source
+            name = printable(result.source.name)[-40:]
+            bar.update(task, advance=int(result.source is not previous), rate=rate, description=name, visible=True)
+            previous = result.source
 
 
-def closing(summary: "Summary", seconds: float, written: Sequence[str], args: argparse.Namespace) -> list[str]:
-    """How long it took, what was written, and what to type next."""
-    done, unit = (summary.frames, "frames") if summary.frames else (summary.pictures, "pictures")
-    lines = [f"{seconds:.1f} s, {done / seconds:,.1f} {unit}/s"]
+def closing_lines(summary: "Summary", seconds: float, written: Sequence[str], args: argparse.Namespace) -> list[str]:
+    """Returns the rate, the files that were written, and the command to type next."""
+    count, unit = (summary.frames, "frames") if summary.frames else (summary.pictures, "pictures")
+    lines = [f"{seconds:.1f} s, {count / seconds:,.1f} {unit}/s"]
     lines += [f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"]
     if summary.empty and not args.no_detect:
-        return [*lines, "next: --no-detect takes pictures that are faces already; --yunet MODEL finds turned faces too"]
-    mine = f" --checkpoint {shlex.quote(str(args.checkpoint))}{again()}" if args.checkpoint else ""
-    return [*lines, f"next: python -m fer.predict PICTURE{mine} --probe    (explains the answer)"]
+        return [*lines, "next: --no-detect takes cropped faces; --yunet MODEL detects turned faces too"]
+    checkpoint = f" --checkpoint {shlex.quote(str(args.checkpoint))}{again()}" if args.checkpoint else ""
+    return [*lines, f"next: python -m fer.predict PICTURE{checkpoint} --probe    (explains the answer)"]
 
 
 def margin(text: str) -> float:
+    """The type of --margin. Raises ArgumentTypeError unless it is above 0 and below 10."""
     value = positive(text)
-    if value >= WIDEST:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0 and below {WIDEST}, such as 1.1")
+    if value >= MAX_MARGIN:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0 and below {MAX_MARGIN}, such as 1.1")
     return value
 
 

@@ -1,13 +1,13 @@
-"""Standard streams that never raise, for any encoding, closed reader or full disk.
+"""Standard streams that never raise, for any encoding, closed pipe or full disk.
 
-`fer.errors.one_line_errors`, through which all commands go, calls `harden` first. From then on
+`fer.errors.one_line_errors`, which runs all commands, calls `harden` first. From then on
 
-- a character that the code page lacks is written as a plainer one or as its escape,
-- a reader that goes away (`| head`) is no error: what nobody reads is dropped, and the command goes on,
-- a full disk costs the messages, which one line on standard error says, and not the work,
-- a stream that was closed from the start (`>&-`) takes everything and keeps nothing.
+- a character that the encoding lacks is written as an ASCII replacement or as its escape,
+- after the reader has ended (`| head`) output is dropped and the command goes on,
+- on a full disk output is lost with one warning on standard error, and the command goes on,
+- a stream that is closed from the start (`>&-`) accepts and drops all output.
 
-A command whose answer is what it writes to standard output asks `lost` whether to go on.
+A command whose result is its standard output calls `lost` to learn whether it still arrives.
 """
 
 import codecs
@@ -19,24 +19,24 @@ import sys
 from typing import Any, TextIO
 
 READABLE = "fer.readable"
-"""The name of the error handler of the standard streams, as `open` and `encode` take it."""
+"""The name of the standard streams' error handler, for `open` and `encode`."""
 PIPE_CLOSED = 141
-"""Exit code of a command whose reader went away: 128 + SIGPIPE, as shells report it for cat and grep."""
-PLAINER = {"─": "-", "━": "-", "–": "-", "—": "-", "×": "x", "…": "...", "→": "->", "√": "sqrt", "•": "*"}
+"""Exit code of a command whose reader has ended: 128 + SIGPIPE, as shells report it for cat and grep."""
+REPLACEMENTS = {"─": "-", "━": "-", "–": "-", "—": "-", "×": "x", "…": "...", "→": "->", "√": "sqrt", "•": "*"}
 
 
 def escaped(character: str) -> str:
-    r"""The Python escape of a character; a byte of a file name that is no UTF-8 is `\xHH`."""
+    r"""Returns the Python escape of a character, `\xHH` for a byte of a file name that is not UTF-8."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 
 def printable(text: str, longest: int | None = None) -> str:
-    r"""`text` in one line without control characters: whatever a terminal would not print is escaped, as `\x1b`.
+    r"""Returns `text` in one line, with control and other unprintable characters escaped, as `\x1b`.
 
-    From a text of more than `longest` characters the middle is cut out: an error begins with
-    what is wrong and ends with what to do.
+    Of a text of more than `longest` characters the middle is cut out: an error begins with the problem and ends with
+    the remedy.
     """
     line = "".join(character if character.isprintable() else escaped(character) for character in text)
     if longest is None or len(line) <= longest:
@@ -46,26 +46,26 @@ def printable(text: str, longest: int | None = None) -> str:
 
 
 def readable(error: UnicodeError) -> tuple[str, int]:
-    """The error handler: a plainer character for those of PLAINER, the escape for others."""
+    """The error handler: replaces the characters of REPLACEMENTS and escapes others."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]
-    return "".join(PLAINER.get(character) or escaped(character) for character in characters), error.end
+    return "".join(REPLACEMENTS.get(character) or escaped(character) for character in characters), error.end
 
 
 codecs.register_error(READABLE, readable)
 
 
 class Standard(io.RawIOBase):
-    """The raw file of a standard stream, whose `write` takes everything and never raises OSError.
+    """The raw file of a standard stream, whose `write` accepts everything and never raises OSError.
 
-    below: the raw file that it stands on, None for a stream that was closed. error: what ended the writing, None as
-    long as it works.
+    file: the underlying raw file, None for a closed stream. error: the error that ended the output, None as long as
+    it works.
     """
 
-    def __init__(self, below: Any, name: str):
-        self.below, self.name = below, name
-        self.error: OSError | None = None if below else OSError(errno.EBADF, "it is closed")
+    def __init__(self, file: Any, name: str):
+        self.file, self.name = file, name
+        self.error: OSError | None = None if file else OSError(errno.EBADF, "it is closed")
 
     def write(self, data: Any) -> int:
         rest = memoryview(data).cast("B")
@@ -75,48 +75,49 @@ class Standard(io.RawIOBase):
         return size
 
     def _write(self, data: memoryview) -> int:
-        """Bytes written, 0 where a non-blocking stream was full."""
+        """Writes once; returns the number of bytes, 0 if a non-blocking stream is full."""
         try:
-            written = self.below.write(data)
+            written = self.file.write(data)
             if written is None:
-                select.select([], [self.below], [], 1)
+                select.select([], [self.file], [], 1)
         except OSError as error:
-            self._lose(error)
+            self._set_error(error)
             return 0
         return written or 0
 
-    def _lose(self, error: OSError) -> None:
+    def _set_error(self, error: OSError) -> None:
         self.error = error
         if error.errno != errno.EPIPE and self.name == "standard output":
-            print(f"warning: {self.name}: {error.strerror}; what is written there is lost", file=sys.stderr)
+            print(f"warning: {self.name}: {error.strerror}; further output is lost", file=sys.stderr)
 
     def writable(self) -> bool:
         return True
 
     def isatty(self) -> bool:
-        return bool(self.below) and self.below.isatty()
+        return bool(self.file) and self.file.isatty()
 
     def fileno(self) -> int:
-        if self.below is None:
+        if self.file is None:
             raise io.UnsupportedOperation("fileno")
-        return self.below.fileno()
+        return self.file.fileno()
 
 
 def harden() -> None:
-    """Makes standard output and error of this process never raise; a second call changes nothing."""
+    """Makes standard output and error of this process never raise. A second call changes nothing."""
     sys.stdout = hardened(sys.stdout, "standard output")
     sys.stderr = hardened(sys.stderr, "standard error")
 
 
 def hardened(stream: TextIO | None, name: str) -> TextIO:
-    """The same stream on a `Standard`; one that is no file of the process, such as a notebook's, stays."""
+    """Returns the stream on top of a `Standard`, or itself if it is not a file, as in a notebook."""
     if stream is None:
-        reserve()
+        reserve_descriptor()
         return io.TextIOWrapper(io.BufferedWriter(Standard(None, name)), encoding="utf-8", errors=READABLE)
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors=READABLE)
     raw = raw_of(stream)
-    if type(stream) is not io.TextIOWrapper or not (isinstance(raw, io.FileIO) or "Console" in type(raw).__name__):
+    is_file = isinstance(raw, io.FileIO) or "Console" in type(raw).__name__  # Windows' console
+    if type(stream) is not io.TextIOWrapper or not is_file:
         return stream
     standard = Standard(raw, name)
     return io.TextIOWrapper(
@@ -129,18 +130,18 @@ def hardened(stream: TextIO | None, name: str) -> TextIO:
 
 
 def raw_of(stream: TextIO) -> Any:
-    """The lowest layer of a text stream; None where it has no layers."""
+    """Returns the raw file below a text stream, None if it has none."""
     buffer = getattr(stream, "buffer", None)
     return getattr(buffer, "raw", buffer)
 
 
-def reserve() -> None:
-    """Keeps the next file that is opened from getting the number of a standard stream that is closed."""
+def reserve_descriptor() -> None:
+    """Prevents the next opened file from getting the descriptor of a closed standard stream."""
     number = os.open(os.devnull, os.O_RDWR)
     if number > 2:
         os.close(number)
 
 
 def lost() -> OSError | None:
-    """Why nothing more arrives on standard output; None as long as it does."""
+    """Returns the error that ended standard output, None as long as it works."""
     return getattr(raw_of(sys.stdout), "error", None)

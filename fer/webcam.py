@@ -1,15 +1,15 @@
-"""Recognises the faces in front of a camera, in a window.
+"""Recognises the faces before a camera and shows them in a window.
 
     python -m fer.webcam
     python -m fer.webcam --camera 1 --csv=timeline.csv --out recording
     python -m fer.webcam --camera film.mp4 --no-window --csv=timeline.csv
 
-Each face keeps its number while it is in sight, and its probabilities are smoothed over the last moments. Frames that
-nobody had time for are dropped, so that what is shown is now; the rate is in the corner. Nothing is stored unless --csv
-(a line a face and frame) or --out (the annotated video) is given. q, Esc or closing the window ends it, Ctrl-C too.
+Each face keeps its number while it is visible, and its probabilities are smoothed over time. Frames that arrive while
+another is processed are dropped, so the window is never late; the rate is in the corner. Nothing is stored unless --csv
+(a line for each face and frame) or --out (the annotated video) is given. q, Esc, closing the window or Ctrl-C ends it.
 
 The window is Tk's, which comes with Python: OpenCV's own windows need opencv-python, which overwrites the files of
-opencv-python-headless that the rest runs on, and brings libraries that servers lack.
+opencv-python-headless that the other commands use, and needs libraries that servers lack.
 """
 
 import argparse
@@ -17,58 +17,74 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fer.arguments import add_trust, path, place, run, whole
-from fer.errors import Interrupted, UserError, one_line_errors
+from fer.arguments import path, place, whole
+from fer.errors import Interrupted, one_line_errors
+from fer.prediction.options import add_predictor_options, predictor_from
 
-SPAN = 30  # frames over which the rate is taken
+if TYPE_CHECKING:
+    from fer.prediction.outputs import Output
+    from fer.prediction.predictor import Predictor
+
+RATE_FRAMES = 30  # frames over which the rate is measured
 
 
 def watch(args: argparse.Namespace) -> int:
-    """Until the film, the user or `--frames` ends it. Returns the number of frames."""
-    from fer.prediction import detect, network, outputs
-    from fer.prediction.draw import annotated
+    """Recognises faces until the video ends, the user ends it, or `--frames` are done; returns the number of frames."""
+    from fer.prediction import network
+    from fer.prediction.draw import annotate
     from fer.prediction.pictures import Source
-    from fer.prediction.predictor import Predictor
     from fer.prediction.summary import Summary
-    from fer.prediction.video import Camera, Video, followed
+    from fer.prediction.video import Camera, Video, track_faces
 
-    detector = detect.YuNet(args.yunet) if args.yunet else detect.Haar()
-    predictor = Predictor(network.load(args.checkpoint), detector, args.threshold)
-    print(network.about(predictor.network), flush=True)
+    predictor = predictor_from(args)
+    print(network.describe(predictor.network), flush=True)
     video = Camera(int(args.camera)) if args.camera.isdigit() else Video(Path(args.camera))
     source = Source(f"camera {args.camera}", b"", "camera.mp4")
     screen = NoWindow() if args.no_window else open_window()
-    files: list[outputs.Output] = []
-    if args.csv:
-        files.append(outputs.Csv(args.csv, predictor.network.classes))
-    if args.out:
-        files.append(outputs.Annotated(args.out))
-    summary, times = Summary(), deque([time.perf_counter()], maxlen=SPAN)
+    outputs = outputs_from(args, predictor)
+    summary, times = Summary(), deque([time.perf_counter()], maxlen=RATE_FRAMES)
     try:
-        for result in followed(source, video.frames(), predictor):
+        for result in track_faces(source, video.frames(), predictor):
             times.append(time.perf_counter())
-            for output in (summary, *files):
+            for output in (summary, *outputs):
                 output.add(result)
-            rate = (len(times) - 1) / (times[-1] - times[0])
-            screen.show(annotated(result.picture, result.faces, f"{rate:.1f} frames/s"))
+            screen.show(annotate(result.picture, result.faces, f"{rate(times):.1f} frames/s"))
             if not screen.open or summary.frames == args.frames:
                 break
     except Interrupted:
-        pass  # Ctrl-C is how one leaves; what was recorded is kept
+        pass  # Ctrl-C ends the recording and keeps it
     finally:
         screen.close()
-        written = [line for output in files if (line := output.close())]
-    seconds = times[-1] - times[0]
+        written = [line for output in outputs if (line := output.close())]
     print("\n".join(summary.lines()))
-    print(f"{(len(times) - 1) / seconds if seconds else 0:.1f} frames/s at the end")
+    print(f"{rate(times):.1f} frames/s at the end")
     print("\n".join([f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE and --out FOLDER do"]))
     print("next: python -m fer.predict PICTURE --probe    (explains the answer)")
     return summary.frames
 
 
+def rate(times: deque[float]) -> float:
+    """Returns frames per second, 0 for a single time."""
+    seconds = times[-1] - times[0]
+    return (len(times) - 1) / seconds if seconds else 0.0
+
+
+def outputs_from(args: argparse.Namespace, predictor: "Predictor") -> list["Output"]:
+    """Opens the outputs that the options name."""
+    from fer.prediction import outputs
+
+    opened: list[Output] = []
+    if args.csv:
+        opened.append(outputs.Csv(args.csv, predictor.network.classes))
+    if args.out:
+        opened.append(outputs.Annotated(args.out))
+    return opened
+
+
 class NoWindow:
-    """Stands where a window would, for machines without a display."""
+    """A window that shows nothing, for machines without a display."""
 
     open = True
 
@@ -80,7 +96,7 @@ class NoWindow:
 
 
 def open_window():
-    """Tk's window, or a UserError that says why there can be none."""
+    """Opens a Tk window. Raises UserError if none can be opened."""
     from fer.prediction.window import Window
 
     return Window("fer")
@@ -88,23 +104,13 @@ def open_window():
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--camera", default="0", help="its number, or a video file in its place (default 0)")
-    parser.add_argument(
-        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
-    )
-    parser.add_argument(
-        "--yunet", type=place("--yunet"), metavar="MODEL", help="find faces with this YuNet .onnx of OpenCV's zoo"
-    )
-    parser.add_argument("--threshold", type=float, default=0.0, help='"unsure" where no probability reaches it')
-    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="timeline: a line a face and frame")
+    parser.add_argument("--camera", default="0", help="number of the camera, or a video file (default 0)")
+    add_predictor_options(parser)
+    parser.add_argument("--csv", type=path("--csv"), metavar="FILE", help="timeline: a line for each face and frame")
     parser.add_argument("--out", type=place("--out"), metavar="FOLDER", help="the annotated video")
     parser.add_argument("--no-window", action="store_true", help="for machines without a display")
-    parser.add_argument("--frames", type=whole, metavar="N", help="end after so many")
-    add_trust(parser)
-    args = parser.parse_args(arguments)
-    if not 0 <= args.threshold <= 1:
-        raise UserError(f"--threshold {args.threshold}: expected a number from 0 to 1")
-    watch(args)
+    parser.add_argument("--frames", type=whole, metavar="N", help="end after N frames")
+    watch(parser.parse_args(arguments))
     return 0
 
 

@@ -1,10 +1,13 @@
 """Tiny FER2013s in every layout, and an untrained network; no test sees the user's cache or data."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import lightning.pytorch as pl
 import numpy as np
@@ -17,6 +20,7 @@ from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import Faces
 
 torch.set_num_threads(1)
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 Writer = Callable[[Path, Faces], Faces]
 """Writes a data set into an existing folder; returns what a reader should find there, in any order."""
@@ -274,3 +278,17 @@ def astronaut() -> Image.Image:
     """512×512, one face: about 98×98 at 174, 66."""
     data = pytest.importorskip("skimage.data")
     return Image.fromarray(data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def load_script() -> Callable[[str], ModuleType]:
+    """`load_script("page/scene.py")`: a script of experiments/ as a module."""
+    return script_module
+
+
+@cache
+def script_module(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.replace("/", "_").removesuffix(".py"), EXPERIMENTS / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

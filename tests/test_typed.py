@@ -151,7 +151,7 @@ def accept(module: str, typed: list[str], monkeypatch) -> None:
 
     works = {"evaluate": "evaluate", "export": "export", "webcam": "watch", "study": "collect", "serve": "serve"}
     if module == "predict":
-        command.parser().parse_args([f"{word}=-" if word in command.OPTIONAL else word for word in typed])
+        command.parser().parse_args(command.with_default_values(typed))
         return
     monkeypatch.setattr(command, works[module], start)
     with pytest.raises(Started):
@@ -219,7 +219,7 @@ def printed(folder: Path) -> dict[str, str]:
     resume = commandline.command("fer.train", [commandline.assigned("resume", folder)])
     following["resume"] = resume
     following["finish"] = records.why_no_run(folder, {"status": "interrupted"}).partition("finish it with: ")[2]
-    following["export"] = formats.following("onnx", folder / "best.onnx")[0]
+    following["export"] = formats.next_lines("onnx", folder / "best.onnx")[0]
     return {name: re.sub(r" {4}\(.*\)$", "", line.removeprefix("next: ").strip()) for name, line in following.items()}
 
 
@@ -307,7 +307,7 @@ def zsh() -> str:
     return "zsh"
 
 
-def following(output: str, command: str) -> str:
+def next_lines(output: str, command: str) -> str:
     """The line that a command printed to go on with."""
     lines = re.findall(rf"(python -m fer\.{command} .*?)(?: {{4}}\(.*)?$", output, re.MULTILINE)
     return lines[-1]
@@ -318,7 +318,7 @@ def test_the_newest_run_is_evaluated_exported_and_asked(shell):
     output = shell.type("python -m fer.evaluate latest --quick")
     assert "evaluation-val" in output
     output = shell.type("python -m fer.export latest", zsh())
-    line = following(output, "predict").replace("PICTURE", "photo.png")
+    line = next_lines(output, "predict").replace("PICTURE", "photo.png")
     assert "sad" in shell.type(line, zsh())
     assert "sad" in shell.type("python -m fer.predict photo.png --checkpoint latest --no-detect")
 
@@ -335,7 +335,7 @@ def test_a_run_that_was_stopped_goes_on_by_the_line_it_printed(shell, how):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=600)
     assert process.returncode == 128 + signal.SIGINT, output
-    again = shell.start(following(output, "train"), name)
+    again = shell.start(next_lines(output, "train"), name)
     read = ""
     while "resumed after step" not in read and (part := again.stdout.readline()):
         read += part
@@ -369,7 +369,7 @@ def test_a_sweep_its_table_and_the_same_sweep_again(shell, launcher):
     output = shell.type(line)
     place = shell.folder / "runs" / f"sweep_{launcher}"
     assert sorted(path.name for path in place.iterdir() if path.is_dir() and path.name != "logs") == ["adam", "sgd"]
-    assert "wrote" in shell.type(following(output, "study"))
+    assert "wrote" in shell.type(next_lines(output, "study"))
     (place / "adam").rename(place / "model-cnn,optimizer-adam")
     output = shell.type(f"{line},rmsprop")
     found = runs.inside(place)
@@ -404,7 +404,7 @@ def test_own_configs_reach_the_trials_of_a_search(shell, own):
         "'search.space={lr: {option: optimizer.lr, choices: [0.02]}}'",
         zsh(),
     )
-    best = following(output, "train")
+    best = next_lines(output, "train")
     assert "my conf" in best
     assert "finished" not in shell.type(f"{best} study=best", zsh())
 
@@ -414,13 +414,13 @@ def test_what_is_in_the_data(shell):
     output = shell.type("python -m fer.eda data=folder data.root=~/pictures check=true")
     assert str(shell.home / "pictures") not in output or "data.root" in output
     output = shell.type("python -m fer.eda data=synthetic data.synthetic.train=70 near=false")
-    assert "data=synthetic" in following(output, "train")
+    assert "data=synthetic" in next_lines(output, "train")
 
 
 @pytest.mark.typed
 def test_a_benchmark(shell):
     output = shell.type(f"python -m fer.benchmark {TINY} 'columns=[ceiling]' rounds=1 seconds=0.05", zsh())
-    assert "fer.benchmark" in following(output, "benchmark")
+    assert "fer.benchmark" in next_lines(output, "benchmark")
 
 
 @pytest.mark.typed

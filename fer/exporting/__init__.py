@@ -1,1 +1,1 @@
-"""Networks as files for other programs: ONNX, torch.export, weights alone."""
+"""Exports networks to files for other programs: ONNX, torch.export, bare weights."""

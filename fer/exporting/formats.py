@@ -1,88 +1,115 @@
-"""Exports a checkpoint as ONNX, torch.export or bare weights, and checks the file that it wrote."""
+"""Exports a checkpoint as an ONNX file, a torch.export program or bare weights, and checks the file."""
 
 import io
+import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
+import torch
+
+from fer import checkpoint
 from fer.errors import UserError
+from fer.evaluation.pixels import Pixels
+from fer.exporting import onnx_file
+from fer.exporting.parity import costs, difference
+from fer.exporting.slim import slim
 from fer.files import atomic
-
-if TYPE_CHECKING:
-    from fer.evaluation.pixels import Pixels
-    from fer.prediction.torch_network import TorchNetwork
+from fer.prediction.experiment_data import experiment_data
+from fer.prediction.network import checkpoint_at, describe
+from fer.prediction.outputs import make_folder, write_errors
+from fer.prediction.torch_network import TorchNetwork
+from fer.preprocess import SIZE
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2", "weights": ".pt"}
-TOLERANCE = 1e-4  # between probabilities in torch and in the file, in float32
-ROUNDED = 1e-2  # the same for resized pictures, of which a rare pixel rounds to the next grey level
-CALIBRATION = 512  # training faces that int8 takes its ranges from
+TOLERANCE = 1e-4  # largest difference between probabilities of torch and of the file, in float32
+RESIZED_TOLERANCE = 1e-2  # the same for resized pictures, where a rare pixel rounds to the next grey level
+CALIBRATION_FACES = 512  # training faces from which int8 takes its ranges
 
 
-def export(checkpoint: Path, kind: str, precision: str, data: list[str] | None, out: Path | None) -> Path:
-    """Writes the file and says what it is worth; returns its path. Raises UserError for what cannot be exported."""
-    from fer.prediction.network import about, checkpoint_at
-    from fer.prediction.outputs import made, writing
-    from fer.prediction.torch_network import TorchNetwork
+def export(
+    source: Path, kind: str, precision: str, data: list[str] | None, out: Path | None, numbers: Any = None
+) -> Path:
+    """Writes the file, prints how it compares with the checkpoint, and returns its path.
 
-    path = checkpoint_at(checkpoint)
+    Args:
+        source: a checkpoint or a run's folder.
+        kind: a key of SUFFIXES.
+        precision: fp32, fp16 or int8.
+        data: paths of the data for calibration and accuracy, by default those of the run.
+        out: the file to write, by default beside the checkpoint.
+        numbers: the classes of folders of `data` that are named by numbers, by default as in the run.
+
+    Raises:
+        UserError: for a network or a combination of options that cannot be exported.
+    """
+    path = checkpoint_at(source)
     network = TorchNetwork(path)
-    out = out or path.with_suffix(f"{'' if precision == 'fp32' else '.' + precision}{SUFFIXES[kind]}")
+    if out is None:
+        middle = "" if precision == "fp32" else f".{precision}"
+        out = path.with_suffix(f"{middle}{SUFFIXES[kind]}")
     if out.exists() and out.samefile(path):
         raise UserError(f"{out} would replace the checkpoint; choose another with --out FILE")
-    print(about(network), flush=True)
-    made(out.parent)
-    with writing(out):
-        lines = WRITERS[kind](network, path, precision, data, out)
+
+    def load_data() -> tuple[Pixels | None, str]:
+        if precision == "fp32" and not data:
+            return None, ""
+        return experiment_data(path, data, numbers)
+
+    print(describe(network), flush=True)
+    make_folder(out.parent)
+    with write_errors(out):
+        lines = WRITERS[kind](network, path, precision, out, load_data)
     size = out.stat().st_size
-    print("\n".join([*lines, f"wrote {out}: {size / 1e6:.2f} MB, {precision}", *following(kind, out)]))
+    print("\n".join([*lines, f"wrote {out}: {size / 1e6:.2f} MB, {precision}", *next_lines(kind, out)]))
     return out
 
 
-def write_onnx(network: "TorchNetwork", path: Path, precision: str, data: list[str] | None, out: Path) -> list[str]:
-    """Sentences on how like the file is to the network."""
-    from tempfile import TemporaryDirectory
+Data = Callable[[], tuple[Pixels | None, str]]
+"""Loads the faces of the experiment, or returns the reason why there are none."""
 
-    from fer.exporting import onnx_file
-    from fer.exporting.parity import costs, difference
-    from fer.prediction.torch_network import TorchNetwork
 
-    pixels, lacking = (None, "") if precision == "fp32" and not data else at_hand(path, data)
-    if precision == "int8" and pixels is None:
-        raise UserError(f"int8 takes its ranges from training faces, and {lacking}; name the data with --data PATH")
-    module = onnx_file.whole(network.classifier, network.temperature)
-    model = onnx_file.onnx_model(onnx_file.exported(module), {**description(network), "precision": precision})
+def write_onnx(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+    """Writes the ONNX file; returns lines about its differences from the network."""
+    faces, reason = data()
+    if precision == "int8" and faces is None:
+        raise UserError(f"int8 takes its ranges from training faces, and {reason}; name the data with --data PATH")
+    module = onnx_file.exported_model(network.classifier, network.temperature)
+    model = onnx_file.onnx_model(onnx_file.export_program(module), {**description(network), "precision": precision})
     with TemporaryDirectory() as folder:
-        plain = Path(folder) / "fp32.onnx"
-        plain.write_bytes(model.SerializeToString())
-        off, resized = difference(module, plain), difference(module, plain, size=(100, 80))
-        if off > TOLERANCE or resized > ROUNDED:
-            raise UserError(
-                f"probabilities of the file differ from the checkpoint's by {max(off, resized):.4f}: not written"
-            )
+        float32 = Path(folder) / "fp32.onnx"
+        float32.write_bytes(model.SerializeToString())
+        differences = check_difference(module, float32)
         if precision == "fp16":
-            model = onnx_file.halved(model)
+            model = onnx_file.halve(model)
         elif precision == "int8":
-            model = onnx_file.quantized(model, calibration_faces(pixels), Path(folder))
+            model = onnx_file.quantize(model, calibration_faces(faces), Path(folder))
         with atomic(out, "wb") as file:
             file.write(model.SerializeToString())
-        lines = [f"largest difference from torch in float32: {off:.1e} at 48×48, {resized:.1e} resized from 80×100"]
-        if pixels is not None:
-            return [*lines, *costs(TorchNetwork(path), plain, out, pixels, precision)]
-    if precision != "fp32":
-        lines.append(f"what {precision} costs was not measured: {lacking}; name the data with --data PATH")
-    return lines
+        if faces is not None:
+            return [differences, *costs(TorchNetwork(path), float32, out, faces, precision)]
+    if precision == "fp32":
+        return [differences]
+    return [differences, f"the accuracy of {precision} was not measured: {reason}; name the data with --data PATH"]
 
 
-def write_torch(network: "TorchNetwork", path: Path, precision: str, data: list[str] | None, out: Path) -> list[str]:
-    import json
+def check_difference(module: onnx_file.ExportedModel, path: Path) -> str:
+    """Compares the probabilities of a float32 file with torch's. Raises UserError for large differences."""
+    same_size, resized = difference(module, path), difference(module, path, size=(100, 80))
+    if same_size > TOLERANCE or resized > RESIZED_TOLERANCE:
+        largest = max(same_size, resized)
+        raise UserError(f"probabilities of the file differ from the checkpoint's by {largest:.4f}: not written")
+    return f"largest difference from torch in float32: {same_size:.1e} at 48×48, {resized:.1e} resized from 80×100"
 
-    import torch
 
-    from fer.exporting import onnx_file
-
+def write_torch(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+    """Writes a torch.export program."""
     if precision != "fp32":
         raise UserError(f"--format torch comes in fp32; {precision} is for onnx (fp16 also for weights)")
-    program = onnx_file.exported(onnx_file.whole(network.classifier, network.temperature))
+    program = onnx_file.export_program(onnx_file.exported_model(network.classifier, network.temperature))
     content = io.BytesIO()
     torch.export.save(program, content, extra_files={"metadata.json": json.dumps(description(network))})
     with atomic(out, "wb") as file:
@@ -90,12 +117,8 @@ def write_torch(network: "TorchNetwork", path: Path, precision: str, data: list[
     return ["torch.export.load(FILE).module()(images) answers; metadata.json in it has classes and preprocessing"]
 
 
-def write_weights(network: "TorchNetwork", path: Path, precision: str, data: list[str] | None, out: Path) -> list[str]:
-    import torch
-
-    from fer import checkpoint
-    from fer.exporting.slim import slim
-
+def write_weights(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+    """Writes a checkpoint without optimizer and paths, and loads it as a check."""
     if precision == "int8":
         raise UserError("--format weights comes in fp32 and fp16; int8 is for onnx")
     with atomic(out, "wb") as file:
@@ -107,16 +130,13 @@ def write_weights(network: "TorchNetwork", path: Path, precision: str, data: lis
 WRITERS = {"onnx": write_onnx, "torch": write_torch, "weights": write_weights}
 
 
-def description(network: "TorchNetwork") -> dict[str, Any]:
-    """What a user of the file has to know."""
-    from fer.exporting.onnx_file import STEPS
-    from fer.preprocess import SIZE
-
+def description(network: TorchNetwork) -> dict[str, Any]:
+    """Returns the metadata of the file: classes, preprocessing and network."""
     classifier = network.classifier
     return {
         "classes": list(network.classes),
         "temperature": network.temperature,
-        "preprocessing": STEPS,
+        "preprocessing": onnx_file.STEPS,
         "size": SIZE,
         "mean": classifier.mean.item(),
         "std": classifier.std.item(),
@@ -126,28 +146,14 @@ def description(network: "TorchNetwork") -> dict[str, Any]:
     }
 
 
-def at_hand(path: Path, data: list[str] | None) -> tuple["Pixels | None", str]:
-    """The faces of --data, or those of the training if they are still there; else why not."""
-    from fer.evaluation import inputs, pixels
-    from fer.evaluation.records import record_of
-
-    try:
-        source = pixels.of_checkpoint(path, data, None, None)
-    except UserError as error:
-        if data:
-            raise
-        return None, str(error)
-    other = "" if data else inputs.other_data(source, record_of(path.absolute().parent.parent))
-    return (None, other) if other else (source, "")
+def calibration_faces(faces: Pixels) -> np.ndarray:
+    """Returns (N, 48, 48) uint8 training faces, evenly spread over the split."""
+    images = faces.split("train").images[:, 0].numpy()
+    return images[:: max(1, len(images) // CALIBRATION_FACES)][:CALIBRATION_FACES]
 
 
-def calibration_faces(pixels: "Pixels"):
-    """(N, 48, 48) uint8 training faces, evenly spread."""
-    images = pixels.split("train").images[:, 0].numpy()
-    return images[:: max(1, len(images) // CALIBRATION)][:CALIBRATION]
-
-
-def following(kind: str, out: Path) -> list[str]:
+def next_lines(kind: str, out: Path) -> list[str]:
+    """Returns the command that uses the file."""
     if kind == "torch":
         return [f"next: {shlex.join(['python', '-c', f'import torch; torch.export.load({str(out)!r})'])}"]
     return [f"next: python -m fer.predict PICTURE --checkpoint {shlex.quote(str(out))}"]

@@ -1,4 +1,4 @@
-"""Exports a checkpoint as one ONNX file: pixels in, probabilities out."""
+"""Builds the ONNX model of a classifier: pixels in, probabilities out."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fer.classifier import Classifier
 from fer.errors import UserError
-from fer.prediction.onnx_network import MARK
+from fer.prediction.onnx_network import PRODUCER
 from fer.preprocess import SIZE
 
 INSTALL = "pip install 'fer-lightning[export]'"
@@ -24,11 +24,11 @@ STEPS = (
     "division by 255, minus mean, divided by std, network, division by temperature, softmax. probabilities: float32 "
     "(batch, classes) in the order of classes."
 )
-LARGE = 16  # values from which on a constant is worth halving
+MIN_HALVED = 16  # smaller tensors stay in float32
 
 
-class Whole(nn.Module):
-    """resize – normalise – network – temperature – softmax, the same on any batch and any size of picture."""
+class ExportedModel(nn.Module):
+    """Resizing, normalisation, network, temperature and softmax in one module, for any batch and picture size."""
 
     def __init__(self, classifier: Classifier, temperature: float):
         super().__init__()
@@ -37,86 +37,89 @@ class Whole(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) uint8 -> (B, C) float32, rows sum to 1."""
         pixels = F.interpolate(images.float(), size=(SIZE, SIZE), mode="bilinear", antialias=True)
-        pixels = pixels.round().clamp(0, 255) / 255  # whole grey levels, as pictures have
+        pixels = pixels.round().clamp(0, 255) / 255  # integer grey levels, as pictures have
         return (self.classifier.logits(pixels) / self.temperature).softmax(1)
 
 
-def whole(classifier: Classifier, temperature: float | None) -> Whole:
-    """On the CPU, in float32 and in the plain memory format, whatever it was trained in."""
+def exported_model(classifier: Classifier, temperature: float | None) -> ExportedModel:
+    """Returns the classifier as an ExportedModel on the CPU, in float32 and the contiguous memory format."""
     classifier = classifier.cpu().float().eval()
     classifier.model.to(memory_format=torch.contiguous_format)
     classifier.memory_format = torch.contiguous_format
-    return Whole(classifier, temperature or 1.0).eval()
+    return ExportedModel(classifier, temperature or 1.0).eval()
 
 
-def fused(module: Whole) -> Whole:
-    """A copy of `module` with the network's form for use, where the network has a method `fused`; else `module`."""
-    fuse = getattr(module.classifier.model, "fused", None)
-    if not callable(fuse):
+def fuse(module: ExportedModel) -> ExportedModel:
+    """Returns a copy with the network's inference form if the network has a method `fused`, else `module` itself."""
+    fused = getattr(module.classifier.model, "fused", None)
+    if not callable(fused):
         return module
     module = copy.deepcopy(module)
-    module.classifier.model = fuse()
+    module.classifier.model = fused()
     return module
 
 
-def exported(module: Whole) -> torch.export.ExportedProgram:
-    """By torch.export, in the form for use, with batch, height and width free.
+def export_program(module: ExportedModel) -> torch.export.ExportedProgram:
+    """Traces the inference form with torch.export; batch, height and width are dynamic.
 
     Raises UserError for a network that cannot be traced.
     """
-    module = fused(module)
+    module = fuse(module)
     sizes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
-    example = torch.randint(0, 256, (2, 1, 60, 52), dtype=torch.uint8)  # neither 1 nor equal, lest it is taken as fixed
+    example = torch.randint(0, 256, (2, 1, 60, 52), dtype=torch.uint8)  # 1 and equal sizes would be fixed
     try:
         with torch.no_grad():
             return torch.export.export(module, (example,), dynamic_shapes=({**sizes},), strict=False)
-    except Exception as error:  # the tracer has a dozen kinds
+    except Exception as error:  # the tracer raises a dozen types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise UserError(f"{type(module.classifier.model).__name__} cannot be exported ({reason})") from error
 
 
-def onnx_model(program: torch.export.ExportedProgram, known: dict[str, Any]) -> Any:
-    """An onnx.ModelProto of an exported program, `known` in its metadata as JSON."""
+def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any]) -> Any:
+    """Converts an exported program to an onnx.ModelProto, with `metadata` in it as JSON."""
     try:
-        import onnxscript  # noqa: F401 (torch.onnx needs it and says so at length)
+        import onnxscript  # noqa: F401 (without it torch.onnx raises a long message)
     except ModuleNotFoundError:
         raise UserError(f"the ONNX export needs onnxscript: {INSTALL}") from None
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = torch.onnx.export(
+        program = torch.onnx.export(
             program, input_names=["images"], output_names=["probabilities"], dynamo=True, verbose=False
         )
-    model = made.model_proto
-    for name, value in {"producer": MARK, **known}.items():
+    model = program.model_proto
+    for name, value in {"producer": PRODUCER, **metadata}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=name, value=text)
     del model.graph.metadata_props[:]
-    for node in model.graph.node:  # where each node came from in our files: longer than a small network
+    for node in model.graph.node:  # the source lines of each node, larger than a small network
         del node.metadata_props[:]
         node.doc_string = ""
         if node.op_type == "Resize":
-            resize_as_torch(node)
+            exclude_border(node)
     return model
 
 
-def resize_as_torch(node: Any) -> None:
-    """Makes antialiasing weigh only pixels of the picture, as torch and Pillow do. The exporter leaves ONNX's default,
-    which repeats the border: on noise, grey levels along the edges are then off by up to 15."""
+def exclude_border(node: Any) -> None:
+    """Makes a Resize node weigh only pixels inside the picture, as torch and Pillow do.
+
+    The exporter keeps ONNX's default, which repeats the border. On noise, grey levels along the edges are then wrong
+    by up to 15.
+    """
     for attribute in node.attribute:
         if attribute.name == "exclude_outside":
             attribute.i = 1
 
 
-def halved(model: Any) -> Any:
-    """With float32 weights kept as float16 and widened on loading: half the size, computed in float32 as before."""
+def halve(model: Any) -> Any:
+    """Returns a copy that stores float32 weights as float16 and casts them back: half the size, float32 arithmetic."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     model, nodes = onnx.ModelProto.FromString(model.SerializeToString()), []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < LARGE:
+        if values.dtype != np.float32 or values.size < MIN_HALVED:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.clip(-65504, 65504).astype(np.float16), f"{name}.half"))
@@ -127,11 +130,16 @@ def halved(model: Any) -> Any:
     return model
 
 
-def quantized(model: Any, faces: np.ndarray, folder: Path) -> Any:
-    """With weights and activations of convolutions and linear layers in int8, ranges taken from (N, 48, 48) uint8
-    training faces; weights have a range for each channel. `folder` is for files in between.
+def quantize(model: Any, faces: np.ndarray, folder: Path) -> Any:
+    """Returns a model whose convolutions and linear layers have weights and activations in int8.
 
-    On FER2013, cnn2: 97 % of the answers stay; with the eighth bit of weights 90 %."""
+    Args:
+        model: the float32 onnx.ModelProto.
+        faces: (N, 48, 48) uint8 training faces, which give the ranges; weights have a range for each channel.
+        folder: where temporary files go.
+
+    On FER2013 with cnn2, 97 % of the predicted classes stay the same; with the eighth bit of the weights, 90 %.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
 
@@ -142,11 +150,11 @@ def quantized(model: Any, faces: np.ndarray, folder: Path) -> Any:
         def get_next(self):
             return next(({"images": batch} for batch in self.batches), None)
 
-    plain, small = folder / "plain.onnx", folder / "int8.onnx"
-    onnx.save(model, plain)
-    logging.getLogger().setLevel(logging.ERROR)  # its advice to preprocess; nothing is left to fold here
+    float32, small = folder / "plain.onnx", folder / "int8.onnx"
+    onnx.save(model, float32)
+    logging.getLogger().setLevel(logging.ERROR)  # hides the advice to preprocess; there is nothing to fold
     quantize_static(
-        plain,
+        float32,
         small,
         Reader(),
         op_types_to_quantize=["Conv", "Gemm", "MatMul"],

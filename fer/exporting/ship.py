@@ -2,10 +2,10 @@
 
     python -m fer.exporting.ship runs/pocket/fer2013/seed-0 --name pocket
 
-Writes <name>.pt and <name>.onnx with weights in float16, <name>.md, the model card, and SHA256SUMS; what was shipped
-before is replaced. The figures of the card come from the run's own predictions of the test split, and the reading of
-it is noted as by fer.evaluate. Refuses a network of more than half a million parameters, a file of more than a
-megabyte, and a run on anything but FER2013's official split.
+Writes <name>.pt and <name>.onnx with weights in float16, the model card <name>.md, and SHA256SUMS. It replaces the
+network that shipped before. The figures of the card come from the run's predictions of the test split, and this reading
+of the test split is recorded as by fer.evaluate. Refuses a network of more than half a million parameters, a file of
+more than a megabyte, and a run on other data than FER2013's official split.
 """
 
 import argparse
@@ -14,17 +14,24 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from fer.arguments import add_trust
 from fer.errors import UserError, one_line_errors
+from fer.evaluation import confidence, inputs, readings, sections
+from fer.evaluation.predictions import Predictions
+from fer.evaluation.records import record_of
+from fer.evaluation.sections import percent
+from fer.evaluation.single import subsets
+from fer.exporting.formats import export
 from fer.prediction.shipped import SUMS, WEIGHTS
+from fer.report import Report
+from fer.studies import records
+from fer.studies.redaction import command_without_paths
 
-if TYPE_CHECKING:
-    from fer.evaluation.predictions import Predictions
-    from fer.report import Report
-
-PARAMETERS, BYTES = 500_000, 1_000_000
+MAX_PARAMETERS, MAX_BYTES = 500_000, 1_000_000
 FORMATS = {"weights": ".pt", "onnx": ".onnx"}
 USE = """## Use
 
@@ -46,54 +53,50 @@ No image is part of these files."""
 
 def ship(run: Path, name: str, command: str, folder: Path = WEIGHTS) -> list[Path]:
     """Writes the files; returns their paths. Raises UserError for a run that cannot be shipped."""
-    from fer.evaluation.records import record_of
-    from fer.exporting.formats import export
-
     record = record_of(run)
     check(run, record)
     folder.mkdir(parents=True, exist_ok=True)
-    made = [export(run, kind, "fp16", None, folder / f"{name}{suffix}") for kind, suffix in FORMATS.items()]
-    for path in made:
-        if path.stat().st_size > BYTES:
-            raise UserError(f"{path} has {path.stat().st_size:,} bytes, more than {BYTES:,}; train a smaller network")
-    for old in set(folder.iterdir()) - set(made):
+    files = [export(run, kind, "fp16", None, folder / f"{name}{suffix}") for kind, suffix in FORMATS.items()]
+    for path in files:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UserError(f"{path} has {size:,} bytes, more than {MAX_BYTES:,}; train a smaller network")
+    for old in set(folder.iterdir()) - set(files):
         old.unlink()
-    text = card(run, record, name, command, made)
+    text = card(run, record, name, command, files)
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / SUMS).write_text("".join(sums), encoding="utf-8")
-    return [*made, folder / f"{name}.md", folder / SUMS]
+    return [*files, folder / f"{name}.md", folder / SUMS]
 
 
 def check(run: Path, record: dict[str, Any]) -> None:
+    """Raises UserError unless the run is finished, small enough and trained on FER2013's official split."""
     if record.get("status") != "finished":
-        raise UserError(f"{run}: not a finished run; name the folder that fer.train wrote to")
+        raise UserError(f"{run}: not a finished run; name the folder that fer.train wrote")
     data = record["data"]
     if not data["official_split"] or data["origin"] != "FER2013":
         raise UserError(f"{run}: trained on {data['origin']}; what ships is trained on FER2013's official split")
-    if record["parameters"] > PARAMETERS:
-        raise UserError(f"{run}: {record['parameters']:,} parameters, more than the {PARAMETERS:,} that ship")
+    if record["parameters"] > MAX_PARAMETERS:
+        raise UserError(f"{run}: {record['parameters']:,} parameters, more than the limit of {MAX_PARAMETERS:,}")
 
 
-def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[Path]) -> str:
-    """The model card, as Markdown."""
-    from fer.evaluation import inputs, readings, sections
-    from fer.evaluation.single import subsets
-    from fer.report import Report
-    from fer.studies import records
-
+def card(run: Path, record: dict[str, Any], name: str, command: str, files: list[Path]) -> str:
+    """Returns the model card as Markdown."""
     given = inputs.read(run, name, inputs.Wanted(split="test"))
     test = given.shown("test")
     report = Report(f"{name}: seven expressions of faces")
     report.text(protocol(record, command))
-    report.text(f"Files: {', '.join(f'`{path.name}` ({path.stat().st_size / 1e6:.2f} MB)' for path in made)}.")
+    report.text(f"Files: {', '.join(f'`{path.name}` ({path.stat().st_size / 1e6:.2f} MB)' for path in files)}.")
     parts, remarks = subsets(given, test)
-    shown = {f"{part}, PrivateTest": of for part, of in parts.items()}
-    sections.accuracy(report, {"all images, PublicTest": given.shown("val")} | shown)
+    rows = {"all images, PublicTest": given.shown("val")}
+    for name_of_part, predictions in parts.items():
+        rows[f"{name_of_part}, PrivateTest"] = predictions
+    sections.accuracy(report, rows)
     for remark in [*remarks, *readings.note([given], run, command)]:
         report.text(records.ABSOLUTE.sub("PATH", remark))
     sections.by_class(report, {"test": test})
-    mixed(report, test)
+    add_confusions(report, test)
     report.text(calibration(given.splits))
     report.text(USE)
     report.text(LICENCE)
@@ -101,9 +104,7 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, made: list[
 
 
 def protocol(record: dict[str, Any], command: str) -> str:
-    """What it is, what it was trained on, and how its figures came about."""
-    from fer.studies.redaction import command_without_paths
-
+    """Returns a paragraph on the network, its training data and the source of the figures."""
     machine = record["hardware"]
     where = machine["gpu"] or f"{machine['cpu']}, threads: {machine['threads']}"
     trained = command_without_paths(record["command"]) if record["command"] else "(trained from Python)"
@@ -117,25 +118,19 @@ def protocol(record: dict[str, Any], command: str) -> str:
     )
 
 
-def calibration(splits: "Mapping[str, Predictions]") -> str:
-    """What the probabilities are worth, in a sentence."""
-    from fer.evaluation import confidence
-    from fer.evaluation.sections import percent
-    from fer.report import Report
-
-    found = confidence.calibrated(Report(""), splits, ["test"])["test"]
-    before, after = (percent(found[state]["ece"]) for state in (confidence.PLAIN, confidence.SCALED))
+def calibration(splits: Mapping[str, Predictions]) -> str:
+    """Returns the section on calibration."""
+    table = confidence.calibrated(Report(""), splits, ["test"])["test"]
+    before, after = (percent(table[state]["ece"]) for state in (confidence.PLAIN, confidence.SCALED))
     return (
-        f"## Calibration\n\nLogits are divided by the temperature {found['temperature'][0]:.2f}, fitted on "
+        f"## Calibration\n\nLogits are divided by the temperature {table['temperature'][0]:.2f}, fitted on "
         f"PublicTest: on PrivateTest their expected calibration error (Guo et al. 2017, 15 bins) is {after}, and "
         f"{before} without."
     )
 
 
-def mixed(report: "Report", test: "Predictions") -> None:
-    """The confusion matrix as a table."""
-    import pandas as pd
-
+def add_confusions(report: Report, test: Predictions) -> None:
+    """Adds the confusion matrix as a table."""
     report.heading("Confusions")
     table = pd.DataFrame(test.confusion, columns=list(test.classes))
     table.insert(0, "true", test.classes)
@@ -145,11 +140,12 @@ def mixed(report: "Report", test: "Predictions") -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
-    parser.add_argument("--name", required=True, help="what the files are called")
+    parser.add_argument("--name", required=True, help="name of the files")
     add_trust(parser)
     args = parser.parse_args(arguments)
-    typed = shlex.join(["python", "-m", "fer.exporting.ship", *(sys.argv[1:] if arguments is None else arguments)])
-    paths = ship(args.run, args.name, typed)
+    options = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "fer.exporting.ship", *options])
+    paths = ship(args.run, args.name, command)
     print("\n".join(f"wrote {path}" for path in paths))
     print("next: python -m fer.predict PICTURE")
 

@@ -1,1 +1,1 @@
-"""Prediction on photographs and videos: detect, crop, recognise, track, draw."""
+"""Prediction on pictures, videos and cameras: detection, cropping, recognition, tracking, drawing."""

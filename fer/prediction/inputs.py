@@ -16,15 +16,18 @@ STDIN = "-"
 
 
 def sources(inputs: Sequence[str]) -> list[Source]:
-    """All that the inputs name, in their order, below folders by name. Raises UserError for one that names nothing."""
-    return [source for one in inputs for source in _of(one)]
+    """Returns the pictures and videos of all inputs in their order, those of a folder sorted by name.
+
+    Raises UserError for a pattern without a match and for a folder without pictures or videos.
+    """
+    return [source for text in inputs for source in _expand(text)]
 
 
 def is_video(source: Source) -> bool:
     return source.name.lower().endswith(VIDEOS)
 
 
-def _of(text: str) -> Iterator[Source]:
+def _expand(text: str) -> Iterator[Source]:
     if text == STDIN:
         if sys.stdin is None:
             raise UserError("-: standard input is closed; name a file")
@@ -32,20 +35,23 @@ def _of(text: str) -> Iterator[Source]:
         return
     path = Path(os.path.expanduser(text))
     if path.is_dir():
-        yield from _below(path)
-    elif path.exists() or not glob.has_magic(text):  # a missing file is reported in its place, the rest goes on
+        yield from _folder_sources(path)
+    elif path.exists() or not glob.has_magic(text):  # a missing file becomes an error in the results
         yield Source(text, path, path.name)
     else:
-        found = sorted(glob.glob(str(path), recursive=True))
-        if not found:
+        names = sorted(glob.glob(str(path), recursive=True))
+        if not names:
             raise UserError(f"{text}: nothing matches; check the pattern")
-        for name in found:
-            yield from _of(name) if not glob.has_magic(name) else [Source(name, Path(name), Path(name).name)]
+        for name in names:
+            if glob.has_magic(name):  # a file name with brackets is not a pattern again
+                yield Source(name, Path(name), Path(name).name)
+            else:
+                yield from _expand(name)
 
 
-def _below(folder: Path) -> Iterator[Source]:
+def _folder_sources(folder: Path) -> Iterator[Source]:
     names = [name for name in Directory(folder).names if name.lower().endswith(SUFFIXES + VIDEOS)]
     if not names:
-        raise UserError(f"{folder}: no picture ({' '.join(SUFFIXES)}) and no video ({' '.join(VIDEOS)}) in it")
+        raise UserError(f"{folder}: it contains no picture ({' '.join(SUFFIXES)}) and no video ({' '.join(VIDEOS)})")
     for name in names:
         yield Source(str(folder / name), folder / name, name)

@@ -10,7 +10,7 @@ from fer.prediction import shipped
 
 
 class Network(Protocol):
-    """What a back end offers. temperature: None where probabilities were never calibrated."""
+    """Interface of a back end. temperature: None if the probabilities were never calibrated."""
 
     name: str
     classes: tuple[str, ...]
@@ -21,13 +21,12 @@ class Network(Protocol):
         ...
 
 
-def load(path: Path | None, inside: bool = False) -> Network:
-    """Of an .onnx file (without importing torch), a checkpoint or a run's folder; without a path the one that ships,
-    with torch where its `inside` is wanted.
+def load(path: Path | None, differentiable: bool = False) -> Network:
+    """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or, for None, the shipped network.
 
-    Raises UserError for anything else.
+    differentiable: loads the shipped network with torch, for gradients and features. Raises UserError for other files.
     """
-    path = shipped.network(inside=inside) if path is None else path
+    path = shipped.network_path(differentiable=differentiable) if path is None else path
     if path.suffix == ".onnx":
         from fer.prediction.onnx_network import OnnxNetwork
 
@@ -38,22 +37,22 @@ def load(path: Path | None, inside: bool = False) -> Network:
 
 
 def checkpoint_at(path: Path) -> Path:
-    """The file itself, or the best checkpoint of the run whose folder is given."""
+    """Returns the path itself, or the best checkpoint if it is a run's folder. Raises UserError without one."""
     if not path.is_dir():
         return path
     from fer.evaluation.records import checkpoint_of, record_of
 
-    found = checkpoint_of(path, record_of(path))
-    if found is None:
-        raise UserError(f"{path}: no checkpoint in it; give a run's folder, a .ckpt or an .onnx file")
-    return found
+    best = checkpoint_of(path, record_of(path))
+    if best is None:
+        raise UserError(f"{path}: it contains no checkpoint; give a run's folder, a .ckpt or an .onnx file")
+    return best
 
 
-def about(network: Network) -> str:
-    """What answers, in a line."""
+def describe(network: Network) -> str:
+    """Returns a line with the network's name, classes and calibration."""
     if network.temperature is None:
-        probabilities = "probabilities as the network gives them, not calibrated"
+        probabilities = "probabilities are not calibrated"
     else:
-        remark = getattr(network, "remark", "") and f", {network.remark}"
+        remark = f", {network.remark}" if getattr(network, "remark", "") else ""
         probabilities = f"probabilities calibrated on validation (temperature {network.temperature:.2f}{remark})"
     return f"{network.name}: {', '.join(network.classes)}; {probabilities}"

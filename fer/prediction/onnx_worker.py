@@ -2,10 +2,10 @@
 
     python -P onnx_worker.py SECONDS BYTES
 
-Says on standard output that it is ready. Then it reads messages from standard input and answers each: first the file,
-then one uint8 array after the other as numpy.save writes it. A message is its length, as 8 bytes, and its bytes; an
-answer begins with "+", followed by an array, or with "-", followed by the reason. Loading and every run end the process
-after SECONDS. From the file on it may take BYTES of memory more, where the system can limit that (Linux).
+Writes a first answer to standard output when it is ready. Then it reads messages from standard input and answers each:
+first the file, then uint8 arrays as numpy.save writes them. A message is its length in 8 bytes and its content; an
+answer is "+" and an array, or "-" and the reason of a failure. The process ends if loading or a run takes more than
+SECONDS. From the file on it may allocate BYTES more memory, where the system can limit that (Linux).
 
 It imports nothing of fer, so it starts in a fraction of a second.
 """
@@ -23,25 +23,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 LENGTH = struct.Struct("<q")
-STACK = 8 << 20
-"""Bytes that each thread reserves."""
-LONGEST = 1 << 31
+THREAD_STACK = 8 << 20  # bytes
+MAX_MESSAGE = 1 << 31  # bytes
 INPUT, OUTPUT = "images", "probabilities"
 
 
 def session_of(model: bytes) -> Any:
-    """An onnxruntime session on the CPU. Raises whatever onnxruntime raises for a file that it cannot load."""
+    """Returns an onnxruntime session on the CPU. Raises onnxruntime's errors for a file that it cannot load."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised as well
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to the decoders
+    options.log_severity_level = 4  # errors are raised, too
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # frees idle cores for the decoders
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def run(session: Any, images: np.ndarray) -> np.ndarray:
-    """(B, 1, H, W) uint8 -> what the graph says."""
+    """(B, 1, H, W) uint8 -> the output of the graph."""
     return session.run([OUTPUT], {INPUT: images})[0]
 
 
@@ -52,8 +51,8 @@ def send(file: BinaryIO, *parts: bytes) -> None:
     file.flush()
 
 
-def receive(file: BinaryIO, longest: int = LONGEST) -> bytes:
-    """The next message. Raises EOFError where the other side has ended, or would send more than `longest` bytes."""
+def receive(file: BinaryIO, longest: int = MAX_MESSAGE) -> bytes:
+    """Reads a message. Raises EOFError if the other side has ended or announces more than `longest` bytes."""
     head = file.read(LENGTH.size)
     if len(head) < LENGTH.size:
         raise EOFError
@@ -77,7 +76,7 @@ def unpacked(data: bytes) -> np.ndarray:
 
 
 def limit_memory(room: int) -> None:
-    """`room` bytes more than now, and not more than half of the machine's memory; the stacks of threads beside it."""
+    """Limits memory to `room` bytes more than now, at most half of the machine's memory, besides thread stacks."""
     try:
         import resource
 
@@ -85,22 +84,22 @@ def limit_memory(room: int) -> None:
         page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (ImportError, OSError, ValueError):
         return
-    limit = used * page + min(room, pages * page // 2) + STACK * (os.cpu_count() or 1)
+    limit = used * page + min(room, pages * page // 2) + THREAD_STACK * (os.cpu_count() or 1)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def alarm(seconds: int) -> None:
-    """Ends the process after so many seconds, whatever it is at; 0 takes that back."""
+    """Ends the process after `seconds`; 0 cancels that."""
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
 
 
 def answer(call: Callable[[], np.ndarray], seconds: int) -> tuple[bytes, bytes]:
-    """What the call returned, or why it could not."""
+    """Returns "+" and the call's array, or "-" and the reason of its failure."""
     alarm(seconds)
     try:
         return b"+", packed(call())
-    except Exception as error:  # onnxruntime has a dozen kinds
+    except Exception as error:  # onnxruntime raises a dozen types
         return b"-", str(error).encode("utf-8", "replace")[:1000]
     finally:
         alarm(0)
@@ -108,7 +107,7 @@ def answer(call: Callable[[], np.ndarray], seconds: int) -> tuple[bytes, bytes]:
 
 def main(seconds: int, room: int) -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # output of libraries goes to standard error
     sessions: list[Any] = []
 
     def load() -> np.ndarray:

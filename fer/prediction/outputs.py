@@ -1,8 +1,8 @@
 r"""Writes results one by one: JSON, CSV, annotated copies, crops.
 
-JSON and CSV are UTF-8 in every code page, on standard output too. A byte of a file name that is no UTF-8 is written as
-the escape of its surrogate, `caf\udce9.jpg`: `os.fsencode(name)` of what Python's JSON parser reads, or of
-`fer.filenames.unspelled(cell)` for a cell of the CSV, is the name as the file system has it.
+JSON and CSV are always UTF-8, on standard output too. A byte of a file name that is not UTF-8 is written as the escape
+of its surrogate, `caf\udce9.jpg`. `os.fsencode` restores the name from what Python's JSON parser reads, or from
+`fer.filenames.unspelled(cell)` for a cell of the CSV.
 """
 
 import csv
@@ -21,46 +21,48 @@ from fer import streams
 from fer.errors import UserError
 from fer.filenames import escaped, spelled
 from fer.pictures import Unreadable
-from fer.prediction.draw import annotated
-from fer.prediction.pictures import Source, in_colour
+from fer.prediction.draw import annotate
+from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.stream import Result
 from fer.prediction.video import VideoWriter
 
 STDOUT = "-"
 COLUMNS = ("picture", "frame", "seconds", "face", "left", "top", "width", "height", "label", "confidence")
-WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".bmp")  # other kinds of pictures are copied as .png
+COPY_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")  # copies of other pictures are .png
 
 
 class Output(Protocol):
+    """Receives the results one by one."""
+
     def add(self, result: Result) -> None: ...
 
     def close(self) -> str | None:
-        """What was written where, if anything."""
+        """Finishes the output; returns what was written, None for standard output."""
 
 
 class Json:
-    """A list of pictures (frames, of videos), each with its faces."""
+    """Writes a JSON list of pictures and video frames, each with its faces; `target` is a path or "-"."""
 
     def __init__(self, target: str):
         self.ascii = target == STDOUT and (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-        self.target, self.file, self.count = target, opened(target), 0
+        self.target, self.file, self.count = target, open_target(target), 0
 
     def add(self, result: Result) -> None:
         self.file.write("[\n" if self.count == 0 else ",\n")
-        text = json.dumps(plain(result), ensure_ascii=self.ascii)
+        text = json.dumps(result_json(result), ensure_ascii=self.ascii)
         self.file.write(escaped(text))
         self.count += 1
 
     def close(self) -> str | None:
         self.file.write("\n]\n" if self.count else "[]\n")
-        return closed(self.target, self.file)
+        return close_target(self.target, self.file)
 
 
 class Csv:
-    """A line a face, with one probability a class; a line without a face for a picture that has none."""
+    """Writes a CSV line for each face, with its probabilities, and one for a picture without a face."""
 
     def __init__(self, target: str, classes: Sequence[str]):
-        self.target, self.file, self.classes = target, opened(target), classes
+        self.target, self.file, self.classes = target, open_target(target), classes
         self.table = csv.writer(self.file, lineterminator="\n")
         self._row([*COLUMNS, *classes, "error"])
 
@@ -68,38 +70,39 @@ class Csv:
         seconds = "" if result.seconds is None else f"{result.seconds:.3f}"
         start = [result.source.name, "" if result.frame is None else result.frame, seconds]
         for number, face in enumerate(result.faces, 1):
-            shares = [f"{share:.5f}" for share in (face.confidence, *face.probabilities.values())]
-            self._row([*start, face.track or number, *face.box, face.label, *shares, ""])
+            probabilities = [f"{value:.5f}" for value in (face.confidence, *face.probabilities.values())]
+            self._row([*start, face.track or number, *face.box, face.label, *probabilities, ""])
         if not result.faces:
-            self._row([*start, *[""] * (len(COLUMNS) - 3 + len(self.classes)), result.error])
+            empty = [""] * (len(COLUMNS) - len(start) + len(self.classes))
+            self._row([*start, *empty, result.error])
 
     def _row(self, cells: Sequence[Any]) -> None:
         self.table.writerow([spelled(cell) if isinstance(cell, str) else cell for cell in cells])
 
     def close(self) -> str | None:
-        return closed(self.target, self.file)
+        return close_target(self.target, self.file)
 
 
-def plain(result: Result) -> dict[str, Any]:
-    """A result as JSON holds it. box: [left, top, width, height] in pixels of the upright picture."""
-    known: dict[str, Any] = {"picture": result.source.name}
+def result_json(result: Result) -> dict[str, Any]:
+    """Returns a result as in the JSON output. box: [left, top, width, height] in pixels of the upright picture."""
+    picture: dict[str, Any] = {"picture": result.source.name}
     if result.frame is not None:
-        known |= {"frame": result.frame, "seconds": round(result.seconds, 3)}
+        picture |= {"frame": result.frame, "seconds": round(result.seconds, 3)}
     if result.error:
-        return known | {"error": result.error, "faces": []}
+        return picture | {"error": result.error, "faces": []}
     faces = []
     for face in result.faces:
         track = {} if face.track is None else {"track": face.track}
-        shares = {name: round(share, 5) for name, share in face.probabilities.items()}
-        faces.append(track | {"box": list(face.box), "label": face.label, "probabilities": shares})
-    return known | {"width": result.width, "height": result.height, "faces": faces}
+        probabilities = {name: round(value, 5) for name, value in face.probabilities.items()}
+        faces.append(track | {"box": list(face.box), "label": face.label, "probabilities": probabilities})
+    return picture | {"width": result.width, "height": result.height, "faces": faces}
 
 
 class Annotated:
-    """A copy of every picture and video with boxes and labels, in a folder, under the name it has."""
+    """Writes a copy of every picture and video with boxes and labels to a folder, under its own name."""
 
     def __init__(self, folder: Path):
-        self.folder, self.taken, self.count = made(folder), set(), 0
+        self.folder, self.taken, self.count = make_folder(folder), set(), 0
         self.video: tuple[Source, VideoWriter] | None = None
 
     def add(self, result: Result) -> None:
@@ -110,8 +113,8 @@ class Annotated:
         if result.picture is not None:
             self._add_frame(result)
             return
-        with suppress(Unreadable):  # a file that went away since
-            picture = annotated(in_colour(result.source.content, result.source.name), result.faces)
+        with suppress(Unreadable):  # the file was removed meanwhile
+            picture = annotate(decode_rgb(result.source.content, result.source.name), result.faces)
             save(picture, self._path(result.source))
             self.count += 1
 
@@ -120,7 +123,7 @@ class Annotated:
             path = self._path(result.source).with_suffix(".mp4")
             self.video = result.source, VideoWriter(path, result.picture.size)
             self.count += 1
-        self.video[1].add(annotated(result.picture, result.faces), result.seconds)
+        self.video[1].add(annotate(result.picture, result.faces), result.seconds)
 
     def _end_video(self) -> None:
         if self.video:
@@ -128,14 +131,14 @@ class Annotated:
         self.video = None
 
     def _path(self, source: Source) -> Path:
-        """Below the folder, never a file of this run and never the source itself."""
+        """Returns a path below the folder that is neither written already nor the source itself."""
         place = Path(source.place)
-        if place.suffix.lower() not in WRITTEN and not isinstance(source.content, bytes):
+        if place.suffix.lower() not in COPY_SUFFIXES and not isinstance(source.content, bytes):
             place = place.with_suffix(".png")
-        path = self.folder / free(place, self.taken)
+        path = self.folder / unused_path(place, self.taken)
         if isinstance(source.content, Path) and path.resolve() == source.content.resolve():
             raise UserError(f"{path} would replace the original; choose another folder with --out FOLDER")
-        made(path.parent)
+        make_folder(path.parent)
         return path
 
     def close(self) -> str | None:
@@ -144,18 +147,20 @@ class Annotated:
 
 
 class NetworkView:
-    """Each face as the network saw it: 48×48 grey PNGs, which --no-detect takes for what they are. Folders stay, so
-    that of photographs in a folder per class comes a data set of faces."""
+    """Writes the network's input for each face as a 48×48 grey PNG, which --no-detect reads.
+
+    Subfolders are kept, so photographs in a folder per class become a data set of faces.
+    """
 
     def __init__(self, folder: Path):
-        self.folder, self.count, self.taken = made(folder), 0, set()
+        self.folder, self.count, self.taken = make_folder(folder), 0, set()
 
     def add(self, result: Result) -> None:
         place = Path(result.source.place)
         frame = "" if result.frame is None else f"-frame{result.frame}"
         for number, face in enumerate(result.faces, 1):
-            name = free(place.with_name(f"{place.stem}{frame}-face{face.track or number}.png"), self.taken)
-            made((self.folder / name).parent)
+            name = unused_path(place.with_name(f"{place.stem}{frame}-face{face.track or number}.png"), self.taken)
+            make_folder((self.folder / name).parent)
             save(Image.fromarray(face.pixels), self.folder / name)
             self.count += 1
 
@@ -163,30 +168,34 @@ class NetworkView:
         return f"{self.folder}/: {self.count} faces as the network saw them"
 
 
-def free(place: Path, taken: set[Path]) -> Path:
-    """`place`, or if that is taken a-2, a-3 …; taken from now on."""
-    found, number = place, 2
-    while found in taken:
-        found, number = place.with_stem(f"{place.stem}-{number}"), number + 1
-    taken.add(found)
-    return found
+def unused_path(path: Path, taken: set[Path]) -> Path:
+    """Returns `path`, or a-2, a-3 … if it is in `taken`, and adds it to `taken`."""
+    unused, number = path, 2
+    while unused in taken:
+        unused = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    taken.add(unused)
+    return unused
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    with writing(path):
-        picture.save(path, **({"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}))
+    options = {"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    with write_errors(path):
+        picture.save(path, **options)
 
 
-def opened(target: str) -> TextIO:
+def open_target(target: str) -> TextIO:
+    """Opens a file for text in UTF-8; "-" is standard output."""
     if target == STDOUT:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
         return sys.stdout
-    with writing(Path(target)):
+    with write_errors(Path(target)):
         return open(target, "w", encoding="utf-8", newline="")
 
 
-def closed(target: str, file: TextIO) -> str | None:
+def close_target(target: str, file: TextIO) -> str | None:
+    """Closes the file and returns its path; flushes standard output and returns None."""
     if target == STDOUT:
         file.flush()
         return None
@@ -194,28 +203,29 @@ def closed(target: str, file: TextIO) -> str | None:
     return target
 
 
-def check_delivered() -> None:
-    """Ends a command whose answer on standard output is lost.
+def check_standard_output() -> None:
+    """Raises if what was written to standard output is lost.
 
-    Raises SystemExit (141) where its reader went away, as `head` does, and UserError for a full disk and the like.
+    SystemExit (141) if its reader has ended, as `head` does; UserError for other errors, such as a full disk.
     """
     error = streams.lost()
     if error is None:
         return
     if error.errno == errno.EPIPE:
         sys.exit(streams.PIPE_CLOSED)
-    raise UserError(f"standard output: the answer cannot be written ({error.strerror}); name a file for it")
+    raise UserError(f"standard output: it cannot be written ({error.strerror}); name a file instead")
 
 
-def made(folder: Path) -> Path:
-    with writing(folder):
+def make_folder(folder: Path) -> Path:
+    """Creates the folder with its parents and returns it. Raises UserError if it cannot be created."""
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @contextmanager
-def writing(path: Path):
-    """Turns what goes wrong in writing into one line."""
+def write_errors(path: Path):
+    """Converts an OSError of the block to a UserError that names `path`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Loads pictures to recognise, upright as people see them."""
+"""Sources of pictures, and their decoding to upright RGB."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from PIL import Image
 from fer.pictures import Unreadable, decode
 from fer.preprocess import opaque, to_grey, upright
 
-__all__ = ["Source", "Unreadable", "colour", "in_colour"]
+__all__ = ["Source", "Unreadable", "decode_rgb", "to_rgb"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture or a video comes from: a file, or bytes already read.
+    """A picture or a video: a file, or bytes in memory.
 
-    name is shown; place is where its annotated copy lies below the output folder.
+    name: for messages and results. place: path of the annotated copy below the output folder.
     """
 
     name: str
@@ -23,13 +23,13 @@ class Source:
     place: str
 
 
-def in_colour(content: Path | bytes, name: str) -> Image.Image:
-    """The decoded picture as people see it, see `colour`. Raises Unreadable."""
-    return colour(decode(content, name, colours=True))
+def decode_rgb(content: Path | bytes, name: str) -> Image.Image:
+    """Decodes a picture and converts it with `to_rgb`. Raises Unreadable."""
+    return to_rgb(decode(content, name, colours=True))
 
 
-def colour(picture: Image.Image) -> Image.Image:
-    """Any picture as people see it: upright, mode RGB, transparency laid on black, deep grey scaled as for networks."""
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Returns a picture upright and in RGB, with transparency on black and 16-bit grey scaled as for networks."""
     picture = opaque(upright(picture))
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = to_grey(picture)

@@ -1,10 +1,10 @@
-"""Predictor: pictures in, faces with boxes and probabilities out.
+"""Finds and recognises the faces in pictures.
 
     predictor = Predictor(network.load(Path("best.onnx")), detect.Haar())
     [faces] = predictor([Image.open("photo.jpg")])
     print(faces[0].box, faces[0].label, faces[0].probabilities)
 
-Command, webcam and server all go through it, so that one picture gets one answer everywhere.
+Command, webcam and server share it, so a picture gets the same answer everywhere.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from fer.prediction.detect import MARGIN, TINY, Box, Detector, Region, square
+from fer.prediction.detect import MARGIN, MAX_CROPPED, Box, Detector, Region, square
 from fer.prediction.network import Network
 from fer.preprocess import SIZE, to_face, to_grey, upright
 
@@ -23,25 +23,25 @@ BATCH = 256
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture before the network: its size, the faces found in it, and what is to be seen of each."""
+class Detection:
+    """The detected faces of a picture before recognition, and the picture's size in pixels."""
 
     width: int
     height: int
     boxes: list[Box]
-    regions: list[Region]  # the square around each box
-    faces: np.ndarray  # (n, 48, 48) uint8
+    regions: list[Region]  # the square crop around each box
+    faces: np.ndarray  # (n, 48, 48) uint8, the crops
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face and what it shows. label: the most probable class, or "unsure"; track: which face of a video it is."""
+    """A recognised face. label: the most probable class, or "unsure"; track: number of the face in a video."""
 
     box: Box
     region: Region
     label: str
     probabilities: dict[str, float]
-    pixels: np.ndarray  # (48, 48) uint8, as the network saw it
+    pixels: np.ndarray  # (48, 48) uint8, the input of the network
     track: int | None = None
 
     @property
@@ -51,8 +51,9 @@ class Face:
 
 
 class Predictor:
-    """detector: None takes every picture whole. threshold: a face whose largest probability is below it is "unsure".
+    """Detects and recognises faces.
 
+    detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure".
     margin: side of the crop in sides of the box.
     """
 
@@ -62,29 +63,29 @@ class Predictor:
         self.network, self.detector, self.threshold, self.margin = network, detector, threshold, margin
 
     def close(self) -> None:
-        """Ends the network's own process, if it has one; calls that wait for it raise."""
+        """Ends the network's child process, if it has one; waiting calls raise."""
         if hasattr(self.network, "close"):
             self.network.close()
 
     def __call__(self, pictures: Sequence[Image.Image]) -> list[list[Face]]:
-        """The faces of each picture, the leftmost first; pictures of any mode, in any orientation of the camera."""
-        return self.recognise([self.look(picture) for picture in pictures])
+        """Returns the faces of each picture from left to right; pictures of any mode and EXIF orientation."""
+        return self.recognise([self.detect(picture) for picture in pictures])
 
-    def look(self, picture: Image.Image) -> Seen:
-        """Finds and crops; needs no network and may run in several threads at once."""
+    def detect(self, picture: Image.Image) -> Detection:
+        """Detects and crops the faces of a picture; needs no network and is thread-safe."""
         grey = to_grey(upright(picture))
-        if self.detector is None or max(grey.size) <= TINY:
-            return Seen(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
+        if self.detector is None or max(grey.size) <= MAX_CROPPED:
+            return Detection(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
         boxes = self.detector(np.asarray(grey))
         regions = [square(box, self.margin, *grey.size) for box in boxes]
         faces = [to_face(grey.crop(region)) for region in regions]
-        return Seen(*grey.size, boxes, regions, np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8))
+        return Detection(*grey.size, boxes, regions, np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8))
 
-    def recognise(self, seen: Sequence[Seen]) -> list[list[Face]]:
-        """The faces of each, all through the network together."""
-        everything = [one.faces for one in seen if len(one.faces)]
-        rows = iter(self.probabilities(np.concatenate(everything))) if everything else iter(())
-        return [self._faces(one, islice(rows, len(one.faces))) for one in seen]
+    def recognise(self, detections: Sequence[Detection]) -> list[list[Face]]:
+        """Returns the faces of each detection, recognised in common batches."""
+        crops = [detection.faces for detection in detections if len(detection.faces)]
+        rows = iter(self.probabilities(np.concatenate(crops))) if crops else iter(())
+        return [self._faces(detection, islice(rows, len(detection.faces))) for detection in detections]
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """(N, 48, 48) uint8 -> (N, C) float32, rows sum to 1."""
@@ -92,12 +93,12 @@ class Predictor:
         return np.concatenate(parts)
 
     def label(self, row: np.ndarray) -> str:
-        """The name of the largest of (C,) probabilities, or "unsure"."""
+        """Returns the class of the largest of (C,) probabilities, or "unsure"."""
         return self.network.classes[int(row.argmax())] if row.max() >= self.threshold else UNSURE
 
-    def _faces(self, seen: Seen, rows) -> list[Face]:
+    def _faces(self, detection: Detection, rows) -> list[Face]:
         faces = []
-        for box, region, pixels, row in zip(seen.boxes, seen.regions, seen.faces, rows, strict=True):
-            named = dict(zip(self.network.classes, row.tolist(), strict=True))
-            faces.append(Face(box, region, self.label(row), named, pixels))
+        for box, region, pixels, row in zip(detection.boxes, detection.regions, detection.faces, rows, strict=True):
+            probabilities = dict(zip(self.network.classes, row.tolist(), strict=True))
+            faces.append(Face(box, region, self.label(row), probabilities, pixels))
         return faces

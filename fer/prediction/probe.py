@@ -1,112 +1,112 @@
-"""Explains one picture's prediction in a figure per face."""
+"""Explains the answer for each face of a picture in a figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import torch
 
+from fer.classifier import Classifier
 from fer.errors import UserError
+from fer.evaluation import explain
+from fer.evaluation.neighbours import nearest
+from fer.evaluation.pixels import Pixels
 from fer.pictures import Unreadable, decode
 from fer.plots.probe import Answer, probe_figure
+from fer.prediction.experiment_data import experiment_data
 from fer.prediction.inputs import is_video
-from fer.prediction.network import about
-from fer.prediction.outputs import free, made, writing
-from fer.prediction.pictures import Source, in_colour
+from fer.prediction.network import describe
+from fer.prediction.outputs import make_folder, unused_path, write_errors
+from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.predictor import Face, Predictor
 from fer.streams import printable
 
-if TYPE_CHECKING:
-    from fer.evaluation.pixels import Pixels
-
-ALIKE = 8
-BROKEN, NO_FACE = 1, 3
-Alike = list[tuple[np.ndarray, str, str]]
+NEIGHBOURS = 8
+BROKEN, NO_FACE = 1, 3  # exit codes of fer.predict
+Neighbours = list[tuple[np.ndarray, str, str]]
+"""(48, 48) image, class and similarity of each training face."""
 
 
-def probe(sources: Sequence[Source], predictor: Predictor, folder: Path, data: list[str] | None) -> int:
-    """Writes <name>-face<n>.png for each face into `folder`; returns the exit code as fer.predict has it."""
+def probe(
+    sources: Sequence[Source], predictor: Predictor, folder: Path, data: list[str] | None, numbers: Any = None
+) -> int:
+    """Writes <name>-face<n>.png for each face into `folder`; returns the exit code of fer.predict.
+
+    data: paths of the training faces, by default those of the run; numbers: the classes of folders named by numbers.
+    Raises UserError for videos.
+    """
     if any(map(is_video, sources)):
-        raise UserError("--probe explains pictures; save a frame of the video as one")
-    print(about(predictor.network), flush=True)
-    training, why = training_faces(predictor, data)
+        raise UserError("--probe explains pictures; save a frame of the video as a picture")
+    print(describe(predictor.network), flush=True)
+    training, remark = training_faces(predictor, data, numbers)
     code, written, taken = 0, [], set()
     for source in sources:
         name = printable(source.name)
         try:
             [faces] = predictor([decode(source.content, source.name)])
-            shown = np.asarray(in_colour(source.content, source.name))
+            picture = np.asarray(decode_rgb(source.content, source.name))
         except Unreadable as error:
             print(printable(str(error)))
             code = BROKEN
             continue
         if not faces:
-            print(f"{name}: no face found; --no-detect takes the whole picture")
+            print(f"{name}: no face found; --no-detect uses the whole picture")
             code = code or NO_FACE
         for number, face in enumerate(faces, 1):
-            answer = answered(shown, face, predictor, training, why)
-            path = made(folder) / free(Path(f"{Path(source.place).stem}-face{number}.png"), taken)
-            with writing(path):
+            answer = explain_face(picture, face, predictor, training, remark)
+            path = make_folder(folder) / unused_path(Path(f"{Path(source.place).stem}-face{number}.png"), taken)
+            with write_errors(path):
                 probe_figure(answer, f"{name}, face {number} of {len(faces)}").savefig(path)
             print(f"{name}: face {number}: {face.label} {100 * face.confidence:.0f} %")
             written.append(str(path))
-    print(f"wrote {printable(', '.join(written)) or 'nothing'}")
-    if written and training:
-        print("they show faces of the training data: keep them where the data may be kept")
-    print(f"next: open {printable(written[0])}" if written else "next: try another picture, or --no-detect")
+    print("\n".join(closing_lines(written, training is not None)))
     return code
 
 
-def training_faces(predictor: Predictor, data: list[str] | None) -> tuple["Pixels | None", str]:
-    """Network and training images behind a checkpoint, or why there are none."""
+def closing_lines(written: Sequence[str], with_training_faces: bool) -> list[str]:
+    """Returns the files that were written and what to do next."""
+    if not written:
+        return ["wrote nothing", "next: try another picture, or --no-detect"]
+    lines = [f"wrote {printable(', '.join(written))}"]
+    if with_training_faces:
+        lines.append("they contain faces of the training data: its terms apply to these files too")
+    return [*lines, f"next: open {printable(written[0])}"]
+
+
+def training_faces(predictor: Predictor, data: list[str] | None, numbers: Any = None) -> tuple[Pixels | None, str]:
+    """Returns the training faces behind a checkpoint; or None, and a remark on the reason."""
     path = Path(predictor.network.name)
     if path.suffix == ".onnx":
-        return None, "an .onnx file answers, but cannot be looked into: give --checkpoint the run or its .ckpt"
-    from fer.evaluation import inputs, pixels
-    from fer.evaluation.records import record_of
-
-    try:
-        found = pixels.of_checkpoint(path, data, None, None)
-    except UserError as error:
-        if data:
-            raise
-        return None, f"training faces are not at hand ({str(error).removeprefix(f'{path}: ')})"
-    other = "" if data else inputs.other_data(found, record_of(path.absolute().parent.parent))
-    return (None, f"training faces are not at hand: {other}") if other else (found, "")
+        return None, "an .onnx file has no gradients and features: give --checkpoint the run or its .ckpt"
+    faces, reason = experiment_data(path, data, numbers)
+    return faces, f"training faces are not available ({reason})" if reason else ""
 
 
-def answered(picture: np.ndarray, face: Face, predictor: Predictor, training: "Pixels | None", why: str) -> Answer:
-    """Everything about one face; what cannot be had is among the remarks."""
-    remarks = [why] if why else []
-    heat, alike = None, []
+def explain_face(picture: np.ndarray, face: Face, predictor: Predictor, training: Pixels | None, remark: str) -> Answer:
+    """Collects what the figure shows of a face; parts that are unavailable become remarks."""
+    remarks = [remark] if remark else []
+    heat, similar = None, []
     if classifier := getattr(predictor.network, "classifier", None):
         try:
             heat = gradcam(classifier, face)
         except UserError as error:
             remarks.append(str(error))
-        alike = neighbours(classifier, face, training) if training else []
-    return Answer(picture, face.box, face.region, face.pixels, face.label, face.probabilities, heat, alike, remarks)
+        similar = neighbours(classifier, face, training) if training else []
+    return Answer(picture, face.box, face.region, face.pixels, face.label, face.probabilities, heat, similar, remarks)
 
 
-def gradcam(classifier, face: Face) -> np.ndarray:
-    """(48, 48) in [0, 1]: what speaks for the most probable class."""
-    import torch
-
-    from fer.evaluation import explain
-
+def gradcam(classifier: Classifier, face: Face) -> np.ndarray:
+    """Returns (48, 48) floats in [0, 1]: the Grad-CAM map of the most probable class."""
     best = max(face.probabilities, key=face.probabilities.get)
     images = torch.from_numpy(face.pixels)[None, None]
     return explain.gradcam(classifier, images, torch.tensor([classifier.classes.index(best)]))[0].numpy()
 
 
-def neighbours(classifier, face: Face, training: "Pixels") -> Alike:
-    """The training faces whose penultimate features have the highest cosine with the face's."""
-    import torch
-
-    from fer.evaluation.neighbours import nearest
-
+def neighbours(classifier: Classifier, face: Face, training: Pixels) -> Neighbours:
+    """Returns the training faces whose penultimate features have the highest cosine similarity to the face's."""
     train = training.split("train")
-    cosines, rows = nearest(classifier, train.images, torch.from_numpy(face.pixels)[None, None], ALIKE)
+    cosines, rows = nearest(classifier, train.images, torch.from_numpy(face.pixels)[None, None], NEIGHBOURS)
     names = classifier.classes
     return [
         (train.images[row, 0].cpu().numpy(), names[train.labels[row]], f"cosine {cosine:.2f}")

@@ -1,13 +1,13 @@
-"""Imports PyAV (FFmpeg) on demand, with one line where it is missing."""
+"""Imports PyAV (FFmpeg) on demand, with a one-line error if it is missing."""
 
 from fer.errors import UserError
 from fer.prediction.opencv import INSTALL
 
 
 def pyav():
-    """The module av. Raises UserError where it is missing."""
+    """Returns the module av. Raises UserError if it is missing."""
     try:
         import av
     except ModuleNotFoundError:
-        raise UserError(f"PyAV reads and writes videos, and is missing: {INSTALL}") from None
+        raise UserError(f"PyAV, which reads and writes videos, is not installed: {INSTALL}") from None
     return av

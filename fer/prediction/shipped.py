@@ -1,7 +1,7 @@
-"""Finds the network that ships in fer/weights, and checks its SHA-256.
+"""Finds the network that ships in fer/weights and checks its SHA-256.
 
-fer/weights/SHA256SUMS has a line a file, as sha256sum writes it. The .onnx file is taken where onnxruntime is
-installed, since it starts sooner; else the .pt file.
+fer/weights/SHA256SUMS has a line for each file, as sha256sum writes it. The .onnx file is used if onnxruntime is
+installed, since it loads faster; otherwise the .pt file.
 """
 
 import hashlib
@@ -12,34 +12,34 @@ from fer.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 SUMS = "SHA256SUMS"
-MEND = "install fer again, or name another network with --checkpoint FILE"
+REMEDY = "install fer again, or name another network with --checkpoint FILE"
 
 
-def network(folder: Path = WEIGHTS, inside: bool = False) -> Path:
-    """The file to load, the .pt one where the network's `inside` is wanted.
+def network_path(folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
+    """Returns the file to load, the .pt file if `differentiable`.
 
-    Raises UserError where none ships, or where one is not as it was shipped.
+    Raises UserError if no network ships, or if its file is missing or modified.
     """
-    sums = listed(folder / SUMS)
-    wanted = (".onnx", ".pt") if find_spec("onnxruntime") and not inside else (".pt",)
-    names = [name for suffix in wanted for name in sorted(sums) if name.endswith(suffix)]
+    sums = read_sums(folder / SUMS)
+    suffixes = (".onnx", ".pt") if find_spec("onnxruntime") and not differentiable else (".pt",)
+    names = [name for suffix in suffixes for name in sorted(sums) if name.endswith(suffix)]
     if not names:
         raise UserError("no network ships with this version; name one with --checkpoint: a run's folder, .ckpt, .onnx")
     path = folder / names[0]
     if not path.is_file():
-        raise UserError(f"{path} is missing; {MEND}")
+        raise UserError(f"{path} is missing; {REMEDY}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
-        raise UserError(f"{path} is not the file that was shipped (SHA-256 differs); {MEND}")
+        raise UserError(f"{path} is not the file that was shipped (SHA-256 differs); {REMEDY}")
     return path
 
 
-def is_ours(name: str, content: bytes, folder: Path = WEIGHTS) -> bool:
-    """Whether a file of that name ships with this content."""
-    return listed(folder / SUMS).get(name) == hashlib.sha256(content).hexdigest()
+def is_shipped(name: str, content: bytes, folder: Path = WEIGHTS) -> bool:
+    """Whether a file with this name and content ships."""
+    return read_sums(folder / SUMS).get(name) == hashlib.sha256(content).hexdigest()
 
 
-def listed(path: Path) -> dict[str, str]:
-    """File name -> SHA-256; empty without the list."""
+def read_sums(path: Path) -> dict[str, str]:
+    """Returns file name -> SHA-256, empty if the list is missing."""
     if not path.is_file():
         return {}
     pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())

@@ -1,4 +1,4 @@
-"""Runs many pictures through a predictor: reads in parallel, predicts in batches, keeps the order."""
+"""Runs pictures through a predictor: reads in parallel, predicts in batches, keeps the order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,50 +11,50 @@ from PIL import Image
 
 from fer.pictures import Unreadable, decode
 from fer.prediction.pictures import Source
-from fer.prediction.predictor import BATCH, Face, Predictor, Seen
+from fer.prediction.predictor import BATCH, Detection, Face, Predictor
 
 T, R = TypeVar("T"), TypeVar("R")
 
 
 @dataclass
 class Result:
-    """What became of a picture, or of a frame of a video."""
+    """The result for a picture or a frame of a video."""
 
     source: Source
     width: int = 0
     height: int = 0
     faces: list[Face] = field(default_factory=list)
-    error: str = ""  # why it could not be read
+    error: str = ""  # name and reason, if it could not be read
+    reason: str = ""  # the same without the name
     frame: int | None = None  # number in its video, from 0
     seconds: float | None = None
     picture: Image.Image | None = None  # frames only
 
 
 def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> Iterator[Result]:
-    """One for each picture, in order; one that cannot be read has its error and stops nothing.
+    """Yields a result for each picture in order; one that cannot be read yields its error.
 
-    Decoders and cascades let go of Python's lock, so threads keep all cores at work.
+    Decoders and cascades release the GIL, so `workers` threads use all cores.
     """
 
-    def look(source: Source) -> Seen | Unreadable:
+    def detect(source: Source) -> Detection | Unreadable:
         try:
-            return predictor.look(decode(source.content, source.name))
+            return predictor.detect(decode(source.content, source.name))
         except Unreadable as error:
             return error
 
-    looked = ahead(look, sources, workers, room=BATCH)  # read while the batch before is recognised
-    while batch := list(islice(looked, BATCH)):
-        seen = [one for _, one in batch if isinstance(one, Seen)]
-        faces = iter(predictor.recognise(seen))
-        for source, one in batch:
-            if isinstance(one, Seen):
-                yield Result(source, one.width, one.height, next(faces))
+    detections = ahead(detect, sources, workers, room=BATCH)  # reads while the batch before is recognised
+    while batch := list(islice(detections, BATCH)):
+        faces = iter(predictor.recognise([item for _, item in batch if isinstance(item, Detection)]))
+        for source, item in batch:
+            if isinstance(item, Detection):
+                yield Result(source, item.width, item.height, next(faces))
             else:
-                yield Result(source, error=str(one))
+                yield Result(source, error=str(item), reason=item.reason)
 
 
 def ahead(call: Callable[[T], R], items: Iterable[T], workers: int, room: int) -> Iterator[tuple[T, R]]:
-    """(item, call(item)) in order, made by `workers` threads that run up to `room` items ahead of the caller."""
+    """Yields (item, call(item)) in order; `workers` threads run up to `room` items ahead of the caller."""
     waiting: deque[tuple[T, Future[Any]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

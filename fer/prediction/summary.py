@@ -1,4 +1,4 @@
-"""Prints one line per face, and the counts at the end."""
+"""Formats the printed lines: one for each face, and the counts last."""
 
 from collections import Counter, defaultdict
 
@@ -7,12 +7,12 @@ from fer.prediction.predictor import Face
 from fer.prediction.stream import Result
 from fer.streams import printable
 
-ROWS = 60  # lines on the terminal; files have everything
-NAME = 44  # characters of a picture's name
+MAX_ROWS = 60  # further lines are only counted
+MAX_NAME = 44  # characters of a picture's name
 
 
 class Summary:
-    """Counts everything, keeps the first lines."""
+    """Counts all results and keeps the first lines."""
 
     def __init__(self):
         self.rows: list[tuple[str, str, str, str]] = []
@@ -22,7 +22,7 @@ class Summary:
         self.tracks: dict[str, dict[int, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, result: Result) -> None:
-        name = shortened(result.source.name)
+        name = shorten(result.source.name)
         self.labels.update(face.label for face in result.faces)
         if result.frame is not None:
             self.frames += 1
@@ -30,26 +30,28 @@ class Summary:
                 self.tracks[name][face.track].append((result.seconds, face.label))
             return
         self.pictures += 1
-        self.broken += bool(result.error)
-        self.empty += not result.error and not result.faces
         if result.error:
-            reason = printable(result.error.removeprefix(f"{result.source.name}: "))
-            self.rows.append((name, "", "", reason))
+            self.broken += 1
+            self.rows.append((name, "", "", result.reason))
         elif not result.faces:
+            self.empty += 1
             self._row(name, "", "", "no face found")
         for number, face in enumerate(result.faces, 1):
-            self._row(name, f"{number}/{len(result.faces)}", place(face), ranked(face))
+            self._row(name, f"{number}/{len(result.faces)}", position(face), top_classes(face))
 
     def _row(self, *row: str) -> None:
-        if len(self.rows) < ROWS:
+        if len(self.rows) < MAX_ROWS:
             self.rows.append(row)
         else:
             self.left_out += 1
 
     def lines(self) -> list[str]:
+        """Returns a line for each face or track, and the counts."""
         rows = [*self.rows, *self._track_rows()]
         widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-        lines = ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in rows]
+        lines = []
+        for name, number, place, text in rows:
+            lines.append("  ".join([name.ljust(widths[0]), number.ljust(widths[1]), place.ljust(widths[2]), text]))
         if self.left_out:
             lines.append(f"… and {self.left_out:,} more; --csv=FILE has them all")
         return [*lines, self.count()]
@@ -57,36 +59,45 @@ class Summary:
     def _track_rows(self) -> list[tuple[str, str, str, str]]:
         rows = []
         for name, tracks in self.tracks.items():
-            for number, seen in sorted(tracks.items()):
-                counted = Counter(label for _, label in seen).most_common(3)
-                shares = ", ".join(f"{label} {100 * n / len(seen):.0f} %" for label, n in counted)
-                rows.append((name, str(number), f"{seen[0][0]:.1f}–{seen[-1][0]:.1f} s", f"{shares} of its frames"))
-        if len(rows) > ROWS:
-            self.left_out += len(rows) - ROWS
-        return rows[:ROWS]
+            for number, frames in sorted(tracks.items()):
+                labels = Counter(label for _, label in frames).most_common(3)
+                shares = ", ".join(f"{label} {100 * count / len(frames):.0f} %" for label, count in labels)
+                span = f"{frames[0][0]:.1f}–{frames[-1][0]:.1f} s"
+                rows.append((name, str(number), span, f"{shares} of its frames"))
+        if len(rows) > MAX_ROWS:
+            self.left_out += len(rows) - MAX_ROWS
+        return rows[:MAX_ROWS]
 
     def count(self) -> str:
-        """All in one line."""
-        seen = [counted(n, what) for n, what in ((self.pictures, "picture"), (self.frames, "frame")) if n]
-        faces = counted(self.labels.total(), "face")
-        shares = [f"{label} {count:,}" for label, count in self.labels.most_common()]
-        wrong = [f"{n:,} {what}" for n, what in ((self.empty, "without a face"), (self.broken, "unreadable")) if n]
-        return "; ".join(filter(None, (f"{' and '.join(seen) or 'nothing'}, {faces}", ", ".join(shares), *wrong)))
+        """Returns all counts in one line."""
+        inputs = []
+        if self.pictures:
+            inputs.append(counted(self.pictures, "picture"))
+        if self.frames:
+            inputs.append(counted(self.frames, "frame"))
+        parts = [f"{' and '.join(inputs) or 'nothing'}, {counted(self.labels.total(), 'face')}"]
+        if self.labels:
+            parts.append(", ".join(f"{label} {count:,}" for label, count in self.labels.most_common()))
+        if self.empty:
+            parts.append(f"{self.empty:,} without a face")
+        if self.broken:
+            parts.append(f"{self.broken:,} unreadable")
+        return "; ".join(parts)
 
 
-def place(face: Face) -> str:
+def position(face: Face) -> str:
     left, top, width, height = face.box
     return f"{width}×{height} at {left},{top}"
 
 
-def ranked(face: Face) -> str:
-    """The two most probable classes, or both in doubt."""
+def top_classes(face: Face) -> str:
+    """Returns the two most probable classes; in parentheses if the face is "unsure"."""
     best = sorted(face.probabilities.items(), key=lambda pair: -pair[1])[:2]
-    text = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best)
+    text = ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in best)
     return text if face.label == best[0][0] else f"{face.label} ({text})"
 
 
-def shortened(name: str) -> str:
-    """`name` as a terminal can show it; of a long one, its end."""
+def shorten(name: str) -> str:
+    """Returns the printable name; of a long name its end."""
     name = printable(name)
-    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"
+    return name if len(name) <= MAX_NAME else f"…{name[1 - MAX_NAME :]}"

@@ -1,4 +1,4 @@
-"""Tracks faces over the frames of a video by overlap, and smooths their probabilities."""
+"""Tracks faces over the frames of a video by overlap and smooths their probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 from fer.prediction.detect import Box
 
-OVERLAP = 0.3
-"""Boxes of one face in two frames share at least this part of what both cover."""
-PATIENCE = 1.0
-"""Seconds for which a face may be lost and still be the same one."""
-SETTLING = 0.4
-"""Seconds after which a new expression makes up 63 % of what is shown, at any frame rate."""
+MIN_OVERLAP = 0.3
+"""Least intersection over union of the boxes of a face in two frames."""
+MAX_GAP = 1.0
+"""Seconds after which a lost face gets a new number."""
+TIME_CONSTANT = 0.4
+"""Time constant of the exponential smoothing in seconds: after it a new expression has a weight of 63 %."""
 
 
 @dataclass
@@ -20,47 +20,50 @@ class Track:
     number: int
     box: Box
     probabilities: np.ndarray  # (C,)
-    seen: float  # seconds
+    last_seen: float  # seconds
 
 
 class Tracker:
-    """Call it with each frame in turn."""
+    """Assigns faces to tracks; called once for each frame in order."""
 
     def __init__(self):
         self.tracks: list[Track] = []
         self.count = 0
 
     def __call__(self, boxes: Sequence[Box], probabilities: np.ndarray, seconds: float) -> list[Track]:
-        """The track of each box, with the smoothed probabilities. (n, C) `probabilities`; seconds never fall."""
-        self.tracks = [track for track in self.tracks if seconds - track.seen <= PATIENCE]
+        """Returns the track of each box, with its smoothed probabilities.
+
+        probabilities: (n, C), a row for each box; seconds: time of the frame, never less than before.
+        """
+        self.tracks = [track for track in self.tracks if seconds - track.last_seen <= MAX_GAP]
         matched = match([track.box for track in self.tracks], boxes)
-        found = []
+        tracks = []
         for index, (box, row) in enumerate(zip(boxes, probabilities, strict=True)):
             if index in matched:
                 track = self.tracks[matched[index]]
-                kept = np.exp(-(seconds - track.seen) / SETTLING)
-                track.probabilities = kept * track.probabilities + (1 - kept) * row
-                track.box, track.seen = box, seconds
+                weight = np.exp(-(seconds - track.last_seen) / TIME_CONSTANT)
+                track.probabilities = weight * track.probabilities + (1 - weight) * row
+                track.box, track.last_seen = box, seconds
             else:
                 self.count += 1
                 track = Track(self.count, box, row, seconds)
-            found.append(track)
-        self.tracks += [track for track in found if track not in self.tracks]
-        return found
+            tracks.append(track)
+        self.tracks += [track for track in tracks if track not in self.tracks]
+        return tracks
 
 
 def match(before: Sequence[Box], now: Sequence[Box]) -> dict[int, int]:
-    """Index in `now` -> index in `before`, pairs of the greatest overlap first, each box in one pair at most."""
+    """Returns index in `now` -> index in `before`; pairs with the largest overlap first, each box in one pair."""
     pairs = [(overlap(old, new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)]
     matched: dict[int, int] = {}
     for share, i, j in sorted(pairs, reverse=True):
-        if share >= OVERLAP and j not in matched and i not in matched.values():
+        if share >= MIN_OVERLAP and j not in matched and i not in matched.values():
             matched[j] = i
     return matched
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
+    """Returns the intersection over union of two boxes."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     shared = max(width, 0) * max(height, 0)

@@ -8,9 +8,9 @@ QUIT = ("<q>", "<Escape>")
 
 
 class Window:
-    """`open` turns false when the user closes it or presses q or Esc.
+    """A window whose `open` becomes False when the user closes it or presses q or Esc.
 
-    Raises UserError where Python has no Tk or the machine no display.
+    Raises UserError if Python has no Tk or the machine no display.
     """
 
     def __init__(self, title: str):
@@ -20,14 +20,15 @@ class Window:
             from PIL import ImageTk
         except ImportError:
             raise UserError(
-                "the window needs tkinter (Debian, Ubuntu: apt install python3-tk); --no-window does without, with "
-                "--csv=FILE or --out FOLDER"
+                "the window needs tkinter (Debian, Ubuntu: apt install python3-tk); --no-window records "
+                "without one, to --csv=FILE or --out FOLDER"
             ) from None
         try:
             self.root = tkinter.Tk()
         except tkinter.TclError as error:
             raise UserError(
-                f"no window can be opened here ({error}); --no-window does without, with --csv=FILE or --out FOLDER"
+                f"no window can be opened here ({error}); --no-window records "
+                "without one, to --csv=FILE or --out FOLDER"
             ) from None
         self.photo, self.image_tk, self.open = None, ImageTk, True
         self.root.title(title)
@@ -41,7 +42,7 @@ class Window:
         self.open = False
 
     def show(self, picture: Image.Image) -> None:
-        self.photo = self.image_tk.PhotoImage(picture, master=self.root)  # kept, or Tk would show an empty window
+        self.photo = self.image_tk.PhotoImage(picture, master=self.root)  # Tk needs a reference to it
         self.label.configure(image=self.photo)
         self.root.update()
 

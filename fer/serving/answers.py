@@ -6,20 +6,22 @@ from typing import Any
 
 from PIL import Image
 
-from fer.prediction.outputs import plain
+from fer.prediction.outputs import result_json
 from fer.prediction.predictor import Face
 from fer.prediction.stream import Result
 
 
 def answer(result: Result, crops: bool = False) -> dict[str, Any]:
-    """As JSON. With `crops` each face has `input`, the 48×48 pixels of the network as a data: URL."""
-    known = plain(result)
+    """Returns a result as JSON; `crops` adds the network's 48×48 `input` of each face as a data: URL."""
+    picture = result_json(result)
     if crops:
-        known["faces"] = [one | {"input": crop(face)} for one, face in zip(known["faces"], result.faces, strict=True)]
-    return known
+        for entry, face in zip(picture["faces"], result.faces, strict=True):
+            entry["input"] = crop_url(face)
+    return picture
 
 
-def crop(face: Face) -> str:
+def crop_url(face: Face) -> str:
+    """Returns the network's input for a face as a PNG in a data: URL."""
     file = io.BytesIO()
     Image.fromarray(face.pixels).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

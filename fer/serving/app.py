@@ -24,15 +24,15 @@ from fer.serving.guard import Guard
 from fer.serving.meters import Meters
 from fer.serving.places import Places
 from fer.serving.recogniser import Recogniser
-from fer.serving.refusal import Refused
+from fer.serving.refusal import RequestError
 from fer.serving.settings import Settings
-from fer.serving.stream import INTRODUCTION, INTRODUCTIONS, Stream
+from fer.serving.stream import MAX_WAITING, TOKEN_TIMEOUT, Stream
 
-ABOUT = "Faces in pictures and the expressions they show. Nothing that is sent here is stored."
+ABOUT = "Detects faces in pictures and recognises their expressions. Nothing that is sent is stored."
 
 
 def application(predictor: Predictor, settings: Settings, meters: Meters | None = None) -> FastAPI:
-    """Everything the server answers."""
+    """Returns the server's ASGI application."""
     return_freed()
     meters = meters or Meters()
     recogniser = Recogniser(predictor, settings, meters.batches.observe)
@@ -42,7 +42,7 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         batches = asyncio.create_task(recogniser.batcher.run())
         yield
-        predictor.close()  # its thread would wait for a graph that does not end
+        predictor.close()  # else its thread would wait for a graph that does not end
         batches.cancel()
         with suppress(asyncio.CancelledError):
             await batches
@@ -69,32 +69,32 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
 
 def add_prediction(app: FastAPI, recogniser: Recogniser, places: Places, meters: Meters, settings: Settings) -> None:
     limits = settings.limits
-    described = {200: {"model": schema.Answer}} | schema.REFUSALS
-    introductions = Places(INTRODUCTIONS, INTRODUCTION)
+    responses = {200: {"model": schema.Answer}} | schema.REFUSALS
+    token_places = Places(MAX_WAITING, TOKEN_TIMEOUT)
 
-    @app.post("/v1/predict", responses=described, openapi_extra=schema.predict_body(limits))
+    @app.post("/v1/predict", responses=responses, openapi_extra=schema.predict_body(limits))
     async def predict(request: Request, crops: bool = False) -> JSONResponse:
-        """The faces of one picture or several, with a probability for each expression."""
+        """Detects the faces of one or more pictures and returns a probability for each expression."""
         with places.take() as place:
             async with place.upload(f"the upload took longer than {limits.seconds:g} s"):
                 sources = await pictures(request, limits)
             started = time.perf_counter()
-            async with place.work(f"no answer within {limits.seconds:g} s; the server is busy"):
+            async with place.work(f"no answer within {limits.seconds:g} s because the server is busy; try again"):
                 results = await recogniser(sources)
-                found = await recogniser.written(lambda: [answer(result, crops) for result in results])
-        meters.found(results)
+                answers = await recogniser.write(lambda: [answer(result, crops) for result in results])
+        meters.count_pictures(results)
         refuse_unreadable(results)
-        return JSONResponse({"pictures": found, "milliseconds": round(1000 * (time.perf_counter() - started), 2)})
+        return JSONResponse({"pictures": answers, "milliseconds": round(1000 * (time.perf_counter() - started), 2)})
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
-        await Stream(socket, recogniser, introductions, meters, settings).run()
+        await Stream(socket, recogniser, token_places, meters, settings).run()
 
 
 def refuse_unreadable(results: list[Result]) -> None:
-    """Raises Refused where not one picture could be read."""
+    """Raises RequestError if no picture could be read."""
     if all(result.error for result in results):
-        raise Refused(422, "; ".join(f"{result.source.name}: {result.error}" for result in results))
+        raise RequestError(422, "; ".join(f"{result.source.name}: {result.error}" for result in results))
 
 
 def add_state(app: FastAPI, predictor: Predictor, meters: Meters, settings: Settings) -> None:
@@ -102,7 +102,7 @@ def add_state(app: FastAPI, predictor: Predictor, meters: Meters, settings: Sett
 
     @app.get("/v1/model", responses={200: {"model": schema.Model}})
     async def model() -> dict[str, Any]:
-        """What answers, and what it takes."""
+        """Returns the network, its classes and the limits of the server."""
         return {
             "name": Path(network.name).name,
             "classes": list(network.classes),
@@ -114,12 +114,12 @@ def add_state(app: FastAPI, predictor: Predictor, meters: Meters, settings: Sett
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
-        """Answers while the server runs; needs no token."""
+        """Answers while the server runs, without a token."""
         return {"status": "ok"}
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """Counters in the text format of Prometheus."""
+        """Returns counters in the text format of Prometheus."""
         return Response(meters.text(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,7 +1,7 @@
 """Batches requests that arrive together.
 
-Nothing waits for company: while one batch is at work the next one gathers, so a lone request is answered at once and
-many share a forward pass.
+A request never waits for others: while the network runs a batch, the next one is collected. A single request runs at
+once, and many requests share a forward pass.
 """
 
 import asyncio
@@ -9,62 +9,65 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from fer.prediction.predictor import BATCH, Face, Seen
+from fer.prediction.predictor import BATCH, Detection, Face
 
-Recognise = Callable[[Sequence[Seen]], list[list[Face]]]
+Recognise = Callable[[Sequence[Detection]], list[list[Face]]]
 
 
 class Batcher:
-    """Call it with pictures, from as many tasks as there are; `run` must be running meanwhile.
+    """Recognises the faces of concurrent tasks in common batches, while the task `run` is active.
 
-    recognise is called in one thread of its own. observe is told how many faces each batch held.
+    recognise: called in a thread of its own. observe: called with the number of faces of each batch.
     """
 
     def __init__(self, recognise: Recognise, observe: Callable[[int], None]):
         self.recognise, self.observe = recognise, observe
-        self.waiting: deque[tuple[Sequence[Seen], asyncio.Future]] = deque()
+        self.waiting: deque[tuple[Sequence[Detection], asyncio.Future]] = deque()
         self.arrived = asyncio.Event()
 
-    async def __call__(self, seen: Sequence[Seen]) -> list[list[Face]]:
-        """The faces of each. Raises what `recognise` raises."""
-        if not any(len(one.faces) for one in seen):
-            return [[] for _ in seen]
+    async def __call__(self, detections: Sequence[Detection]) -> list[list[Face]]:
+        """Returns the faces of each detection. Raises what `recognise` raises."""
+        if not any(len(detection.faces) for detection in detections):
+            return [[] for _ in detections]
         future = asyncio.get_running_loop().create_future()
-        self.waiting.append((seen, future))
+        self.waiting.append((detections, future))
         self.arrived.set()
         return await future
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Runs batches until it is cancelled."""
         with ThreadPoolExecutor(1, "network") as thread:
             while True:
                 await self.arrived.wait()
-                if batch := self.gathered():
-                    await self.answer(batch, thread)
+                if batch := self.next_batch():
+                    await self.run_batch(batch, thread)
 
-    def gathered(self) -> list[tuple[Sequence[Seen], asyncio.Future]]:
-        """What waits, as far as one forward pass holds it; who gave up meanwhile is left out."""
+    def next_batch(self) -> list[tuple[Sequence[Detection], asyncio.Future]]:
+        """Returns the waiting requests that fit into one forward pass, without the cancelled ones."""
         batch, count = [], 0
         while self.waiting and count < BATCH:
-            seen, future = self.waiting.popleft()
+            detections, future = self.waiting.popleft()
             if not future.done():
-                batch.append((seen, future))
-                count += sum(len(one.faces) for one in seen)
+                batch.append((detections, future))
+                count += sum(len(detection.faces) for detection in detections)
         if not self.waiting:
             self.arrived.clear()
         return batch
 
-    async def answer(self, batch: list[tuple[Sequence[Seen], asyncio.Future]], thread: ThreadPoolExecutor) -> None:
-        everything = [one for seen, _ in batch for one in seen]
-        self.observe(sum(len(one.faces) for one in everything))
+    async def run_batch(
+        self, batch: list[tuple[Sequence[Detection], asyncio.Future]], thread: ThreadPoolExecutor
+    ) -> None:
+        """Recognises a batch in `thread` and sets the result or the error of each future."""
+        all_detections = [detection for detections, _ in batch for detection in detections]
+        self.observe(sum(len(detection.faces) for detection in all_detections))
         try:
-            found = iter(await asyncio.get_running_loop().run_in_executor(thread, self.recognise, everything))
-        except Exception as error:  # each of them hears of it, and the next batch goes on
+            faces = iter(await asyncio.get_running_loop().run_in_executor(thread, self.recognise, all_detections))
+        except Exception as error:  # all requests of the batch fail, and the next batch runs
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
             return
-        for seen, future in batch:
-            answer = [next(found) for _ in seen]
+        for detections, future in batch:
+            result = [next(faces) for _ in detections]
             if not future.done():
-                future.set_result(answer)
+                future.set_result(result)

@@ -1,4 +1,4 @@
-"""Extracts pictures from requests: form files, base64 in JSON, or the raw body. In memory only."""
+"""Extracts pictures from requests: form files, base64 in JSON, or the raw body. Nothing is written to disk."""
 
 import base64
 import binascii
@@ -12,99 +12,106 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from fer.prediction.pictures import Source
-from fer.serving.refusal import Refused
+from fer.serving.refusal import RequestError
 from fer.serving.settings import Limits
 
-HOW = 'send files as multipart/form-data, {"images": [base64, …]} as application/json, or a picture as image/*'
-PATIENCE = 4
-"""A body that is too long is read on, and thrown away, until it is so many times too long: whoever sends it sees the
-answer only afterwards."""
-NAME = 200  # characters of a file's name that are repeated in the answer
+USAGE = 'send files as multipart/form-data, {"images": [base64, …]} as application/json, or a picture as image/*'
+DRAIN_FACTOR = 4
+"""A body that is too long is read and discarded, up to this multiple of the limit, because most clients read the answer
+only after sending everything."""
+MAX_NAME = 200  # characters of a file name in answers
 
 
 class InMemory(MultiPartParser):
-    """Starlette would write files of more than a megabyte to disk."""
+    """Keeps files in memory; Starlette would write those of more than a megabyte to disk."""
 
     spool_max_size = 2**62
 
 
 async def pictures(request: Request, limits: Limits) -> list[Source]:
-    """One to `limits.pictures` of them. Raises Refused for anything else."""
+    """Returns the pictures of a request. Raises RequestError for none, and for more than `limits.pictures`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     stream = limited(request, limits.body)
     if kind == "multipart/form-data":
-        found = await of_form(request, stream, limits)
+        sources = await pictures_from_form(request, stream, limits)
     elif kind == "application/json":
-        found = of_json(await joined(stream))
+        sources = pictures_from_json(await read_all(stream))
     elif kind.startswith("image/") or kind == "application/octet-stream":
-        found = [Source("picture", await joined(stream), "picture")]
+        sources = [Source("picture", await read_all(stream), "picture")]
     else:
-        raise Refused(415, f"'{kind[:NAME]}' is not taken; {HOW}" if kind else f"no content type; {HOW}")
-    if not found:
-        raise Refused(400, f"no picture in the request; {HOW}")
-    if len(found) > limits.pictures:
-        raise Refused(413, f"{len(found)} pictures, more than the {limits.pictures} that are taken at a time")
-    return found
+        raise RequestError(
+            415, f"'{kind[:MAX_NAME]}' is not supported; {USAGE}" if kind else f"no content type; {USAGE}"
+        )
+    if not sources:
+        raise RequestError(400, f"no picture in the request; {USAGE}")
+    if len(sources) > limits.pictures:
+        raise RequestError(413, f"{len(sources)} pictures, more than the limit of {limits.pictures} per request")
+    return sources
 
 
 async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises Refused once it is longer than `limit` bytes."""
+    """Yields the body as it arrives. Raises RequestError if it is longer than `limit` bytes."""
     length = 0
     async for chunk in request.stream():
         length += len(chunk)
         if length <= limit:
             yield chunk
-        elif length > PATIENCE * limit:
+        elif length > DRAIN_FACTOR * limit:
             break
     if length > limit:
-        raise Refused(413, f"the request is longer than the {limit / 2**20:,.1f} MiB that are taken")
+        raise RequestError(413, f"the request is longer than the {limit / 2**20:,.1f} MiB that are accepted")
 
 
-async def joined(stream: AsyncIterator[bytes]) -> bytes:
+async def read_all(stream: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in stream])
 
 
-async def of_form(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> list[Source]:
-    """Every file of the form, whatever its field is called."""
+async def pictures_from_form(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> list[Source]:
+    """Returns all files of the form, regardless of their fields' names."""
     try:
         form = await InMemory(request.headers, stream, max_files=limits.pictures, max_fields=limits.pictures).parse()
     except (MultiPartException, FormParserError) as error:
-        raise Refused(400, f"not a form that can be read: {getattr(error, 'message', error)}") from error
+        raise RequestError(400, f"the form cannot be read: {getattr(error, 'message', error)}") from error
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        named = [(presentable(file.filename) or f"picture {n}", await file.read()) for n, file in enumerate(files, 1)]
-        return [Source(name, content, name) for name, content in named]
+        sources = []
+        for number, file in enumerate(files, 1):
+            name = printable_name(file.filename) or f"picture {number}"
+            sources.append(Source(name, await file.read(), name))
+        return sources
     finally:
         await form.close()
 
 
-def presentable(name: str | None) -> str:
-    """A name as it can be sent back: what UTF-8 lacks replaced, no control characters, not too long."""
+def printable_name(name: str | None) -> str:
+    """Returns the end of a file name, with control characters and invalid UTF-8 replaced."""
     text = (name or "").encode("utf-8", "replace").decode()
-    return "".join(letter if letter.isprintable() else "·" for letter in text)[-NAME:]
+    return "".join(letter if letter.isprintable() else "·" for letter in text)[-MAX_NAME:]
 
 
-def of_json(body: bytes) -> list[Source]:
-    """{"image": base64} or {"images": [base64, …]}; a data: URL will do as well."""
+def pictures_from_json(body: bytes) -> list[Source]:
+    """Parses {"image": base64} or {"images": [base64, …]}; data: URLs are accepted, too."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Refused(400, f"not JSON: {str(error)[:NAME]}") from error
+        raise RequestError(400, f"not JSON: {str(error)[:MAX_NAME]}") from error
     if not isinstance(content, dict) or not content.keys() <= {"image", "images"}:
-        raise Refused(400, 'expected {"image": base64} or {"images": [base64, …]}')
+        raise RequestError(400, 'expected {"image": base64} or {"images": [base64, …]}')
     images = content.get("images", [])
     if not isinstance(images, list):
-        raise Refused(400, '"images" is no list')
-    images = [*([content["image"]] if "image" in content else []), *images]
-    names = [f"picture {n}" for n in range(1, len(images) + 1)]
-    return [Source(name, decoded(name, image), name) for name, image in zip(names, images, strict=True)]
+        raise RequestError(400, '"images" is not a list')
+    if "image" in content:
+        images = [content["image"], *images]
+    names = [f"picture {number}" for number in range(1, len(images) + 1)]
+    return [Source(name, decode_base64(name, image), name) for name, image in zip(names, images, strict=True)]
 
 
-def decoded(name: str, image: Any) -> bytes:
+def decode_base64(name: str, image: Any) -> bytes:
+    """Decodes base64 or a data: URL. Raises RequestError, which names the picture."""
     if not isinstance(image, str):
-        raise Refused(400, f"{name}: expected a picture as base64, in a string")
+        raise RequestError(400, f"{name}: expected a picture as base64, in a string")
     text = image.partition(",")[2] if image.startswith("data:") else image
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(400, f"{name}: not base64 ({str(error)[:NAME]})") from error
+        raise RequestError(400, f"{name}: not base64 ({str(error)[:MAX_NAME]})") from error

@@ -1,33 +1,33 @@
-"""Limits the number of body chunks and WebSocket frames of a client."""
+"""Rate limit for the body chunks and WebSocket frames of a connection (a token bucket)."""
 
 from typing import Any
 
 import h11
 
 PIECES = 1000
-"""Chunks of a body, or WebSocket frames (pings and fragments too), of a connection in a burst and in a second. More are
-taken where they are larger than a kilobyte: parsing many tiny ones would keep others waiting."""
+"""Body chunks or WebSocket frames (pings and fragments included) that a connection may send at once and per second.
+Pieces larger than a kilobyte are not limited: parsing many tiny ones would delay other clients."""
 
 
 class Budget:
-    """How many more pieces a connection may send."""
+    """The number of pieces that a connection may still send."""
 
     def __init__(self, now: float):
         self.left, self.counted = float(PIECES), now
 
     def add(self, size: int, now: float) -> None:
-        """For bytes that came together, and for the time that passed."""
+        """Adds pieces for `size` received bytes and for the time since the last call."""
         self.left = min(PIECES, self.left + PIECES * (now - self.counted)) + 1 + size / 1024
         self.counted = now
 
     def spend(self) -> bool:
-        """Takes one. False where there is none."""
+        """Takes one piece; returns False if none is left."""
         self.left -= 1
         return self.left >= 0
 
 
 class Parser(h11.Connection):
-    """h11's, which takes a limited number of chunks."""
+    """h11's parser with a limited number of chunks."""
 
     def __init__(self, limit: int, budget: Budget):
         super().__init__(h11.SERVER, limit)

@@ -1,9 +1,9 @@
 """Adds deadlines to uvicorn's connections, for slow headers and for clients that do not read.
 
-While the server waits for a client, the connection has a deadline and can be ended to make room for another one. It
-waits until a request's header is complete, between two requests, and until the client takes what is sent to it.
+While the server waits for a client, the connection has a deadline and may be ended to make room for another. The server
+waits until a request's header is complete, between two requests, and until the client reads what was sent.
 
-This file overrides methods of uvicorn's protocols that are not documented. Tested with uvicorn 0.44 to 0.54 and
+This file overrides undocumented methods of uvicorn's protocols. Tested with uvicorn 0.44 to 0.54 and
 websockets 15 to 17, which pyproject.toml asks for.
 """
 
@@ -22,20 +22,19 @@ from fer.serving.meters import Meters
 from fer.serving.settings import Limits
 
 log = logging.getLogger("fer.serving")
-YOUNG = 1.0
-"""Seconds that a client may keep the server waiting before its connection is ended for another one."""
-HEADER = SLICE = 2**14
-"""Bytes that a header may have, and that are parsed at a time."""
-CLOSING = 2.0  # seconds that a client has to answer the end of its WebSocket
+MIN_WAIT = 1.0
+"""Seconds of waiting for a client after which its connection may be ended for another."""
+MAX_HEADER = SLICE = 2**14
+"""Bytes of a header, and bytes that are parsed at a time."""
+CLOSE_TIMEOUT = 2.0  # seconds for a client to answer the close frame of its WebSocket
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Config(uvicorn.Config):
-    """uvicorn's, with what the connections need. open: all that are not ended yet.
+    """uvicorn's configuration, with the state that connections share.
 
-    waiting: those that keep the server waiting, and since when; oldest first.
-
-    uvicorn refuses requests with 503 while there are more than `limits.connections`.
+    open: all connections that have not ended. waiting: connections for whose client the server waits -> since when,
+    oldest first. uvicorn refuses requests with 503 while there are more than `limits.connections`.
     """
 
     def __init__(self, app: Any, limits: Limits, meters: Meters, **options: Any):
@@ -45,22 +44,22 @@ class Config(uvicorn.Config):
         super().__init__(app, http=HTTP, ws=WebSocket, limit_concurrency=limits.connections + 1, **options)
 
     def make_room(self, now: float) -> None:
-        """Ends connections that have kept the server waiting longest, where there are more than the limit."""
+        """Ends the connections that have waited longest, if there are more than the limit."""
         excess = max(0, len(self.open) - self.limits.connections)
         for connection, since in list(islice(self.waiting.items(), excess)):
-            if now - since > YOUNG:
+            if now - since > MIN_WAIT:
                 connection.drop("to make room for others")
 
 
 class Waiting:
-    """A connection that has a deadline while it waits for its client; base of uvicorn's protocols."""
+    """Base class for uvicorn's protocols: a connection with a deadline while it waits for its client."""
 
     config: Config
     budget: Budget
     timer: asyncio.TimerHandle | None = None
 
     def wait(self, seconds: float, reason: str) -> None:
-        """From now on the connection waits for the client, no longer than so many seconds. No-op once it ended."""
+        """Starts to wait for the client, for at most `seconds`. Does nothing if the connection has ended."""
         if self not in self.config.open:
             return
         self.work()
@@ -68,20 +67,20 @@ class Waiting:
         self.timer = self.loop.call_later(seconds, self.drop, reason)
 
     def work(self) -> None:
-        """From now on the server is at work, or the connection is gone."""
+        """Stops waiting: the server works, or the connection has ended."""
         self.config.waiting.pop(self, None)
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
     def wait_for_header(self) -> None:
-        self.wait(self.config.limits.header, "no complete header came in time")
+        self.wait(self.config.limits.header, "no complete header arrived in time")
 
     def wait_for_reader(self) -> None:
-        self.wait(self.config.limits.taking, "the client did not take its answers")
+        self.wait(self.config.limits.taking, "the client did not read its answers")
 
     def drop(self, reason: str) -> None:
-        """Ends the connection, whatever is still to be sent."""
+        """Aborts the connection without sending the rest."""
         self.leave()
         self.config.meters.dropped.inc()
         log.warning("ended a connection: %s", reason)
@@ -109,16 +108,16 @@ class Waiting:
 
 
 class HTTP(Waiting, H11Protocol):
-    """A connection until it ends, or becomes a WebSocket."""
+    """An HTTP connection, until it ends or becomes a WebSocket."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.budget = Budget(self.loop.time())
-        self.conn = Parser(HEADER, self.budget)
+        self.conn = Parser(MAX_HEADER, self.budget)
         self.config.make_room(self.loop.time())
         self.wait_for_header()
         if len(self.config.open) > 2 * self.config.limits.connections:
-            self.drop("there are too many")
+            self.drop("too many connections")
 
     def parse(self, data: bytes) -> None:
         if self.is_websocket():
@@ -133,12 +132,12 @@ class HTTP(Waiting, H11Protocol):
         return self.transport.get_protocol() is not self
 
     def at_work(self) -> bool:
-        """Whether a request's header is complete and its answer is not."""
+        """Whether the server is working on a request: its header is complete and its answer is not."""
         return self.cycle is not None and not self.cycle.response_complete and not self.flow.write_paused
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.judge()
+        self.update_deadline()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -146,38 +145,39 @@ class HTTP(Waiting, H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.judge()
+        self.update_deadline()
 
-    def judge(self) -> None:
-        if self.at_work():  # also: the next request was here already
+    def update_deadline(self) -> None:
+        """Waits for the next header, unless a request is in progress."""
+        if self.at_work():  # the next request may have arrived already
             self.work()
         elif not self.flow.write_paused:
             self.wait_for_header()
 
     def send_400_response(self, message: str) -> None:
-        """Answers what is not HTTP, unless the request has been answered."""
+        """Answers invalid HTTP, unless the request has been answered."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(message)
         self.transport.close()
         if self.cycle is None or self.cycle.response_complete:
-            self.config.meters.answered("other", 400, 0.0)
-        else:  # the application is told that the client left
+            self.config.meters.count_request("other", 400, 0.0)
+        else:  # tells the application that the client left
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
 
 class WebSocket(Waiting, WebSocketsSansIOProtocol):
-    """A connection after its handshake. The route limits how long it lasts."""
+    """A WebSocket connection. The route limits its duration."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self.close_timeout = CLOSING
+        self.close_timeout = CLOSE_TIMEOUT
         self.budget = Budget(self.loop.time())
 
     def parse(self, data: bytes) -> None:
         super(Waiting, self).data_received(data)
-        if not self.handshake_initiated:  # the header is HTTP, but not one of a WebSocket
-            self.config.meters.answered("other", 400, 0.0)
+        if not self.handshake_initiated:  # valid HTTP, but no WebSocket handshake
+            self.config.meters.count_request("other", 400, 0.0)
             self.transport.write(b"".join(self.conn.data_to_send()) or BAD_REQUEST)
             self.transport.close()
         if self.transport.is_closing():
@@ -197,7 +197,7 @@ class WebSocket(Waiting, WebSocketsSansIOProtocol):
             self.work()
 
     def affordable(self) -> bool:
-        """Whether one more frame is taken. Ends the connection of a client that sends too many."""
+        """Whether another frame is accepted; ends the connection of a client that sends too many."""
         if not self.budget.spend() and not self.transport.is_closing():
             self.drop(f"more than {PIECES} WebSocket frames in a second")
         return not self.transport.is_closing()
@@ -206,7 +206,7 @@ class WebSocket(Waiting, WebSocketsSansIOProtocol):
         if self.affordable() and self.writable.is_set():
             super().handle_ping()
         else:
-            self.conn.data_to_send()  # the answers of a client that does not take them are thrown away
+            self.conn.data_to_send()  # discards the pongs of a client that does not read
 
     def handle_pong(self, event: Any) -> None:
         if self.affordable():

@@ -1,7 +1,7 @@
-"""Checks who may ask: host name, origin and token.
+"""Checks the host name, origin and token of requests.
 
-Browsers send pages of other sites here as well, to WebSockets even without CORS, and a name of theirs can point to this
-machine (DNS rebinding): both show in the headers Origin and Host.
+Pages of other sites can send requests to this server, to WebSockets even without CORS, and their host name can resolve
+to this machine (DNS rebinding). The headers Origin and Host reveal both.
 """
 
 import hmac
@@ -18,7 +18,7 @@ from fer.serving.settings import Settings
 
 PROTECTED = ("/v1/", "/metrics")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/?#@\\\s]*)(?::[0-9]*)?")
-"""A name or an address, and a port: the header Host, and the header Origin after its scheme."""
+"""A host name or address, and a port: the header Host, and the header Origin after its scheme."""
 ORIGIN = re.compile(r"https?://([^/?#@\\\s]+)")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -32,7 +32,7 @@ HEADERS = {
 
 
 class Guard:
-    """ASGI middleware. A WebSocket's token is left to the route, since no page can send one with the handshake."""
+    """ASGI middleware. The route checks the token of a WebSocket, since pages cannot send one in the handshake."""
 
     def __init__(self, app: ASGIApp, settings: Settings, meters: Meters):
         self.app, self.settings, self.meters = app, settings, meters
@@ -40,36 +40,37 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        refused = self.refused(scope["type"], scope["path"], Headers(scope=scope))
+        refused = self.reason_to_refuse(scope["type"], scope["path"], Headers(scope=scope))
         if scope["type"] == "websocket":
             if refused:
                 return await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
             return await self.app(scope, receive, send)
         started = time.perf_counter()
         try:
-            await (refusal(*refused) if refused else self.app)(scope, receive, self.marked(scope, send, started))
+            await (refusal(*refused) if refused else self.app)(scope, receive, self.with_headers(scope, send, started))
         except Exception:
-            self.meters.answered(known_path(scope), 500, time.perf_counter() - started)
+            self.meters.count_request(route_path(scope), 500, time.perf_counter() - started)
             raise
 
-    def refused(self, kind: str, path: str, headers: Headers) -> tuple[int, str] | None:
-        """Status and reason, if so."""
+    def reason_to_refuse(self, kind: str, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Returns status and reason of a refusal, None for an allowed request."""
         name = host_name(headers.get("host", ""))
         if self.settings.names and name not in self.settings.names:
-            return 421, "the server does not go by this name; start it with --name NAME"
+            return 421, "this is not a name of the server; start it with --name NAME"
         origin = headers.get("origin")
-        if origin is not None and not self.known(origin.lower(), headers.get("host", "")):
-            return 403, f"pages of {origin[:100]} may not ask; start the server with --cors ORIGIN"
-        if kind == "http" and path.startswith(PROTECTED) and not admitted(self.settings.token, bearer(headers)):
-            return 401, "a token is needed: Authorization: Bearer TOKEN"
+        if origin is not None and not self.is_allowed(origin.lower(), headers.get("host", "")):
+            return 403, f"pages of {origin[:100]} may not send requests; start the server with --cors ORIGIN"
+        if kind == "http" and path.startswith(PROTECTED) and not is_admitted(self.settings.token, bearer(headers)):
+            return 401, "a token is required: Authorization: Bearer TOKEN"
         return None
 
-    def known(self, origin: str, host: str) -> bool:
+    def is_allowed(self, origin: str, host: str) -> bool:
+        """Whether an origin is this server itself or was given with --cors."""
         own = ORIGIN.fullmatch(origin)
         return (own is not None and own[1] == host.lower()) or origin in self.settings.origins
 
-    def marked(self, scope: Scope, send: Send, started: float) -> Send:
-        """`send` that adds the headers every answer has, and counts it when its last part goes."""
+    def with_headers(self, scope: Scope, send: Send, started: float) -> Send:
+        """Wraps `send`: adds the security headers and counts the answer when its last part is sent."""
         status = 0
 
         async def sent(message: Message) -> None:
@@ -82,25 +83,25 @@ class Guard:
                 if self.settings.origins:
                     headers["cross-origin-resource-policy"] = "cross-origin"
             elif not message.get("more_body"):
-                self.meters.answered(known_path(scope), status, time.perf_counter() - started)
+                self.meters.count_request(route_path(scope), status, time.perf_counter() - started)
             await send(message)
 
         return sent
 
 
 def bearer(headers: Headers) -> str:
-    """The token of a request, "" without one."""
+    """Returns the bearer token of a request, "" without one."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def admitted(token: str | None, given: str) -> bool:
-    """Compared in a time that tells nothing about the token."""
-    return token is None or hmac.compare_digest(token.encode(), given.encode("utf-8", "replace"))
+def is_admitted(token: str | None, candidate: str) -> bool:
+    """Compares the token in constant time; True if the server has none."""
+    return token is None or hmac.compare_digest(token.encode(), candidate.encode("utf-8", "replace"))
 
 
 def host_name(host: str) -> str:
-    """Without the port; an IPv6 address without its brackets; "" for what is no host."""
+    """Returns the header Host without port, an IPv6 address without brackets, "" if it is invalid."""
     match = HOST.fullmatch(host.lower())
     if match is None:
         return ""
@@ -113,6 +114,6 @@ def host_name(host: str) -> str:
         return ""
 
 
-def known_path(scope: Scope) -> str:
-    """The route's own path: what people ask for at random must not become labels."""
+def route_path(scope: Scope) -> str:
+    """Returns the path of the matching route, or "other": arbitrary paths must not become metric labels."""
     return getattr(scope.get("route"), "path", "other")

@@ -1,4 +1,4 @@
-"""Opens the server's socket, and describes who can reach it."""
+"""Opens the server's socket, describes who can connect, and runs the server."""
 
 import asyncio
 import errno
@@ -17,19 +17,19 @@ from fer.serving import log
 from fer.serving.connections import Config
 from fer.serving.settings import Limits
 
-BACKLOG = 128  # connections that are accepted at a time, and that wait to be accepted
-REFUSING = 1.0
-"""Seconds between the refusal of what is still queued at the end and the end of all connections."""
+BACKLOG = 128  # connections that wait to be accepted
+REFUSAL_SECONDS = 1.0
+"""Seconds at shutdown between refusing the queued requests and ending all connections."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 REASONS = {
-    errno.EADDRINUSE: "is taken; --port 0 takes a free one",
-    errno.EACCES: "needs administrator's rights; take one from 1024 on",
-    errno.EADDRNOTAVAIL: "cannot be listened on: this machine has no such address",
+    errno.EADDRINUSE: "is taken; --port 0 uses a free one",
+    errno.EACCES: "needs administrator rights; use 1024 or higher",
+    errno.EADDRNOTAVAIL: "cannot be used: this machine has no such address",
 }
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Listens from now on. Raises UserError where it cannot."""
+def bind(host: str, port: int) -> socket.socket:
+    """Returns a listening socket. Raises UserError for a port or address that cannot be used."""
     if not 0 <= port < 2**16:
         raise UserError(f"--port {port}: expected a number from 0 to 65535")
     try:
@@ -38,12 +38,12 @@ def bound(host: str, port: int) -> socket.socket:
     except socket.gaierror:
         raise UserError(f"--host {host}: no address of this machine") from None
     except OSError as error:
-        reason = REASONS.get(error.errno, f"cannot be listened on ({error})")
+        reason = REASONS.get(error.errno, f"cannot be used ({error})")
         raise UserError(f"port {port} of {host} {reason}") from None
 
 
 def address_of(listener: socket.socket) -> str:
-    """As a browser takes it."""
+    """Returns the URL of the server."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = socket.gethostname()
@@ -54,25 +54,25 @@ def is_local(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
-def reach(listener: socket.socket, token: str | None) -> str:
-    """Who can ask, in words."""
+def describe_access(listener: socket.socket, token: str | None) -> str:
+    """Describes who can connect, with or without a token."""
     if is_local(listener):
         return "this machine only" if token is None else "this machine only, with the token"
     host = listener.getsockname()[0]
-    who = "every network of this machine" if ipaddress.ip_address(host).is_unspecified else f"the network of {host}"
-    terms = "with the token" if token else "WITHOUT a token: anyone who reaches it may use it; --token sets one"
-    return f"{who}, {terms}; unencrypted, and browsers give cameras to https and localhost only"
+    network = "all networks of this machine" if ipaddress.ip_address(host).is_unspecified else f"the network of {host}"
+    access = "with the token" if token else "WITHOUT a token: anyone who can connect may use it; --token sets one"
+    return f"{network}, {access}; unencrypted, and browsers allow cameras only on https and localhost"
 
 
 def run(app: FastAPI, listener: socket.socket, limits: Limits) -> None:
-    """Until Ctrl-C or SIGTERM. Requests are answered for `limits.grace` seconds more, the rest is refused with 503."""
-    with log.summed(), suppress(Interrupted):  # uvicorn raises the signal once more when all is done
+    """Serves until Ctrl-C or SIGTERM. Open requests get `limits.grace` seconds, later ones are refused with 503."""
+    with log.rate_limited(), suppress(Interrupted):  # uvicorn raises the signal again at its end
         server(app, limits).run(sockets=[listener])
 
 
 @contextmanager
 def in_background(app: FastAPI, listener: socket.socket, limits: Limits) -> Iterator[str]:
-    """Serves in a thread for the length of the block, under the address it gets."""
+    """Serves in a thread during the block; yields the URL."""
     running = server(app, limits)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -84,7 +84,7 @@ def in_background(app: FastAPI, listener: socket.socket, limits: Limits) -> Iter
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which ends in bounded time: it refuses what is still queued, and then ends every connection."""
+    """uvicorn's server with a bounded shutdown: it refuses queued requests and then ends all connections."""
 
     config: Config
     loop: asyncio.AbstractEventLoop | None = None
@@ -97,14 +97,14 @@ class Server(uvicorn.Server):
 
     def refuse(self) -> None:
         self.config.app.state.places.close()
-        self.loop.call_later(REFUSING, self.end_connections)
+        self.loop.call_later(REFUSAL_SECONDS, self.end_connections)
 
     def end_connections(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
-        """A second signal ends the grace."""
+        """Refuses open requests at the second signal."""
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.refuse)
         else:
@@ -112,6 +112,7 @@ class Server(uvicorn.Server):
 
 
 def server(app: FastAPI, limits: Limits) -> Server:
+    """Builds the server of an application with its limits."""
     log.quiet()
     config = Config(
         app,
@@ -120,7 +121,7 @@ def server(app: FastAPI, limits: Limits) -> Server:
         ws_max_size=limits.frame,
         ws_per_message_deflate=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=limits.grace + 2 * REFUSING,
+        timeout_graceful_shutdown=limits.grace + 2 * REFUSAL_SECONDS,
         log_config=None,
         log_level="error",
         access_log=False,

@@ -1,6 +1,6 @@
 """The server's log: each kind of message at most once a minute, with a count.
 
-Clients cannot fill a disk with lines: what they can cause thousands of times is counted instead.
+Clients cannot fill a disk: messages that they can cause thousands of times are counted instead.
 """
 
 import logging
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-SPAN = 60.0  # seconds
-CLIENTS_FAULT = ("python_multipart", "websockets")
-"""Loggers that warn of bad requests. Those are answered with the reason and counted in fer_requests."""
+INTERVAL = 60.0  # seconds between two messages of a kind
+CLIENT_ERROR_LOGGERS = ("python_multipart", "websockets")
+"""Loggers that warn of bad requests, which are answered with the reason and counted in fer_requests."""
 
 Kind = tuple[object, ...]
 
 
 @dataclass
 class Line:
-    """Of one kind: when it was last written, what it said, and how often it came since."""
+    """The last message of a kind: when it was written, its text, and the number of later ones."""
 
     written: float
     text: str
-    more: int = 0
+    repeated: int = 0
 
 
-class Summed(logging.StreamHandler):
-    """Writes the first line of a kind in `span` seconds; the next one says how many were left out.
+class RateLimitedHandler(logging.StreamHandler):
+    """Writes one message of a kind in `span` seconds, and the number of suppressed ones before the next.
 
-    Lines are of one kind if they come from the same place in the code, with exceptions raised at the same place.
+    Messages are of one kind if the same line logs them and, for exceptions, the same line raised them.
     """
 
-    def __init__(self, stream: TextIO, span: float = SPAN, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, stream: TextIO, span: float = INTERVAL, clock: Callable[[], float] = time.monotonic):
         super().__init__(stream)
         self.span, self.clock = span, clock
         self.lines: dict[Kind, Line] = {}
@@ -42,35 +42,36 @@ class Summed(logging.StreamHandler):
         now, kind = self.clock(), kind_of(record)
         line = self.lines.get(kind)
         if line is not None and now - line.written < self.span:
-            line.more += 1
+            line.repeated += 1
             return
-        if line is not None and line.more:
-            self.write_sum(line)
+        if line is not None and line.repeated:
+            self.write_count(line)
         self.lines[kind] = Line(now, record.getMessage().strip().partition("\n")[0])
         super().emit(record)
 
-    def write_sum(self, line: Line) -> None:
-        self.stream.write(f"{line.more:,} more like: {line.text}\n")
+    def write_count(self, line: Line) -> None:
+        self.stream.write(f"{line.repeated:,} more like: {line.text}\n")
         self.flush()
-        line.more = 0
+        line.repeated = 0
 
     def close(self) -> None:
         for line in self.lines.values():
-            if line.more:
-                self.write_sum(line)
+            if line.repeated:
+                self.write_count(line)
         super().close()
 
 
 def kind_of(record: logging.LogRecord) -> Kind:
-    where = record.name, record.pathname, record.lineno
+    """Returns what identifies the kind of a message."""
+    source = record.name, record.pathname, record.lineno
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
-        return where
-    return *where, type(error), *innermost(error)
+        return source
+    return *source, type(error), *innermost(error)
 
 
 def innermost(error: BaseException) -> tuple[str, int] | tuple[()]:
-    """File and line where it was raised."""
+    """Returns the file and line that raised an exception."""
     trace = error.__traceback__
     if trace is None:
         return ()
@@ -79,22 +80,22 @@ def innermost(error: BaseException) -> tuple[str, int] | tuple[()]:
     return trace.tb_frame.f_code.co_filename, trace.tb_lineno
 
 
-def valid_text(record: logging.LogRecord) -> bool:
-    """False for uvicorn's traceback of a WebSocket's text that is not UTF-8."""
+def is_not_invalid_utf8(record: logging.LogRecord) -> bool:
+    """Filter for uvicorn's traceback of a WebSocket text that is not UTF-8."""
     return not record.getMessage().startswith("Invalid UTF-8 sequence received from client")
 
 
 def quiet() -> None:
-    """From now on libraries log no line for a request that is the client's fault."""
-    for name in CLIENTS_FAULT:
+    """Silences libraries' messages about bad requests."""
+    for name in CLIENT_ERROR_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.error").addFilter(valid_text)
+    logging.getLogger("uvicorn.error").addFilter(is_not_invalid_utf8)
 
 
 @contextmanager
-def summed() -> Iterator[None]:
-    """Writes the log of the whole process to stderr, each kind of line once a minute, for the length of the block."""
-    handler, root = Summed(sys.stderr), logging.getLogger()
+def rate_limited() -> Iterator[None]:
+    """Writes the log of the process to stderr during the block, each kind of message once a minute."""
+    handler, root = RateLimitedHandler(sys.stderr), logging.getLogger()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     root.addHandler(handler)
     try:

@@ -1,4 +1,4 @@
-"""Prometheus metrics, and the counts of the last line."""
+"""Prometheus metrics of the server, and its summary line."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,38 +14,39 @@ FACES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Meters:
-    """Counters of one server. Nothing of a picture is in them."""
+    """Counters of a server; they contain no picture data."""
 
     def __init__(self):
         self.registry, self.started = CollectorRegistry(), time.monotonic()
         self.cameras = 0
-        own = {"registry": self.registry}
-        self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **own)
-        self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **own)
-        self.pictures = Counter("fer_pictures", "Pictures by what became of them", ["outcome"], **own)
-        self.faces = Counter("fer_faces", "Faces by what they show", ["label"], **own)
-        self.batches = Histogram("fer_batch_faces", "Faces in a forward pass", buckets=FACES, **own)
-        self.active = Gauge("fer_predictions_active", "Predictions at work or waiting", **own)
-        self.streams = Gauge("fer_streams_active", "Cameras connected", **own)
-        self.watched = Counter("fer_streams", "Cameras that were connected", **own)
-        self.dropped = Counter("fer_connections_dropped", "Connections ended because of their client", **own)
-        self.frames = Counter("fer_frames", "Frames of cameras by what became of them", ["outcome"], **own)
+        options = {"registry": self.registry}
+        self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **options)
+        self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **options)
+        self.pictures = Counter("fer_pictures", "Pictures by outcome", ["outcome"], **options)
+        self.faces = Counter("fer_faces", "Faces by expression", ["label"], **options)
+        self.batches = Histogram("fer_batch_faces", "Faces in a forward pass", buckets=FACES, **options)
+        self.active = Gauge("fer_predictions_active", "Predictions in progress or waiting", **options)
+        self.streams = Gauge("fer_streams_active", "Cameras connected", **options)
+        self.watched = Counter("fer_streams", "Cameras that were connected", **options)
+        self.dropped = Counter("fer_connections_dropped", "Connections ended because of their client", **options)
+        self.frames = Counter("fer_frames", "Frames of cameras by outcome", ["outcome"], **options)
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
+    def count_request(self, path: str, status: int, seconds: float) -> None:
         self.requests.labels(path, str(status)).inc()
         self.seconds.labels(path).observe(seconds)
 
-    def found(self, results: Iterable[Result]) -> None:
+    def count_pictures(self, results: Iterable[Result]) -> None:
         for result in results:
             self.pictures.labels("unreadable" if result.error else "read").inc()
-            self.expressions(result)
+            self.count_faces(result)
 
-    def expressions(self, result: Result) -> None:
+    def count_faces(self, result: Result) -> None:
         for face in result.faces:
             self.faces.labels(face.label).inc()
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
+        """Counts a connected camera during the block."""
         self.cameras += 1
         self.streams.set(self.cameras)
         self.watched.inc()
@@ -58,13 +59,17 @@ class Meters:
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
-    def total(self, name: str, wanted: Callable[[dict[str, str]], bool] = lambda labels: True) -> int:
-        """The sum of a counter over the labels that are `wanted`."""
-        samples = (sample for metric in self.registry.collect() for sample in metric.samples)
-        return int(sum(s.value for s in samples if s.name == f"{name}_total" and wanted(s.labels)))
+    def total(self, name: str, matches: Callable[[dict[str, str]], bool] = lambda labels: True) -> int:
+        """Returns the sum of a counter over the samples whose labels match."""
+        total = 0
+        for metric in self.registry.collect():
+            for sample in metric.samples:
+                if sample.name == f"{name}_total" and matches(sample.labels):
+                    total += int(sample.value)
+        return total
 
-    def served(self) -> str:
-        """All in one line."""
+    def summary(self) -> str:
+        """Returns all counts in one line."""
         read = self.total("fer_pictures", lambda labels: labels["outcome"] == "read")
         parts = [counted(self.total("fer_requests"), "request"), counted(read, "picture")]
         if frames := self.total("fer_frames", lambda labels: labels["outcome"] == "answered"):

@@ -1,4 +1,4 @@
-"""Recognises untrusted picture bytes: decodes in threads, predicts in shared batches."""
+"""Recognises untrusted pictures: decodes in threads, predicts in shared batches."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,42 +8,45 @@ from typing import Any
 
 from fer.pictures import Unreadable, decode
 from fer.prediction.pictures import Source
-from fer.prediction.predictor import Predictor, Seen
+from fer.prediction.predictor import Detection, Predictor
 from fer.prediction.stream import Result
 from fer.serving.batching import Batcher
 from fer.serving.settings import Settings
 
 
 class Recogniser:
-    """Start `batcher.run` beside it."""
+    """Recognises the pictures of concurrent requests, while the task `batcher.run` is active."""
 
     def __init__(self, predictor: Predictor, settings: Settings, observe: Callable[[int], None] = lambda faces: None):
         self.predictor, self.limits = predictor, settings.limits
-        self.threads = ThreadPoolExecutor(settings.workers, "look")
-        self.writer = ThreadPoolExecutor(1, "write")  # answers do not queue behind pictures of later requests
+        self.threads = ThreadPoolExecutor(settings.workers, "detect")
+        self.writer = ThreadPoolExecutor(1, "write")  # separate, so answers do not wait for pictures of later requests
         self.batcher = Batcher(predictor.recognise, observe)
 
     async def __call__(self, sources: Sequence[Source]) -> list[Result]:
-        """Of each, its faces or why it cannot be read. Who stops waiting takes what has not begun out of the queue."""
-        looked = await asyncio.gather(*(self.look(source) for source in sources))
-        faces = iter(await self.batcher([one for one in looked if isinstance(one, Seen)]))
-        return [
-            Result(source, one.width, one.height, next(faces)) if isinstance(one, Seen) else Result(source, error=one)
-            for source, one in zip(sources, looked, strict=True)
-        ]
+        """Returns the faces of each picture, or an error. Cancelling removes pictures that were not started."""
+        detections = await asyncio.gather(*(self.detect(source) for source in sources))
+        faces = iter(await self.batcher([item for item in detections if isinstance(item, Detection)]))
+        results = []
+        for source, item in zip(sources, detections, strict=True):
+            if isinstance(item, Detection):
+                results.append(Result(source, item.width, item.height, next(faces)))
+            else:
+                results.append(Result(source, error=item, reason=item))
+        return results
 
-    async def look(self, source: Source) -> Seen | str:
-        """What is to be seen in a picture, or why it cannot be read, without its name."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self._look, source)
+    async def detect(self, source: Source) -> Detection | str:
+        """Returns the faces detected in a picture, or the reason why it cannot be read."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self._detect, source)
 
-    async def written(self, write: Callable, *arguments: Any) -> Any:
-        """What `write` makes of a result, in a thread."""
+    async def write(self, write: Callable, *arguments: Any) -> Any:
+        """Calls `write` in the writer thread and returns its value."""
         return await asyncio.get_running_loop().run_in_executor(self.writer, write, *arguments)
 
-    def _look(self, source: Source) -> Seen | str:
+    def _detect(self, source: Source) -> Detection | str:
         try:
             picture = decode(source.content, source.name, self.limits.pixels)
-            return largest(self.predictor.look(picture), self.limits.faces)
+            return largest_faces(self.predictor.detect(picture), self.limits.faces)
         except Unreadable as error:
             return error.reason
 
@@ -52,11 +55,13 @@ class Recogniser:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def largest(seen: Seen, count: int) -> Seen:
-    """The same with its `count` largest faces, in the order they had."""
-    if len(seen.boxes) <= count:
-        return seen
-    by_size = sorted(range(len(seen.boxes)), key=lambda index: -seen.boxes[index][2] * seen.boxes[index][3])
+def largest_faces(detection: Detection, count: int) -> Detection:
+    """Keeps the `count` largest faces, in their order."""
+    if len(detection.boxes) <= count:
+        return detection
+    areas = [width * height for _, _, width, height in detection.boxes]
+    by_size = sorted(range(len(areas)), key=lambda index: -areas[index])
     kept = sorted(by_size[:count])
-    boxes, regions = [seen.boxes[index] for index in kept], [seen.regions[index] for index in kept]
-    return replace(seen, boxes=boxes, regions=regions, faces=seen.faces[kept])
+    boxes = [detection.boxes[index] for index in kept]
+    regions = [detection.regions[index] for index in kept]
+    return replace(detection, boxes=boxes, regions=regions, faces=detection.faces[kept])

@@ -10,14 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 log = logging.getLogger("fer.serving")
-WORDS = {
-    404: "nothing is here; / is the page, /docs lists the rest",
-    405: "this address does not take that method; /docs lists which do",
+MESSAGES = {
+    404: "not found; / is the page, /docs describes the API",
+    405: "method not allowed; /docs describes the API",
 }
 
 
-class Refused(Exception):
-    """Raised anywhere below a route; the client is shown `reason`."""
+class RequestError(Exception):
+    """An error that is answered with a status and a reason; raised anywhere in a route."""
 
     def __init__(self, status: int, reason: str):
         super().__init__(reason)
@@ -25,15 +25,16 @@ class Refused(Exception):
 
 
 def refusal(status: int, reason: str) -> JSONResponse:
+    """Returns the answer to a refused request."""
     headers = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}.get(status)
     return JSONResponse({"error": reason}, status, headers)
 
 
 def install(app: FastAPI) -> None:
-    """Makes every failure below `app` answer in this way."""
+    """Makes `app` answer all errors in this form."""
 
-    @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> Response:
+    @app.exception_handler(RequestError)
+    async def refused(request: Request, error: RequestError) -> Response:
         return refusal(error.status, error.reason)
 
     @app.exception_handler(RequestValidationError)
@@ -43,12 +44,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return refusal(error.status_code, WORDS.get(error.status_code, str(error.detail)))
+        return refusal(error.status_code, MESSAGES.get(error.status_code, str(error.detail)))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is left to read it
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client has gone
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
-        return refusal(500, "the server failed at this; its log says more")
+        return refusal(500, "internal error; the server's log has the details")

@@ -1,4 +1,4 @@
-"""OpenAPI models of the answers that answers.py builds; documentation only."""
+"""OpenAPI models of the answers in answers.py; used for documentation only."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Face(BaseModel):
     label: str = Field(description='the most probable class, or "unsure"')
     probabilities: dict[str, float] = Field(description="one for each class; they sum to 1")
     input: str | None = Field(
-        None, description="with crops=true: the 48×48 pixels the network saw, a data: URL of a PNG"
+        None, description="with crops=true: the 48×48 input of the network, as a data: URL of a PNG"
     )
 
 
@@ -20,8 +20,8 @@ class Picture(BaseModel):
     picture: str = Field(description="name of the file")
     width: int | None = None
     height: int | None = None
-    faces: list[Face] = Field(description="the leftmost first; empty where none was found")
-    error: str | None = Field(None, description="why this picture cannot be read, where others can")
+    faces: list[Face] = Field(description="from left to right; empty if none was detected")
+    error: str | None = Field(None, description="why the picture cannot be read")
 
 
 class Answer(BaseModel):
@@ -32,10 +32,10 @@ class Answer(BaseModel):
 class Model(BaseModel):
     name: str
     classes: list[str]
-    temperature: float | None = Field(description="of the calibration on validation; null where there was none")
+    temperature: float | None = Field(description="of the calibration on validation data; null without calibration")
     threshold: float = Field(description='below it the label is "unsure"')
-    detects: bool = Field(description="false where every picture is taken whole, as a face")
-    limits: dict[str, float] = Field(description="what is taken, and what is refused beyond")
+    detects: bool = Field(description="false if every picture is used whole, as a face")
+    limits: dict[str, float] = Field(description="requests beyond these limits are refused")
 
 
 class Refusal(BaseModel):
@@ -43,7 +43,7 @@ class Refusal(BaseModel):
 
 
 def predict_body(limits: Limits) -> dict[str, Any]:
-    """What may be sent to /v1/predict."""
+    """Returns the OpenAPI schema of the body of /v1/predict."""
     file, text = {"type": "string", "format": "binary"}, {"type": "string", "format": "byte"}
     form = {"type": "object", "properties": {"file": {"type": "array", "items": file, "maxItems": limits.pictures}}}
     images = {"type": "array", "items": text, "maxItems": limits.pictures}
@@ -56,11 +56,11 @@ def predict_body(limits: Limits) -> dict[str, Any]:
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refusal, "description": "not a request that can be read"},
+    400: {"model": Refusal, "description": "the request cannot be parsed"},
     401: {"model": Refusal, "description": "the token is missing or wrong"},
     408: {"model": Refusal, "description": "the upload took too long"},
     413: {"model": Refusal, "description": "too large, or too many pictures"},
-    415: {"model": Refusal, "description": "neither form, nor JSON, nor picture"},
-    422: {"model": Refusal, "description": "no picture among them that can be read"},
+    415: {"model": Refusal, "description": "the content type is not supported"},
+    422: {"model": Refusal, "description": "no picture could be read"},
     503: {"model": Refusal, "description": "busy; try again"},
 }

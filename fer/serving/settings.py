@@ -1,17 +1,18 @@
 """Limits and permissions of a server. The defaults suit a machine that others can reach."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from fer.errors import UserError
 
-LEAST = 16
-"""Characters of a token: `openssl rand -hex 16` makes 32."""
+MIN_TOKEN = 16
+"""Least length of a token in characters; `openssl rand -hex 16` prints 32."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond each of them a request is refused with the reason, and nothing else happens."""
+    """Limits beyond which a request is refused with the reason."""
 
     body: int = field(default=16 * 2**20, metadata={"unit": "bytes of a request"})
     pictures: int = field(default=16, metadata={"unit": "pictures in a request"})
@@ -32,10 +33,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """token: asked of everyone where it is not None. origins: pages of other sites that may ask too (CORS).
+    """Settings of a server.
 
-    names: what the server is called by those who may ask; empty takes any name. workers: threads that read pictures
-    and search them for faces.
+    token: required of requests, unless it is None. origins: other sites whose pages may send requests (CORS).
+    names: host names of the server; empty allows any. workers: threads that decode pictures and detect faces.
     """
 
     limits: Limits = Limits()
@@ -45,9 +46,9 @@ class Settings:
     workers: int = 1
 
 
-def limits_of(options: Sequence[str]) -> Limits:
-    """From "name=value" each. Raises UserError for another name, and for a value that is no number above 0."""
-    kinds = {one.name: type(one.default) for one in fields(Limits)}
+def parse_limits(options: Sequence[str]) -> Limits:
+    """Parses "name=value" options. Raises UserError for unknown names and for values that are not above 0."""
+    kinds = {limit.name: type(limit.default) for limit in fields(Limits)}
     changed = {}
     for option in options:
         name, _, text = option.partition("=")
@@ -60,32 +61,39 @@ def limits_of(options: Sequence[str]) -> Limits:
 
 
 def number(option: str, text: str) -> float:
+    """Parses a number below 1e12; `option` is for the message."""
     try:
         value = float(text)
-        return value if abs(value) < 1e12 else float("x")
     except ValueError:
-        raise UserError(f"--limit {option}: expected a number above 0") from None
+        value = math.nan
+    if not abs(value) < 1e12:
+        raise UserError(f"--limit {option}: expected a number above 0")
+    return value
 
 
-def token_of(text: str | None) -> str | None:
-    """Raises UserError for one that is too short to be a secret, or that no HTTP header can carry."""
+def parse_token(text: str | None) -> str | None:
+    """Checks a token. Raises UserError if it is too short or has characters that an HTTP header cannot carry."""
     if text is None:
         return None
-    if len(text) < LEAST or not all("!" <= letter <= "~" for letter in text):
+    if len(text) < MIN_TOKEN or not all("!" <= letter <= "~" for letter in text):
         raise UserError(
-            f"--token: expected {LEAST} or more letters, digits and signs without spaces (openssl rand -hex 16)"
+            f"--token: expected {MIN_TOKEN} or more letters, digits and signs without spaces (openssl rand -hex 16)"
         )
     return text
 
 
-def origin_of(text: str) -> str:
-    """Raises UserError for what is no origin as browsers write it."""
+def parse_origin(text: str) -> str:
+    """Checks and lower-cases an origin. Raises UserError unless it is scheme and host as browsers send them."""
     scheme, separator, host = text.partition("://")
     if scheme not in ("http", "https") or not separator or not host or "/" in host or "*" in host:
         raise UserError(f"--cors {text}: expected scheme and host as in https://example.org, without a path")
     return text.lower()
 
 
-def described() -> list[str]:
-    """A line a limit: name, default, unit."""
-    return [f"{one.name + '=' + str(one.default):<18} {one.metadata['unit']}" for one in fields(Limits)]
+def limit_lines() -> list[str]:
+    """Returns a line for each limit: name, default and meaning."""
+    lines = []
+    for limit in fields(Limits):
+        setting = f"{limit.name}={limit.default}"
+        lines.append(f"{setting:<18} {limit.metadata['unit']}")
+    return lines

@@ -7,6 +7,7 @@ import torch
 
 from fer import checkpoint, export
 from fer.errors import UserError
+from fer.exporting import formats
 
 pytestmark = pytest.mark.slow  # each traces a network
 
@@ -40,7 +41,7 @@ def test_without_data_fp16_is_not_measured_and_int8_is_refused(net, capsys):
     content["hyper_parameters"]["experiment"] = None
     torch.save(content, net)
     export.main(["net.ckpt", "--precision", "fp16"])
-    assert "what fp16 costs was not measured" in capsys.readouterr().out
+    assert "the accuracy of fp16 was not measured" in capsys.readouterr().out
     with pytest.raises(UserError, match="int8 takes its ranges from training faces"):
         export.main(["net.ckpt", "--precision", "int8"])
 
@@ -58,3 +59,13 @@ def test_a_torch_program_answers_by_itself(net, faces):
 def test_an_existing_checkpoint_is_not_replaced(net):
     with pytest.raises(UserError, match="would replace the checkpoint"):
         export.main(["net.ckpt", "--format", "weights", "--out", "net.ckpt"])
+
+
+def test_numbers_name_the_class_folders_of_data(net, monkeypatch):
+    """`--numbers` reaches the data module as `labels.numbers`."""
+    calls = []
+    monkeypatch.setattr(
+        formats, "experiment_data", lambda path, data, numbers: calls.append((data, numbers)) or (None, "no")
+    )
+    export.main(["net.ckpt", "--data", "faces", "--numbers", "{1: happy}", "--precision", "fp16"])
+    assert calls == [(["faces"], {1: "happy"})]

@@ -48,7 +48,7 @@ def test_it_resizes_as_the_folder_reader_does(model, size, faces):
 
 def test_it_resizes_noise_as_torch_does(exported, checkpoint_file):
     """Noise shows what is done at the borders."""
-    module = onnx_file.whole(checkpoint.load(checkpoint_file), None)
+    module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
     assert difference(module, exported, size=(200, 150)) < 0.005
 
 
@@ -61,14 +61,14 @@ def test_its_metadata_say_what_its_user_has_to_know(model, checkpoint_file):
 
 
 def test_float16_weights_cost_little_and_take_half(model, faces):
-    half = onnx_file.halved(model)
+    half = onnx_file.halve(model)
     assert np.abs(probabilities(half, faces[:, None]) - probabilities(model, faces[:, None])).max() < 0.01
     sizes = [sum(len(tensor.raw_data) for tensor in one.graph.initializer) for one in (half, model)]
     assert sizes[0] < 0.6 * sizes[1]
 
 
 def test_int8_answers_nearly_the_same(model, faces, tmp_path):
-    small = onnx_file.quantized(model, faces, tmp_path)
+    small = onnx_file.quantize(model, faces, tmp_path)
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in small.graph.node}
     assert {entry.key for entry in small.metadata_props} >= {entry.key for entry in model.metadata_props}
     found, expected = (probabilities(one, faces[:, None]) for one in (small, model))
@@ -78,7 +78,7 @@ def test_int8_answers_nearly_the_same(model, faces, tmp_path):
 def test_the_temperature_is_inside(checkpoint_file, faces):
     classifier = checkpoint.load(checkpoint_file)
     images = torch.from_numpy(faces)[:, None]
-    hot, plain = (onnx_file.whole(classifier, temperature)(images) for temperature in (2.0, None))
+    hot, plain = (onnx_file.exported_model(classifier, temperature)(images) for temperature in (2.0, None))
     assert torch.allclose(hot, (plain.log() / 2).softmax(1), atol=1e-6)
 
 
@@ -117,8 +117,8 @@ def test_a_network_with_branches_is_exported_fused(checkpoint_file):
     classifier.model = RepVGG(len(classifier.classes), widths=[4, 8], blocks=[2, 1])
     images = torch.randint(0, 256, (7, 1, 48, 48), dtype=torch.uint8)
     classifier.train()(images)
-    module = onnx_file.whole(classifier, None)
-    program = onnx_file.exported(module)
+    module = onnx_file.exported_model(classifier, None)
+    program = onnx_file.export_program(module)
     targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert sum("conv2d" in target for target in targets) == 3
     assert not any("norm" in target for target in targets)

@@ -41,7 +41,7 @@ def test_a_run_is_shipped_and_found_with_its_card(tmp_path, make_faces, write_cs
     (weights / "older.onnx").write_bytes(b"what was shipped before")
     paths = ship.ship(tmp_path / "run", "tiny", "python -m fer.exporting.ship run --name tiny", weights)
     assert sorted(path.name for path in paths) == sorted(path.name for path in weights.iterdir())
-    assert shipped.network(weights) == weights / "tiny.onnx"
+    assert shipped.network_path(weights) == weights / "tiny.onnx"
     card = (weights / "tiny.md").read_text()
     assert str(tmp_path) not in card
     for words in ("PrivateTest", "parameters", "## Use", "## Licence", "| sad |", "python -m fer.exporting.ship"):

@@ -267,13 +267,13 @@ def test_answers_that_are_no_probabilities_are_refused(name, write):
 
 
 def test_a_graph_without_end_is_ended(write, monkeypatch):
-    monkeypatch.setattr(onnx_isolated, "SECONDS", 1)
+    monkeypatch.setattr(onnx_isolated, "TIMEOUT", 1)
     assert "no answer within 1 s" in one_line(write(model(ENDLESS)))
 
 
 def test_an_endless_loading_is_ended(write, monkeypatch):
     """Constants are computed while a file is loaded, in one step that nothing in onnxruntime can stop."""
-    monkeypatch.setattr(onnx_isolated, "SECONDS", 1)
+    monkeypatch.setattr(onnx_isolated, "TIMEOUT", 1)
     nodes = [
         helper.make_node("ConstantOfShape", ["side"], ["a"], value=tensor("v", [1.0])),
         helper.make_node("MatMul", ["a", "a"], ["b"]),
@@ -297,12 +297,12 @@ def test_a_graph_that_wants_more_memory_than_it_may_is_refused(write, monkeypatc
     ]
     path = write(model(nodes, [tensor("side", [1000, 100_000], TensorProto.INT64)]))
     assert network.load(path).classes == ("a", "b", "c")
-    monkeypatch.setattr(onnx_isolated, "ROOM", 200 << 20)
+    monkeypatch.setattr(onnx_isolated, "MEMORY", 200 << 20)
     one_line(path)
 
 
 def test_no_answer_can_fill_the_memory_of_who_asks(write, monkeypatch):
-    monkeypatch.setattr(onnx_isolated, "LARGEST", 100)
+    monkeypatch.setattr(onnx_isolated, "MAX_ANSWER", 100)
     one_line(write(model()))
 
 
@@ -339,7 +339,7 @@ def test_the_next_call_starts_another_process(write):
 def test_the_network_that_ships_runs_in_this_process(nothing_runs, monkeypatch):
     monkeypatch.setattr(onnx_worker, "session_of", lambda model: "session")
     there = network.load(WEIGHTS / "pocket.onnx")
-    assert isinstance(there.run, onnx_network.Here)
+    assert isinstance(there.run, onnx_network.InProcess)
 
 
 def test_large_batches_are_asked_in_parts(write):

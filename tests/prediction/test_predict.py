@@ -31,7 +31,7 @@ def _stand_ins(request, monkeypatch, brightness, find_square):
     if "real" in request.keywords or "exported" in request.fixturenames:
         return
 
-    monkeypatch.setattr(network, "load", lambda path, inside=False: brightness)
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False: brightness)
     monkeypatch.setattr(detect, "Haar", lambda: find_square)
 
 
@@ -54,7 +54,7 @@ def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
     picture("a.png")
     assert predict.main(["a.png"]) == OK
     said = lines(capsys)
-    assert said[0] == "brightness: dark, bright; probabilities as the network gives them, not calibrated"
+    assert said[0] == "brightness: dark, bright; probabilities are not calibrated"
     assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
     assert said[2] == "1 picture, 1 face; bright 1"
     assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"

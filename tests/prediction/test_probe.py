@@ -36,9 +36,9 @@ def test_an_answer_holds_all_its_parts(checkpoint_file, faces):
     predictor = Predictor(TorchNetwork(checkpoint_file))
     training, why = probe.training_faces(predictor, None)
     [[face]] = predictor([Image.fromarray(faces[0])])
-    answer = probe.answered(faces[0], face, predictor, training, why)
+    answer = probe.explain_face(faces[0], face, predictor, training, why)
     assert answer.heat.shape == (48, 48)
-    assert len(answer.alike) == probe.ALIKE
+    assert len(answer.alike) == probe.NEIGHBOURS
     assert answer.remarks == []
 
 

@@ -18,30 +18,30 @@ def weights(tmp_path):
 
 
 def test_the_onnx_file_is_taken_where_it_can_be_run(weights):
-    assert shipped.network(weights).name == "small.onnx"
+    assert shipped.network_path(weights).name == "small.onnx"
 
 
 def test_without_onnxruntime_the_checkpoint_is(weights, monkeypatch):
     monkeypatch.setattr(shipped, "find_spec", lambda name: None)
-    assert shipped.network(weights).name == "small.pt"
+    assert shipped.network_path(weights).name == "small.pt"
 
 
 def test_who_looks_inside_gets_the_checkpoint(weights):
-    assert shipped.network(weights, inside=True).name == "small.pt"
+    assert shipped.network_path(weights, differentiable=True).name == "small.pt"
 
 
 def test_a_changed_file_is_refused(weights):
     (weights / "small.onnx").write_bytes(b"another")
     with pytest.raises(UserError, match=r"small\.onnx is not the file that was shipped"):
-        shipped.network(weights)
+        shipped.network_path(weights)
 
 
 def test_a_missing_file_is_one_line(weights):
     (weights / "small.onnx").unlink()
     with pytest.raises(UserError, match=r"small\.onnx is missing"):
-        shipped.network(weights)
+        shipped.network_path(weights)
 
 
 def test_without_any_the_line_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="no network ships with this version; name one with --checkpoint"):
-        shipped.network(tmp_path)
+        shipped.network_path(tmp_path)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer.prediction.tracking import SETTLING, Tracker, match, overlap
+from fer.prediction.tracking import TIME_CONSTANT, Tracker, match, overlap
 
 SURE, OTHER = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
 
@@ -54,5 +54,5 @@ def test_smoothing_takes_the_same_time_at_every_frame_rate(rate):
     tracker([box], SURE, 0)
     for step in range(1, rate + 1):
         [track] = tracker([box], OTHER, step / rate)
-    assert track.probabilities[0] == pytest.approx(np.exp(-1 / SETTLING))
+    assert track.probabilities[0] == pytest.approx(np.exp(-1 / TIME_CONSTANT))
     assert track.probabilities.sum() == pytest.approx(1)

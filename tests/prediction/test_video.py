@@ -14,13 +14,13 @@ from fer.pictures import TooLarge, Unreadable
 from fer.prediction import video as videos
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import Predictor
-from fer.prediction.video import Camera, Video, VideoWriter, followed
+from fer.prediction.video import Camera, Video, VideoWriter, track_faces
 
 
 @pytest.fixture
 def results(film, brightness, find_square):
     video = Video(film)
-    return list(followed(Source("film", film, "film.mp4"), video.frames(), Predictor(brightness, find_square), 2))
+    return list(track_faces(Source("film", film, "film.mp4"), video.frames(), Predictor(brightness, find_square), 2))
 
 
 def test_frames_come_in_order_with_their_time(film):

@@ -14,7 +14,7 @@ from fer.prediction.video import Video
 @pytest.fixture(autouse=True)
 def _stand_ins(tmp_path, monkeypatch, brightness, find_square):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(network, "load", lambda path: brightness)
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False: brightness)
     monkeypatch.setattr(detect, "Haar", lambda: find_square)
 
 
@@ -55,7 +55,7 @@ def test_closing_the_window_ends_it(film, monkeypatch, capsys):
 
 def test_without_a_display_one_line_says_what_to_do(film, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(UserError, match="--no-window does without"):
+    with pytest.raises(UserError, match="--no-window records without one"):
         webcam.main(["--camera", str(film)])
 
 

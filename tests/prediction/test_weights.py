@@ -12,7 +12,7 @@ from fer.prediction import network, shipped
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.prediction.torch_network import TorchNetwork
 
-SUMS = shipped.listed(shipped.WEIGHTS / shipped.SUMS)
+SUMS = shipped.read_sums(shipped.WEIGHTS / shipped.SUMS)
 CARD = next(shipped.WEIGHTS.glob("*.md"))
 
 
@@ -22,22 +22,22 @@ def file(suffix: str):
 
 def test_each_file_is_small_and_listed():
     assert {name.rpartition(".")[2] for name in SUMS} == {"pt", "onnx"}
-    assert all((shipped.WEIGHTS / name).stat().st_size <= ship.BYTES for name in SUMS)
+    assert all((shipped.WEIGHTS / name).stat().st_size <= ship.MAX_BYTES for name in SUMS)
     assert {path.name for path in shipped.WEIGHTS.iterdir()} == {*SUMS, CARD.name, shipped.SUMS}
 
 
-@pytest.mark.parametrize("inside", [False, True])
-def test_it_loads_without_network_access(inside, monkeypatch):
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_it_loads_without_network_access(differentiable, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a connection was wanted")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    assert network.load(None, inside=inside).classes[3] == "happy"
+    assert network.load(None, differentiable=differentiable).classes[3] == "happy"
 
 
 def test_it_has_at_most_half_a_million_parameters():
     model = TorchNetwork(file(".pt")).classifier.model
-    assert sum(p.numel() for p in model.parameters()) <= ship.PARAMETERS
+    assert sum(p.numel() for p in model.parameters()) <= ship.MAX_PARAMETERS
 
 
 def test_both_files_give_the_same_answers():

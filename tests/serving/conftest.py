@@ -102,7 +102,7 @@ def server() -> Iterator[Served]:
 def started(stack: ExitStack, network=None, detector=squares, **settings) -> Served:
     network, meters = network or Brightness(), Meters()
     known = replace(Settings(names=listen.LOCAL, workers=2), **settings)
-    listener = stack.enter_context(listen.bound("127.0.0.1", 0))
+    listener = stack.enter_context(listen.bind("127.0.0.1", 0))
     app = application(Predictor(network, detector), known, meters)
     return Served(stack.enter_context(listen.in_background(app, listener, known.limits)), network, meters)
 
@@ -131,12 +131,10 @@ def lacking(what: str, reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium(load_script) -> str:
     """The browser's path."""
-    from fer.serving import screenshots
-
     if find_spec("playwright") is None:
         lacking("chromium", "playwright is not installed (pip install 'fer-lightning[test]')")
-    if (path := screenshots.program()) is None:
+    if (path := load_script("page/screenshots.py").chromium_path()) is None:
         lacking("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
     return path

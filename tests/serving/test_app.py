@@ -36,7 +36,7 @@ def test_what_was_served_stands_in_a_line(serve, picture):
     server = serve()
     server.post(("a.png", picture(230, 10)))
     server("/nothing")
-    said = server.meters.served()
+    said = server.meters.summary()
     assert re.fullmatch(r"served 2 requests, 1 picture, 2 faces in \d s; 1 request refused", said)
 
 

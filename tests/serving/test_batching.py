@@ -4,12 +4,12 @@ import threading
 import numpy as np
 import pytest
 
-from fer.prediction.predictor import Seen
+from fer.prediction.predictor import Detection
 from fer.serving.batching import Batcher
 
 
-def seen(count: int) -> Seen:
-    return Seen(9, 9, [(0, 0, 9, 9)] * count, [(0, 0, 9, 9)] * count, np.zeros((count, 48, 48), np.uint8))
+def seen(count: int) -> Detection:
+    return Detection(9, 9, [(0, 0, 9, 9)] * count, [(0, 0, 9, 9)] * count, np.zeros((count, 48, 48), np.uint8))
 
 
 class Recogniser:

@@ -127,7 +127,7 @@ def test_slow_uploads_lock_nobody_out(serve, client, picture):
 def test_sockets_without_their_token_lock_nobody_out(serve, client, monkeypatch):
     from fer.serving import app
 
-    monkeypatch.setattr(app, "INTRODUCTIONS", 2)
+    monkeypatch.setattr(app, "MAX_WAITING", 2)
     token = "a-token-of-32-letters-0123456789"
     server = serve(token=token, limits=Limits(header=600))
     held = [upgraded(client(server, UPGRADE + "\r\n")) for _ in range(2)]
@@ -296,7 +296,7 @@ def test_a_socket_that_left_is_not_ended_once_more(serve, client, picture):
 
 
 def test_the_log_of_many_bad_requests_is_short_and_counts_them(serve, client, capsys):
-    with log.summed():
+    with log.rate_limited():
         server = serve(limits=Limits(header=0.2))
         for number in range(200):
             body = (b"junk", b"--mark\r\n\r\n\r\n", b"--mark--junk", b"\r\n--mark\r\nA\r\n")[number % 4]
@@ -306,7 +306,7 @@ def test_the_log_of_many_bad_requests_is_short_and_counts_them(serve, client, ca
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert "99 more" in lines[1]
-    assert server.meters.served().endswith("200 requests refused, 100 connections ended because of the client")
+    assert server.meters.summary().endswith("200 requests refused, 100 connections ended because of the client")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ WAIT = 15  # seconds; the server's own limit is 20 and only where it is busy
 
 
 def bases() -> dict[str, list[bytes]]:
-    """Whole ones to start from: grey, colour, with a palette, moving, turned by its Exif tag."""
+    """ExportedModel ones to start from: grey, colour, with a palette, moving, turned by its Exif tag."""
     rng = np.random.default_rng(0)
     colour = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((96, 72))
     exif = Image.Exif()

@@ -7,10 +7,10 @@ from fer.serving import listen
 
 
 def test_a_port_that_is_taken_is_said():
-    with listen.bound("127.0.0.1", 0) as first:
+    with listen.bind("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} of 127.0.0.1 is taken; --port 0 takes a free one"):
-            listen.bound("127.0.0.1", port)
+        with pytest.raises(UserError, match=f"port {port} of 127.0.0.1 is taken; --port 0 uses a free one"):
+            listen.bind("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ def test_a_port_that_is_taken_is_said():
 )
 def test_a_place_that_is_none_is_said(host, port, reason):
     with pytest.raises(UserError, match=reason):
-        listen.bound(host, port)
+        listen.bind(host, port)
 
 
 def test_only_this_machine_is_told_apart_from_a_network():
-    with listen.bound("127.0.0.1", 0) as here, listen.bound("0.0.0.0", 0) as everywhere:
-        assert listen.reach(here, None) == "this machine only"
-        assert listen.reach(here, "secret") == "this machine only, with the token"
-        assert "every network" in listen.reach(everywhere, "secret")
-        assert "WITHOUT a token" in listen.reach(everywhere, None)
+    with listen.bind("127.0.0.1", 0) as here, listen.bind("0.0.0.0", 0) as everywhere:
+        assert listen.describe_access(here, None) == "this machine only"
+        assert listen.describe_access(here, "secret") == "this machine only, with the token"
+        assert "all networks" in listen.describe_access(everywhere, "secret")
+        assert "WITHOUT a token" in listen.describe_access(everywhere, None)
         assert listen.address_of(here) == f"http://127.0.0.1:{here.getsockname()[1]}"
         assert listen.address_of(everywhere).startswith(f"http://{socket.gethostname()}:")

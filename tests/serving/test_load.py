@@ -3,32 +3,38 @@ import re
 import pytest
 
 from fer.errors import UserError
-from fer.serving import load
-from fer.serving.load import Asked
 from fer.serving.settings import Limits
 
 
-def test_clients_ask_again_and_again_at_the_same_time(server, picture):
-    found = load.load(server.address, picture(230), clients=4, seconds=0.5)
+@pytest.fixture
+def load(load_script):
+    return load_script("serving/load.py")
+
+
+def test_clients_ask_again_and_again_at_the_same_time(load, server, picture):
+    found = load.run_clients(server.address, picture(230), clients=4, seconds=0.5)
     assert len(found) > 4
     assert {one.status for one in found} == {200}
     assert sum(one.begun < 0.1 for one in found) >= 4
 
 
-def test_figures_are_those_of_good_answers():
-    found = [Asked(0, seconds / 100, 200) for seconds in range(1, 101)] + [Asked(1, 1, 503), Asked(1, 1, 0)]
+def test_figures_are_those_of_good_answers(load):
+    found = [load.Request(0, seconds / 100, 200) for seconds in range(1, 101)] + [
+        load.Request(1, 1, 503),
+        load.Request(1, 1, 0),
+    ]
     table = load.figures(found, 3)
     assert (table["requests"], table["failed"]) == ("102", "1 × 503, 1 × no answer")
     assert (table["p50 ms"], table["longest ms"], table["requests/s"]) == ("505", "1,000", "50.0")
 
 
-def test_failures_end_in_an_exit_code(serve, picture, tmp_path, capsys):
+def test_failures_end_in_an_exit_code(load, serve, picture, capsys):
     server = serve(limits=Limits(body=10))
     assert load.main([server.address, "--clients", "1", "--seconds", "0.1"]) == 1
     assert "× 413" in capsys.readouterr().out
 
 
-def test_the_figures_are_kept_with_their_command(server, picture, tmp_path):
+def test_the_figures_are_kept_with_their_command(load, server, picture, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(picture(230))
     arguments = [server.address, "--clients=2", "--seconds=0.2", f"--picture={path}", "--out", str(tmp_path / "out")]
@@ -41,11 +47,11 @@ def test_the_figures_are_kept_with_their_command(server, picture, tmp_path):
     assert all(line.endswith(",200") for line in lines[1:])
 
 
-def test_a_picture_that_is_none_is_said():
+def test_a_missing_picture_is_an_error(load):
     with pytest.raises(UserError, match=r"no\.jpg: no such file"):
         load.main(["http://127.0.0.1:1", "--picture", "no.jpg"])
 
 
-def test_an_address_that_is_none_is_said():
+def test_an_address_without_http_is_an_error(load):
     with pytest.raises(UserError, match="expected http://"):
         load.main(["localhost:8000"])

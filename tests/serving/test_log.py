@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from fer.serving.log import Summed
+from fer.serving.log import RateLimitedHandler
 
 
 class Clock:
@@ -18,10 +18,10 @@ class Clock:
 
 
 @pytest.fixture
-def written() -> tuple[logging.Logger, io.StringIO, Summed, Clock]:
+def written() -> tuple[logging.Logger, io.StringIO, RateLimitedHandler, Clock]:
     """A logger, the file that it writes to, its handler, and the handler's clock."""
     logger, file, clock = logging.Logger("a test"), io.StringIO(), Clock()
-    handler = Summed(file, 60.0, clock)
+    handler = RateLimitedHandler(file, 60.0, clock)
     logger.addHandler(handler)
     return logger, file, handler, clock
 

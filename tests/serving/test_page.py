@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from fer.pictures import decode
-from fer.serving import screenshots
-from fer.serving.scene import SIZE, film
 
 TOKEN = "a-token-of-32-letters-0123456789"
 
 
 @pytest.fixture(scope="module")
-def driven(chromium, picture, tmp_path_factory):
+def driven(chromium, picture, load_script, tmp_path_factory):
     """The browser; its camera shows a bright square, then a dark one, a second each."""
-    scenes = [decode(picture(value, size=SIZE), "").convert("RGB") for value in (230, 10)]
-    with screenshots.browser(film(tmp_path_factory.mktemp("film") / "camera.y4m", *scenes)) as running:
+    drawing, screenshots = load_script("page/scene.py"), load_script("page/screenshots.py")
+    scenes = [decode(picture(value, size=drawing.SIZE), "").convert("RGB") for value in (230, 10)]
+    with screenshots.browser(drawing.film(tmp_path_factory.mktemp("film") / "camera.y4m", *scenes)) as running:
         yield running
 
 
@@ -28,7 +27,7 @@ class Asked(list):
 
 @pytest.fixture
 def page(driven):
-    context = driven.new_context(viewport=screenshots.WIDE)
+    context = driven.new_context(viewport={"width": 1100, "height": 760})
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.asked = Asked()
@@ -129,7 +128,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(server, page):
     page.goto(server.address)
     until(page, "#model", "bright")
     drop(page, "large.png", "17 * 2 ** 20")
-    assert error(page) == "large.png has 17.0 MiB, more than the 16 that are taken."
+    assert error(page) == "large.png has 17.0 MiB, more than the limit of 16 MiB."
     assert not any("predict" in url for url in page.asked)
 
 
@@ -151,7 +150,7 @@ def test_the_token_is_asked_for_and_what_was_wanted_done(serve, page, picture):
     page.goto(serve(token=TOKEN).address)
     page.fill("#token", "wrong")
     page.keyboard.press("Enter")
-    assert error(page) == "This is not the token."
+    assert error(page) == "The token is wrong."
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     until(page, "#model", "bright")

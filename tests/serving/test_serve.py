@@ -30,7 +30,7 @@ class Flat:
     def probabilities(self, faces):
         return np.full((len(faces), 2), 0.5, np.float32)
 
-network.load, detect.Haar = (lambda path: Flat()), (lambda: lambda grey: [(0, 0, 48, 48)])
+network.load, detect.Haar = (lambda path, differentiable=False: Flat()), (lambda: lambda grey: [(0, 0, 48, 48)])
 with one_line_errors():
     sys.exit(serve.main())
 """
@@ -182,8 +182,8 @@ def test_the_token_may_come_from_the_environment(command, picture):
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(monkeypatch):
-    monkeypatch.setattr(network, "load", lambda path: pytest.fail("loaded"))
-    with listen.bound("127.0.0.1", 0) as taken, pytest.raises(UserError, match="is taken"):
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False: pytest.fail("loaded"))
+    with listen.bind("127.0.0.1", 0) as taken, pytest.raises(UserError, match="is taken"):
         serve.main(["--port", str(taken.getsockname()[1])])
 
 
@@ -192,8 +192,6 @@ def test_a_port_that_is_taken_is_said_before_anything_is_loaded(monkeypatch):
     [
         (["--checkpoint", "no/such.onnx"], "no such file: no/such.onnx"),
         (["--token", "short"], "--token: expected 16"),
-        (["--threshold", "2"], "--threshold 2"),
-        (["--workers", "0"], "--workers 0"),
         (["--limit", "size=1"], "no limit 'size'"),
         (["--cors", "*"], "expected scheme and host"),
         (["--yunet", "no/such.onnx"], "no such file: no/such.onnx"),
@@ -202,6 +200,13 @@ def test_a_port_that_is_taken_is_said_before_anything_is_loaded(monkeypatch):
 def test_bad_input_is_said_in_a_line(arguments, reason):
     with pytest.raises(UserError, match=re.escape(reason)):
         serve.main(["--port", "0", *arguments])
+
+
+@pytest.mark.parametrize("option", ["--threshold=2", "--threshold=nan", "--workers=0"])
+def test_numbers_out_of_range_are_refused(option, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        serve.main([option])
+    assert option.partition("=")[0] in capsys.readouterr().err
 
 
 def test_packages_that_are_missing_are_named(monkeypatch):
@@ -218,12 +223,12 @@ def test_limits_are_listed(capsys):
 
 
 def test_names_guard_this_machine_and_are_free_on_a_network():
-    plain = serve.settings_of(serve.parser().parse_args([]))
-    named = serve.settings_of(serve.parser().parse_args(["--name", "A.example"]))
+    plain = serve.settings_from(serve.parser().parse_args([]))
+    named = serve.settings_from(serve.parser().parse_args(["--name", "A.example"]))
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("0.0.0.0", 0)) as everywhere:
-        assert serve.named(plain, here).names == listen.LOCAL
-        assert serve.named(plain, everywhere).names == ()
-        assert serve.named(named, everywhere).names == ("a.example", *listen.LOCAL)
+        assert serve.with_host_names(plain, here).names == listen.LOCAL
+        assert serve.with_host_names(plain, everywhere).names == ()
+        assert serve.with_host_names(named, everywhere).names == ("a.example", *listen.LOCAL)
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def test_a_silent_camera_is_let_go(serve):
 
 def test_a_camera_is_not_watched_for_ever(serve):
     with stream(serve(limits=Limits(watch=0.1))) as socket:
-        assert closed_with(socket)[1].startswith("watched for 0.1 s")
+        assert closed_with(socket)[1].startswith("the limit of 0.1 s is reached")
 
 
 def test_frames_come_at_no_higher_rate_than_allowed(serve, picture):

@@ -1,8 +1,8 @@
-// The camera: one frame on its way at a time, and when its answer is here, the newest one.
+// The camera: sends a frame, waits for its answer, and sends the newest frame.
 
-const SIDE = 640; // longer side of what is sent, in pixels
+const SIDE = 640; // longer side of the sent frames, in pixels
 const QUALITY = 0.8;
-const SPAN = 20; // frames over which the rate is taken
+const RATE_FRAMES = 20; // frames over which the rate is measured
 
 const DENIED = {
   NotAllowedError: "The browser was not allowed to use the camera.",
@@ -11,17 +11,17 @@ const DENIED = {
 };
 
 export class Camera {
-  // hears: answer(result, image, timing), error(text), end(text)
-  constructor(video, hears) {
+  // listener: answer(result, image, timing), error(text), end(text)
+  constructor(video, listener) {
     this.video = video;
-    this.hears = hears;
+    this.listener = listener;
     this.frame = document.createElement("canvas");
     this.times = [];
   }
 
   async start(token, limits) {
     if (!navigator.mediaDevices) {
-      throw new Error("Browsers give the camera to pages on https or localhost only.");
+      throw new Error("Browsers allow the camera only on https and localhost.");
     }
     let stream;
     try {
@@ -39,8 +39,8 @@ export class Camera {
   }
 
   connect(token) {
-    const place = location.href.replace(/^http/, "ws").replace(/[#?].*$/, "");
-    this.socket = new WebSocket(new URL("/v1/stream", place));
+    const page = location.href.replace(/^http/, "ws").replace(/[#?].*$/, "");
+    this.socket = new WebSocket(new URL("/v1/stream", page));
     this.socket.addEventListener("open", () => {
       if (token) this.socket.send(JSON.stringify({ token }));
       this.send();
@@ -65,22 +65,22 @@ export class Camera {
   receive(result) {
     if (this.stopped) return;
     if (result.error) {
-      this.hears.error(result.error);
+      this.listener.error(result.error);
     } else {
-      this.hears.answer(result, this.frame, { all: performance.now() - this.sent, rate: this.rate() });
+      this.listener.answer(result, this.frame, { all: performance.now() - this.sent, rate: this.rate() });
     }
-    // a page in the background gets no animation frames: nothing is sent until it is looked at again
+    // pages in the background get no animation frames, so nothing is sent until the page is visible again
     requestAnimationFrame(() => this.send());
   }
 
   rate() {
-    this.times = [...this.times, performance.now()].slice(-SPAN);
+    this.times = [...this.times, performance.now()].slice(-RATE_FRAMES);
     const span = this.times.at(-1) - this.times[0];
     return span ? (1000 * (this.times.length - 1)) / span : 0;
   }
 
   end(text) {
-    if (!this.stopped) this.hears.end(text);
+    if (!this.stopped) this.listener.end(text);
   }
 
   stop() {

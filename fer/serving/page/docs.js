@@ -1,10 +1,10 @@
-// Shows /openapi.json as plain text and tables; Swagger UI would come from elsewhere.
+// Shows /openapi.json as text and tables, without loading Swagger UI from another host.
 
-const made = (name, text, ...children) => {
-  const element = document.createElement(name);
-  element.textContent = text;
-  element.append(...children);
-  return element;
+const element = (name, text, ...children) => {
+  const node = document.createElement(name);
+  node.textContent = text;
+  node.append(...children);
+  return node;
 };
 
 document.getElementById("examples").textContent = [
@@ -15,30 +15,30 @@ document.getElementById("examples").textContent = [
 ].join("\n");
 
 function table(head, rows) {
-  const cells = (kind, row) => made("tr", "", ...row.map((text) => made(kind, text)));
-  return made("table", "", made("thead", "", cells("th", head)), made("tbody", "", ...rows.map((row) => cells("td", row))));
+  const cells = (kind, row) => element("tr", "", ...row.map((text) => element(kind, text)));
+  return element("table", "", element("thead", "", cells("th", head)), element("tbody", "", ...rows.map((row) => cells("td", row))));
 }
 
 const kind = (schema) =>
   schema.$ref?.split("/").at(-1) ?? (schema.items ? `list of ${kind(schema.items)}` : schema.anyOf?.map(kind).join(" or ") ?? schema.type ?? "");
 
 function operation(path, method, about) {
-  const parts = [made("h2", `${method.toUpperCase()} ${path}`), made("p", about.description ?? about.summary)];
+  const parts = [element("h2", `${method.toUpperCase()} ${path}`), element("p", about.description ?? about.summary)];
   const body = Object.keys(about.requestBody?.content ?? {});
-  if (body.length) parts.push(made("p", `Body: ${body.join(", ")}`));
+  if (body.length) parts.push(element("p", `Body: ${body.join(", ")}`));
   if (about.parameters) {
-    parts.push(table(["parameter", "type", "default"], about.parameters.map((one) => [one.name, kind(one.schema), String(one.schema.default ?? "")])));
+    parts.push(table(["parameter", "type", "default"], about.parameters.map((parameter) => [parameter.name, kind(parameter.schema), String(parameter.schema.default ?? "")])));
   }
-  const answers = Object.entries(about.responses).map(([status, one]) => {
-    const schema = one.content?.["application/json"]?.schema;
-    return [status, one.description, schema ? kind(schema) : ""];
+  const answers = Object.entries(about.responses).map(([status, answer]) => {
+    const schema = answer.content?.["application/json"]?.schema;
+    return [status, answer.description, schema ? kind(schema) : ""];
   });
   return [...parts, table(["status", "when", "JSON"], answers)];
 }
 
 function shape(name, schema) {
-  const rows = Object.entries(schema.properties ?? {}).map(([key, one]) => [key, kind(one), one.description ?? ""]);
-  return [made("h2", name), table(["field", "type", "meaning"], rows)];
+  const rows = Object.entries(schema.properties ?? {}).map(([key, field]) => [key, kind(field), field.description ?? ""]);
+  return [element("h2", name), table(["field", "type", "meaning"], rows)];
 }
 
 const paths = document.getElementById("paths");
@@ -51,4 +51,4 @@ fetch("/openapi.json")
       schema.properties?.loc ? [] : shape(name, schema));
     paths.replaceChildren(...operations, ...shapes);
   })
-  .catch((error) => paths.replaceChildren(made("p", `/openapi.json cannot be read: ${error.message}`)));
+  .catch((error) => paths.replaceChildren(element("p", `/openapi.json cannot be loaded: ${error.message}`)));

@@ -1,7 +1,7 @@
-// What is shown of an answer: boxes on the picture, a card a face.
+// Shows an answer: boxes on the picture, and a card for each face.
 
 const percent = (share) => `${Math.round(100 * share)} %`;
-const LINE = "#1b7f4b"; // white on it has a contrast above 5 to 1
+const LINE = "#1b7f4b"; // contrast with white: above 5 to 1
 
 export function summary(faces) {
   if (!faces.length) return "No face found.";
@@ -12,24 +12,24 @@ export function summary(faces) {
 const confidence = (face) => Math.max(...Object.values(face.probabilities));
 const numbered = (face, index) => face.track ?? index + 1;
 
-export function drawn(canvas, result, image) {
+export function drawPicture(canvas, result, image) {
   const scale = Math.min(1, 1280 / Math.max(result.width, result.height));
   canvas.width = Math.max(1, Math.round(result.width * scale));
   canvas.height = Math.max(1, Math.round(result.height * scale));
   const pen = canvas.getContext("2d");
-  pen.fillStyle = "#808080"; // where the browser cannot show the picture, the boxes stand on grey
+  pen.fillStyle = "#808080"; // grey, in case the browser cannot show the picture
   pen.fillRect(0, 0, canvas.width, canvas.height);
   if (image) pen.drawImage(image, 0, 0, canvas.width, canvas.height);
   const size = Math.max(10, Math.round(Math.max(canvas.width, canvas.height) / 40));
-  result.faces.forEach((face, index) => boxed(pen, face.box.map((side) => side * scale), `${numbered(face, index)}: ${face.label}`, size));
+  result.faces.forEach((face, index) => drawBox(pen, face.box.map((side) => side * scale), `${numbered(face, index)}: ${face.label}`, size));
 }
 
-function boxed(pen, [left, top, width, height], text, size) {
+function drawBox(pen, [left, top, width, height], text, size) {
   pen.lineWidth = Math.max(2, size / 6);
   pen.strokeStyle = LINE;
   pen.strokeRect(left, top, width, height);
   pen.font = `600 ${size}px system-ui, sans-serif`;
-  if (width < 3 * size) return; // a picture that is one small face: its name stands in the list
+  if (width < 3 * size) return; // no room for a label; the list has it
   const room = pen.measureText(text).width + size;
   const x = Math.max(0, Math.min(left, pen.canvas.width - room));
   const y = Math.max(0, top - 1.5 * size);
@@ -39,7 +39,7 @@ function boxed(pen, [left, top, width, height], text, size) {
   pen.fillText(text, x + size / 2, y + 1.1 * size);
 }
 
-export function listed(list, template, faces) {
+export function listFaces(list, template, faces) {
   while (list.children.length > faces.length) list.lastElementChild.remove();
   faces.forEach((face, index) => {
     if (!list.children[index]) list.append(template.content.cloneNode(true));
@@ -72,7 +72,7 @@ function row(name) {
   share.className = "share";
   const bar = document.createElement("dd");
   bar.className = "bar";
-  bar.setAttribute("aria-hidden", "true"); // the number beside it says the same
+  bar.setAttribute("aria-hidden", "true"); // the number beside it has the same content
   bar.append(document.createElement("span"));
   line.append(term, share, bar);
   return line;

@@ -1,15 +1,15 @@
-// The page: a photo or the camera in, boxes and bars out. Talks to its own server only.
+// The page: sends a photo or camera frames to its own server and shows boxes and bars.
 
 import { Camera } from "/camera.js";
-import { drawn, listed, summary } from "/faces.js";
+import { drawPicture, listFaces, summary } from "/faces.js";
 
 const part = (id) => document.getElementById(id);
 const WAIT = 2000; // milliseconds between two spoken summaries of a camera
 let token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
 let limits = null;
 let camera = null;
-let request = 0; // the number of the last photo: answers to earlier ones are too late
-let afterToken = null; // what was wanted when the server asked for the token
+let request = 0; // number of the last photo; answers to earlier ones are ignored
+let afterToken = null; // the action to repeat once the token is known
 let spoken = { text: "", time: 0 };
 
 const headers = () => (token ? { authorization: `Bearer ${token}` } : {});
@@ -22,31 +22,31 @@ async function ask(path, options = {}) {
     throw new Error("The server does not answer. Is it still running?");
   }
   const content = await response.json().catch(() => ({}));
-  if (response.status === 401) throw new Unknown(token ? "This is not the token." : "");
+  if (response.status === 401) throw new Unauthorized(token ? "The token is wrong." : "");
   if (!response.ok) throw new Error(sentence(content.error || `The server answered ${response.status}.`));
   return content;
 }
 
-class Unknown extends Error {}
+class Unauthorized extends Error {}
 
-// "no frame for 30 s" is a sentence then; a file's name in front stays as it is
+// makes a message a sentence; a file name at its beginning stays as it is
 const sentence = (text) => `${/^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 async function describe() {
   const model = await ask("/v1/model");
   limits = model.limits;
-  const sure = model.temperature === null ? "not calibrated" : "calibrated";
-  part("model").textContent = `${model.name}: ${model.classes.join(", ")}; probabilities ${sure}`;
+  const calibration = model.temperature === null ? "not calibrated" : "calibrated";
+  part("model").textContent = `${model.name}: ${model.classes.join(", ")}; probabilities ${calibration}`;
 }
 
 async function photo(file) {
   await stop();
-  const mine = ++request;
+  const number = ++request;
   clear();
   if (limits && file.size > limits.body) {
-    return fail(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the ${limits.body / 2 ** 20} that are taken.`);
+    return fail(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the limit of ${limits.body / 2 ** 20} MiB.`);
   }
-  part("status").textContent = `Looking at ${file.name} …`;
+  part("status").textContent = `Recognising ${file.name} …`;
   const form = new FormData();
   form.append("file", file);
   const started = performance.now();
@@ -54,7 +54,7 @@ async function photo(file) {
     ask("/v1/predict?crops=true", { method: "POST", body: form }).catch((error) => error),
     createImageBitmap(file).catch(() => null),
   ]);
-  if (mine !== request) return;
+  if (number !== request) return;
   if (answer instanceof Error) return failed(answer, () => photo(file));
   const all = performance.now() - started;
   const picture = answer.pictures[0];
@@ -68,9 +68,9 @@ function show(result, image) {
   part("hint").hidden = true;
   const canvas = part("picture");
   canvas.hidden = false;
-  drawn(canvas, result, image);
+  drawPicture(canvas, result, image);
   canvas.setAttribute("aria-label", summary(result.faces));
-  listed(part("faces"), part("face"), result.faces);
+  listFaces(part("faces"), part("face"), result.faces);
 }
 
 function speak(text, now = false) {
@@ -95,7 +95,7 @@ function fail(text) {
 }
 
 function failed(error, again) {
-  if (!(error instanceof Unknown)) return fail(error.message);
+  if (!(error instanceof Unauthorized)) return fail(error.message);
   afterToken = again;
   part("access").hidden = false;
   part("status").textContent = "Waiting for the token.";
@@ -119,21 +119,21 @@ async function start() {
   });
   button(true);
   part("status").textContent = "Starting the camera …";
-  const mine = camera;
+  const started = camera;
   try {
-    await mine.start(token, limits);
+    await started.start(token, limits);
   } catch (error) {
-    if (camera !== mine) return; // stopped meanwhile
+    if (camera !== started) return; // stopped meanwhile
     await stop();
     fail(error.message);
   }
 }
 
 async function stop() {
-  const last = camera;
+  const running = camera;
   camera = null;
   button(false);
-  last?.stop();
+  running?.stop();
 }
 
 function button(on) {
@@ -176,7 +176,7 @@ document.addEventListener("drop", (event) => {
   if (file) photo(file);
 });
 document.addEventListener("paste", (event) => {
-  const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  const file = [...event.clipboardData.files].find((item) => item.type.startsWith("image/"));
   if (file) photo(file);
 });
 window.addEventListener("pagehide", stop);

@@ -4,11 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer.prediction import scenes
 from fer.prediction.predictor import Predictor
 
 
-def test_a_face_lies_where_the_scene_says(faces):
+@pytest.fixture
+def scenes(load_script):
+    return load_script("faces_in_scenes/measure.py")
+
+
+def test_a_face_lies_where_the_scene_says(scenes, faces):
     picture, (left, top, width, height) = scenes.scene(faces[0], 96, np.random.default_rng(0))
     cut = np.asarray(picture.crop((left, top, left + width, top + height)).resize((48, 48))).astype(int)
     assert np.abs(cut - faces[0]).mean() < 3
@@ -18,11 +22,11 @@ def test_a_face_lies_where_the_scene_says(faces):
     ("box", "hit"),
     [((100, 100, 80, 80), True), ((110, 95, 90, 90), True), ((130, 100, 80, 80), False), ((125, 125, 30, 30), False)],
 )
-def test_a_box_is_the_faces_where_it_lies_on_it_and_has_its_size(box, hit):
-    assert scenes.found([box], (100, 100, 80, 80)) == [hit]
+def test_a_box_is_the_faces_where_it_lies_on_it_and_has_its_size(scenes, box, hit):
+    assert scenes.is_hit(box, (100, 100, 80, 80)) == hit
 
 
-def test_recall_and_accuracy_are_counted(faces, brightness):
+def test_recall_and_accuracy_are_counted(scenes, faces, brightness):
     """A detector that finds every second face, exactly, and something else each time."""
     truth = brightness.probabilities(faces).argmax(1)
     pasted = []
@@ -46,7 +50,7 @@ def test_recall_and_accuracy_are_counted(faces, brightness):
 
 
 @pytest.mark.real
-def test_faces_in_scenes_are_found_and_recognised_as_before(real_root):
+def test_faces_in_scenes_are_found_and_recognised_as_before(scenes, real_root):
     """Needs a run trained on FER2013 as well: FER_TEST_RUN."""
     if "FER_TEST_RUN" not in os.environ:
         pytest.skip("FER_TEST_RUN names no run")

@@ -10,8 +10,8 @@ from fer import checkpoint, export
 from fer.data.emotions import EMOTIONS
 from fer.evaluation import calibration
 from fer.exporting import onnx_file
-from fer.prediction.calibrated import BOUNDED, KEY, calibration_of
-from fer.prediction.network import about, load
+from fer.prediction.network import describe, load
+from fer.prediction.temperature import BOUNDED, KEY, calibration_for
 from fer.prediction.torch_network import TorchNetwork
 
 
@@ -34,14 +34,14 @@ def run(checkpoint_file, tmp_path):
 
 
 def temperature_of(path, content):
-    return calibration_of(path, content).temperature
+    return calibration_for(path, content).temperature
 
 
 def test_it_is_fitted_on_validation_where_only_predictions_tell(run):
-    found, remark = calibration_of(run / "checkpoints" / "best.ckpt", {})
+    found, remark = calibration_for(run / "checkpoints" / "best.ckpt", {})
     assert 3 < found < 4  # the table is rounded to five decimals, and the remark says so
     assert remark == BOUNDED
-    assert BOUNDED in about(TorchNetwork(run / "checkpoints" / "best.ckpt"))
+    assert BOUNDED in describe(TorchNetwork(run / "checkpoints" / "best.ckpt"))
 
 
 def test_what_the_run_recorded_is_taken(run):
@@ -85,7 +85,7 @@ def test_with_flip_scoring_prediction_and_export_divide_the_same_logits(mirrored
     with torch.no_grad():
         _, _, scored = classifier.predict_step((images, None, None, 1.0), 0)
         both = (classifier(images) + classifier(images.flip(-1))) / 2
-        exported = onnx_file.whole(checkpoint.load(mirrored), 2.5)(images).numpy()
+        exported = onnx_file.exported_model(checkpoint.load(mirrored), 2.5)(images).numpy()
     assert torch.allclose(scored, both, atol=1e-6)
     assert not torch.allclose(both, classifier(images), atol=1e-3)
     expected = (both / 2.5).softmax(1).numpy()

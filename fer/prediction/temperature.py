@@ -1,8 +1,8 @@
 """Finds the temperature that calibrates a checkpoint's probabilities.
 
-It is known at training's end, from the logits of validation, and kept in metrics.json; files that travel alone
-(fer.export) hold it themselves. Runs that older code left are read from their predictions.csv, which that code rounded
-to five decimals: a temperature of a very sure network comes out too small there, and a remark says so.
+Training fits it on the validation logits and writes it to metrics.json. Files of fer.export contain it. For runs of
+older versions it is fitted on their predictions.csv, where probabilities have five decimals: the fitted temperature of
+a very confident network is then a lower bound, and a remark says so.
 """
 
 from collections.abc import Mapping
@@ -18,28 +18,28 @@ BOUNDED = "at least; fitted on probabilities of five decimals, some of them 0"
 
 
 class Calibration(NamedTuple):
-    """temperature: None where nothing tells. remark: what is to be said of it, if anything."""
+    """temperature: None if it is unknown. remark: a note on how it was fitted, "" without one."""
 
     temperature: float | None = None
     remark: str = ""
 
 
-def calibration_of(path: Path, content: Mapping[str, Any]) -> Calibration:
-    """Of the checkpoint at `path` with this content; without a temperature for a file that left its run."""
+def calibration_for(path: Path, content: Mapping[str, Any]) -> Calibration:
+    """Returns the calibration of the checkpoint at `path`; without a temperature for a file outside its run."""
     if KEY in content:
         return Calibration(None if content[KEY] is None else float(content[KEY]))
     run = path.absolute().parent.parent
     record = record_of(run)
-    scored = checkpoint_of(run, record) if record else None
-    if scored is None or not scored.samefile(path):  # what the run says is about its best checkpoint
+    best = checkpoint_of(run, record) if record else None
+    if best is None or not best.samefile(path):  # the record is about the best checkpoint
         return Calibration()
     if KEY in record:
         return Calibration(record[KEY])
-    return fitted(run / runs.PREDICTIONS)
+    return fit(run / runs.PREDICTIONS)
 
 
-def fitted(table: Path) -> Calibration:
-    """On the validation part of a predictions.csv; without a temperature where it is missing or has too few faces."""
+def fit(table: Path) -> Calibration:
+    """Fits the temperature on the validation rows of a predictions.csv; None if they are missing or too few."""
     splits = predictions.read(table) if table.is_file() else {}
     if "val" not in splits:
         return Calibration()

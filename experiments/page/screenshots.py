@@ -1,13 +1,13 @@
-"""Takes pictures of the page in a real browser, with drawn faces.
+"""Takes screenshots of the server's page in headless Chromium, with drawn faces.
 
-    python -m fer.serving.screenshots --checkpoint RUN --out experiments/page
+    python experiments/page/screenshots.py --checkpoint RUN --out experiments/page
 
-Serves the network on a free port of this machine, drives headless Chromium through the page, and writes light.png,
-dark.png, phone.png, camera.png, error.png and docs.png. Needs playwright (of the test extra) and Chromium (Debian:
-apt-get install chromium).
+Serves the network on a free port of this machine and writes light.png, dark.png, phone.png, camera.png, error.png and
+docs.png. Needs playwright (of the test extra) and Chromium (Debian: apt-get install chromium).
 """
 
 import argparse
+import runpy
 import shutil
 import sys
 import tempfile
@@ -17,10 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer.errors import UserError, one_line_errors
+from fer.prediction import detect, network
+from fer.prediction.predictor import Predictor
+from fer.serving import listen
+from fer.serving.app import application
+from fer.serving.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+SCENE = Path(__file__).with_name("scene.py")
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -30,25 +36,25 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-"""Chromium refuses to run as root with its sandbox, and looks for its maker's hosts unless told not to."""
+"""Chromium refuses to run as root with its sandbox, and otherwise connects to its maker's hosts."""
 WIDE, PHONE = {"width": 1100, "height": 760}, {"width": 360, "height": 740}
-FACES = (16, 17)
+FACES = (16, 17)  # numbers of drawn faces
 
 
-def program() -> str | None:
-    """Chromium, where it is installed."""
+def chromium_path() -> str | None:
+    """Returns the path of Chromium, None if it is not installed."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @contextmanager
 def browser(film: Path | None = None) -> Iterator["Browser"]:
-    """Headless, with `film` in place of a camera. Raises UserError without playwright or Chromium."""
+    """Yields headless Chromium with `film` in place of a camera. Raises UserError without playwright or Chromium."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
-        raise UserError("playwright drives the browser, and is missing: pip install 'fer-lightning[test]'") from None
-    if (path := program()) is None:
-        raise UserError("no Chromium here (Debian: apt-get install chromium)")
+        raise UserError("playwright is not installed: pip install 'fer-lightning[test]'") from None
+    if (path := chromium_path()) is None:
+        raise UserError("Chromium is not installed (Debian: apt-get install chromium)")
     camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     camera += [f"--use-file-for-fake-video-capture={film}"] if film else []
     with sync_playwright() as playwright:
@@ -60,34 +66,35 @@ def browser(film: Path | None = None) -> Iterator["Browser"]:
 
 
 def screenshots(address: str, out: Path) -> list[Path]:
-    """Writes them all; returns their paths."""
-    from fer.serving.scene import film, scene
-
+    """Writes all screenshots to the folder `out`; returns their paths."""
+    drawing = runpy.run_path(str(SCENE))
+    film, scene = drawing["film"], drawing["scene"]
     with tempfile.TemporaryDirectory() as folder:
         photo, text = Path(folder) / "two_faces.jpg", Path(folder) / "letter.jpg"
         scene(*FACES).save(photo, quality=92)
         text.write_text("not a picture", encoding="utf-8")
         with browser(film(Path(folder) / "camera.y4m", scene(FACES[0]))) as chromium:
             photos = [
-                shown(chromium, address, out / "light.png", photo),
-                shown(chromium, address, out / "dark.png", photo, color_scheme="dark"),
-                shown(chromium, address, out / "phone.png", photo, viewport=PHONE),
-                shown(chromium, address, out / "error.png", text),
+                photo_page(chromium, address, out / "light.png", photo),
+                photo_page(chromium, address, out / "dark.png", photo, color_scheme="dark"),
+                photo_page(chromium, address, out / "phone.png", photo, viewport=PHONE),
+                photo_page(chromium, address, out / "error.png", text),
             ]
-            return [*photos, watched(chromium, address, out / "camera.png"), described(chromium, address, out)]
+            camera = camera_page(chromium, address, out / "camera.png")
+            return [*photos, camera, docs_page(chromium, address, out / "docs.png")]
 
 
-def shown(chromium: "Browser", address: str, path: Path, photo: Path, **options) -> Path:
-    """The page once it has answered to a file."""
-    with opened(chromium, address, **options) as page:
+def photo_page(chromium: "Browser", address: str, path: Path, photo: Path, **options) -> Path:
+    """The page with the answer to a file."""
+    with open_page(chromium, address, **options) as page:
         page.set_input_files("#file", photo)
         page.wait_for_selector("#faces li, #error:not([hidden])")
         page.screenshot(path=path, full_page=True)
     return path
 
 
-def watched(chromium: "Browser", address: str, path: Path) -> Path:
-    with opened(chromium, address, color_scheme="dark") as page:
+def camera_page(chromium: "Browser", address: str, path: Path) -> Path:
+    with open_page(chromium, address, color_scheme="dark") as page:
         page.click("#camera")
         page.wait_for_selector("#faces li")
         page.wait_for_timeout(2000)
@@ -95,15 +102,15 @@ def watched(chromium: "Browser", address: str, path: Path) -> Path:
     return path
 
 
-def described(chromium: "Browser", address: str, out: Path) -> Path:
-    with opened(chromium, f"{address}/docs") as page:
+def docs_page(chromium: "Browser", address: str, path: Path) -> Path:
+    with open_page(chromium, f"{address}/docs") as page:
         page.wait_for_selector("#paths table")
-        page.screenshot(path=out / "docs.png", full_page=True)
-    return out / "docs.png"
+        page.screenshot(path=path, full_page=True)
+    return path
 
 
 @contextmanager
-def opened(chromium: "Browser", address: str, **options) -> Iterator["Page"]:
+def open_page(chromium: "Browser", address: str, **options) -> Iterator["Page"]:
     page = chromium.new_page(**{"viewport": WIDE, **options})
     page.goto(address)
     yield page
@@ -115,15 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="as for fer.serve")
     parser.add_argument("--out", type=Path, default=Path("page"), metavar="FOLDER")
     args = parser.parse_args(arguments)
-    from fer.prediction import detect, network
-    from fer.prediction.predictor import Predictor
-    from fer.serving import listen
-    from fer.serving.app import application
-    from fer.serving.settings import Settings
-
     settings, predictor = Settings(), Predictor(network.load(args.checkpoint), detect.Haar())
     args.out.mkdir(parents=True, exist_ok=True)
-    listener = listen.bound("127.0.0.1", 0)
+    listener = listen.bind("127.0.0.1", 0)
     with listener, listen.in_background(application(predictor, settings), listener, settings.limits) as address:
         paths = screenshots(address, args.out)
     print("\n".join(f"wrote {path}" for path in paths))

@@ -1,0 +1,28 @@
+"""Loads the faces that a checkpoint was trained on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer.errors import UserError
+from fer.evaluation import inputs, pixels
+from fer.evaluation.pixels import Pixels
+from fer.evaluation.records import record_of
+
+
+def experiment_data(path: Path, data: Sequence[str] | None, numbers: Any = None) -> tuple[Pixels | None, str]:
+    """Returns the classifier with the faces in `data`, by default those of its own run; or None, and the reason.
+
+    numbers: the classes of folders that are named by numbers, by default as in the run. Raises UserError if `data` is
+    given and cannot be read; data of the run that is missing or has changed is no error.
+    """
+    try:
+        faces = pixels.of_checkpoint(path, data, None, None, numbers)
+    except UserError as error:
+        if data:
+            raise
+        return None, str(error)
+    if data:
+        return faces, ""
+    difference = inputs.other_data(faces, record_of(path.absolute().parent.parent))
+    return (None, difference) if difference else (faces, "")
