@@ -8,11 +8,11 @@
 Stores the records of the runs in experiments/<study>/runs.jsonl.gz, without the paths of this machine, and writes the
 report from this file alone, so runs may come from several machines and runs/ may be deleted. `zcat runs.jsonl.gz` shows
 the records. The report is README.md and results.csv, one row for each run with all its options. Where options differ
-between the runs, README.md compares their levels by paired tests (all of them in pairs.csv) and shows two figures.
+between the runs, README.md compares their levels by paired tests (more than 30: in pairs.csv) and shows two figures.
 --with-test adds the columns of the test split; choose by validation first.
 
-summary.md in that folder (a line with the question, then the answer) opens the README, and notes.md closes it. --index
-writes the table of all studies in experiments/README.md from the summaries.
+experiments/studies.yaml holds a question and an answer for each study, which open its README.md; notes.md in the
+study's folder follows the tables. --index writes the table in experiments/README.md from studies.yaml.
 
 --together NAME makes one report of several studies in experiments/NAME/: one table, the accuracy of each emotion, a
 confusion matrix for each configuration, and the predictions of its first seed. experiments/NAME/reported.csv (study,

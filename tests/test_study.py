@@ -81,7 +81,7 @@ def test_the_test_split_stays_closed_unless_asked_for(runs):
 
 def test_the_summary_opens_the_readme_and_notes_follow_the_tables(runs, tmp_path):
     (tmp_path / "out/mine").mkdir(parents=True)
-    (tmp_path / "out/mine/summary.md").write_text("Which is better?\n\na is, by\n20 points.\n")
+    (tmp_path / "out/studies.yaml").write_text("mine: {question: 'Which is better?', answer: 'a is, by 20 points.'}\n")
     (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.\n")
     study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
     text = (tmp_path / "out/mine/README.md").read_text()
@@ -91,7 +91,7 @@ def test_the_summary_opens_the_readme_and_notes_follow_the_tables(runs, tmp_path
 
 def test_the_index_lists_every_summary(runs, tmp_path):
     run_study(tmp_path, "mine")
-    (tmp_path / "out/mine/summary.md").write_text("Which of `a` and [b]?\na.\n")
+    (tmp_path / "out/studies.yaml").write_text("mine:\n  question: Which of `a` and [b]?\n  answer: a.\n")
     index = tmp_path / "out" / "README.md"
     index.write_text("# All\n<!-- studies -->\n<!-- end of studies -->\n")
     run_study(tmp_path, "--index")

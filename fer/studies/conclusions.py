@@ -34,11 +34,11 @@ MEANS = (
     "other options."
 )
 MAX_COMPARISONS = 30
-"""Comparisons in the text; pairs.csv has all."""
+"""Comparisons in the text; pairs.csv has all of them where there are more."""
 
 
 def conclude(runs: list[Run], out: Path) -> list[str]:
-    """Writes pairs.csv and the figures into `out` and returns the Markdown; empty where no option differs."""
+    """Writes figures and pairs.csv into `out` and returns the Markdown; empty where no option differs."""
     figure = judged_by(runs)
     done = finished(runs)
     rows, factors = table(done, [figure])
@@ -51,8 +51,7 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
         differences += effects.differences_at(rows, factors, figure, factor, partner.name)
         if is_rate(partner.name):
             differences += effects.differences_at_best(rows, factors, figure, factor, partner.name)
-    with atomic(out / "pairs.csv") as file:
-        pd.DataFrame(differences).to_csv(file, index=False)
+    write_comparisons(differences, out / "pairs.csv")
     parts = ["## Conclusion\n", *(f"- {item}" for item in conclusions(rows, factors, figure, differences, partners))]
     if differences:
         parts.append(f"\n{methods(count, figure, partners)}\n")
@@ -61,8 +60,17 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
     if shares := importance.shares(rows, factors, figure):
         parts.append(importance_sentence(shares))
     if differences:
-        parts.append(folded("All comparisons", markdown_table(comparisons(differences))))
+        parts.append(folded(comparisons_title(differences), markdown_table(comparisons(differences))))
     return parts
+
+
+def write_comparisons(differences: list[Difference], path: Path) -> None:
+    """Writes all comparisons where the report cannot show them all; else removes the file."""
+    if len(differences) <= MAX_COMPARISONS:
+        path.unlink(missing_ok=True)
+        return
+    with atomic(path) as file:
+        pd.DataFrame(differences).to_csv(file, index=False)
 
 
 def methods(count: int, figure: str, partners: dict[str, Partner]) -> str:
@@ -73,6 +81,12 @@ def methods(count: int, figure: str, partners: dict[str, Partner]) -> str:
     if any(is_rate(partner.name) for partner in partners.values()):
         text += AT_BEST
     return text
+
+
+def comparisons_title(differences: list[Difference]) -> str:
+    if len(differences) <= MAX_COMPARISONS:
+        return "All comparisons"
+    return f"The {MAX_COMPARISONS} comparisons with the smallest p values (all: pairs.csv)"
 
 
 def folded(title: str, text: str) -> str:

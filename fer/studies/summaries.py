@@ -4,18 +4,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import yaml
 
 from fer.errors import UserError
 from fer.files import write_text
-from fer.report import markdown_table
 
-NAME = "summary.md"
+NAME = "studies.yaml"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The question of a study and its answer in a sentence or two; both empty where none is written yet."""
+    """The question of a study and its answer in a sentence or two, as Markdown; empty where none is written yet."""
 
     question: str = ""
     answer: str = ""
@@ -26,27 +25,34 @@ class Summary:
         return f"**{self.question}** {self.answer}\n" if self.question else ""
 
 
-def read_summary(folder: Path) -> Summary:
-    """Reads summary.md: the question in its first line, the answer below it."""
-    path = folder / NAME
+def read_summaries(experiments: Path) -> dict[str, Summary]:
+    """Returns the summaries in studies.yaml by study, in the order of the file; empty without the file."""
+    path = experiments / NAME
     if not path.is_file():
-        return Summary()
-    question, _, answer = path.read_text(encoding="utf-8").partition("\n")
-    return Summary(question.strip(), " ".join(answer.split()))
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {study: Summary(entry["question"].strip(), entry["answer"].strip()) for study, entry in content.items()}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: expected a question and an answer for each study ({error})") from error
+
+
+def read_summary(folder: Path) -> Summary:
+    """Returns the summary of the study in `folder`, from studies.yaml beside it."""
+    return read_summaries(folder.parent).get(folder.name, Summary())
 
 
 def index_table(experiments: Path) -> str:
-    """Returns the Markdown table of all studies with a summary, in the order of their names."""
+    """Returns the Markdown table of all studies in studies.yaml."""
     rows = []
-    for path in sorted(experiments.glob(f"*/{NAME}")):
-        summary = read_summary(path.parent)
-        report = next((name for name in ("README.md", "report.md") if (path.parent / name).is_file()), "")
-        link = f"[{path.parent.name}]({path.parent.name}/{report})"
-        rows.append({"study": link, "question": summary.question, "answer": summary.answer})
+    for study, summary in read_summaries(experiments).items():
+        report = next((name for name in ("README.md", "report.md") if (experiments / study / name).is_file()), None)
+        if report is None:
+            raise UserError(f"{experiments / NAME}: {study} has no report; write it first, or remove its entry")
+        rows.append(f"| [{study}]({study}/{report}) | {summary.question} | {summary.answer} |")
     if not rows:
-        raise UserError(f"{experiments}: no study with a {NAME}; write one: the question in a line, then the answer")
-    lines = markdown_table(pd.DataFrame(rows)).replace("\\[", "[").replace("\\]", "]").replace("\\`", "`")
-    return f"{lines}\n"
+        raise UserError(f"{experiments / NAME}: no studies; write `study: {{question: …, answer: …}}` for each")
+    return "\n".join(["| study | question | answer |", "| --- | --- | --- |", *rows, ""])
 
 
 def fill_marks(path: Path, table: str, name: str) -> None:
