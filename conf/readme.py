@@ -1,4 +1,4 @@
-"""Writes conf/README.md: every group and choice in a line, from the first comment of each YAML file.
+"""Writes conf/README.md: one line for every choice of every group, from the first comment of its YAML file.
 
 python conf/readme.py
 """
@@ -25,7 +25,7 @@ the same shape is added with `--config-dir FOLDER`. Hydra writes no files here: 
 
 
 def first_comment(path: Path) -> str:
-    """The first sentence of a YAML file's leading comment, without directives of Hydra."""
+    """Returns the first sentence of a YAML file's leading comment, without directives of Hydra."""
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#") or line.startswith("#   "):
@@ -43,12 +43,27 @@ def choices(folder: Path) -> list[Path]:
 def readme() -> str:
     parts = [HEAD]
     for folder in sorted(path for path in CONF.iterdir() if path.is_dir() and choices(path)):
-        rows = [
-            f"| `{path.relative_to(folder).with_suffix('').as_posix()}` | {first_comment(path)} |"
-            for path in choices(folder)
-        ]
-        parts.append("\n".join([f"## {folder.name}\n", "| choice | what it is |", "| --- | --- |", *rows, ""]))
+        if folder.name == "experiment":
+            paths = choices(folder)
+            parts.append(
+                section("experiment: recipes, one run each", folder, [path for path in paths if not is_study(path)])
+            )
+            parts.append(
+                section("experiment: studies, a grid with -m", folder, [path for path in paths if is_study(path)])
+            )
+        else:
+            parts.append(section(folder.name, folder, choices(folder)))
     return "\n".join(parts)
+
+
+def is_study(path: Path) -> bool:
+    """Whether an experiment is a grid of runs, which its YAML lists under hydra.sweeper.params."""
+    return "sweeper:" in path.read_text(encoding="utf-8")
+
+
+def section(title: str, folder: Path, paths: list[Path]) -> str:
+    rows = [f"| `{path.relative_to(folder).with_suffix('').as_posix()}` | {first_comment(path)} |" for path in paths]
+    return "\n".join([f"## {title}\n", "| choice | what it is |", "| --- | --- |", *rows, ""])
 
 
 if __name__ == "__main__":
