@@ -13,7 +13,7 @@ validation, checkpoint, memory), with growth=… growth_<what>.csv, the figures 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from fer import config
+from fer import config, validation
 from fer.errors import UserError
 
 COLUMNS = ("ceiling", "whole", "default", "keras")
@@ -27,7 +27,7 @@ def benchmark(cfg: DictConfig) -> list[str]:
     Raises UserError for options that cannot be measured.
     """
     check(cfg)
-    config.check(cfg)
+    validation.check(cfg)
     from fer.benchmarking import growth, report, rounds  # everything heavy waits until the options are right
 
     return report.write(cfg, growth.grow(cfg) if cfg.growth else rounds.measure(cfg))

@@ -19,7 +19,7 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from fer import config, runs
+from fer import config, runs, validation
 from fer.commandline import command
 from fer.console import opening
 from fer.data.faces import SIZE
@@ -123,7 +123,7 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"{name}={cfg[name]}: expected true or false")
     if cfg.data.fold:
         raise UserError(f"data.fold={cfg.data.fold} is an option of fer.train; leave it out")
-    config.check(cfg)
+    validation.check(cfg)
 
 
 def next_command(cfg: DictConfig) -> str:

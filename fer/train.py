@@ -15,7 +15,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, trust
+from fer import config, trust, validation
 from fer.training import lifeline, resume
 
 
@@ -28,7 +28,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     checkpoint = None
     if cfg.resume:
         cfg, checkpoint = resume.resumed(cfg)
-    config.check(cfg)
+    validation.check(cfg)
     from fer.training import experiment  # imports torch, which waits until the options have been checked
 
     return experiment.run(cfg, checkpoint=checkpoint)

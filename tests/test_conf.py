@@ -6,10 +6,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_object, instantiate
 
-from fer.config import CONF, check, compose_config, leaves
+from fer.config import CONF, compose_config
 from fer.searching import plan
 from fer.training.building import resolve_auto
 from fer.training.rehearsal import rehearse
+from fer.validation import check, leaves
 
 OPTIONS = [
     f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"

@@ -6,8 +6,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from fer import config
-from fer.config import CONF, check, compose_config, effective_lr, explain, mode_of, scaled_lr
+from fer.config import CONF, compose_config, explain
 from fer.errors import UserError
+from fer.resolvers import effective_lr, mode_of, scaled_lr
+from fer.validation import check
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from fer import commandline, config, console, naming, places, runs
+from fer import commandline, config, console, naming, places, runs, validation
 from fer.evaluation import records
 from fer.exporting import formats
 
@@ -108,7 +108,7 @@ def test_shells_leave_what_is_written_down_as_it_is(shell, tmp_path):
     if shell not in shells():
         pytest.skip(f"no {shell}")
     lines = [line.split("python ", 1)[1] for line in DOCUMENTED if not re.search(r"\||\$\(|--wrap|torchrun", line)]
-    lines = [line.replace("runs/train/*/seed-0", "RUN") for line in lines]  # which the shell is meant to expand
+    lines = [re.sub(r"runs/\w+/\*/seed-0", "RUN", line) for line in lines]  # which the shell is meant to expand
     for line, words in zip(lines, split_by(shell, lines, tmp_path), strict=True):
         expanded = [os.path.expanduser(word) for word in shlex.split(line, comments=True)]
         assert words == expanded
@@ -134,7 +134,7 @@ def compose(module: str, typed: list[str]) -> list:
     configs = []
     for job in jobs(overrides):
         cfg = config.compose_config([*job, "output_dir=x"] if module != "benchmark" else job, module)
-        config.check(cfg)
+        validation.check(cfg)
         configs.append(cfg)
     return configs
 
@@ -149,11 +149,18 @@ def accept(module: str, typed: list[str], monkeypatch) -> None:
     def start(*args, **kwargs):
         raise Started
 
-    works = {"evaluate": "evaluate", "export": "export", "webcam": "watch", "study": "collect", "serve": "serve"}
+    works = {
+        "evaluate": ["evaluate", "merge_opinions"],
+        "export": ["export"],
+        "webcam": ["watch"],
+        "study": ["collect", "index_table"],
+        "serve": ["serve"],
+    }
     if module == "predict":
         command.parser().parse_args(command.with_default_values(typed))
         return
-    monkeypatch.setattr(command, works[module], start)
+    for function in works[module]:
+        monkeypatch.setattr(command, function, start)
     with pytest.raises(Started):
         command.main(typed)
 

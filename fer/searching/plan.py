@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import config, hints, naming, options, runs
+from fer import config, hints, naming, options, runs, validation
 from fer.errors import UserError
 from fer.searching import space as spaces
 from fer.searching.space import Space, Values, text
@@ -124,7 +124,7 @@ def read(cfg: DictConfig, typed: list[str]) -> Plan:
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value of the search's own options that is out of range, or of fer.train's."""
-    config.check(cfg)
+    validation.check(cfg)
     if cfg.search.trials is None and cfg.search.hours is None:
         raise UserError("search.trials and search.hours are both null: give the search an end")
     if cfg.monitor is None:
@@ -143,7 +143,7 @@ def check_space(plan: Plan) -> None:
         typed = spaces.overrides(plan.dimensions, values)
         where = f"(search.space, with {' '.join(typed)})"
         try:
-            config.check(plan.composed(plan.run([*plan.base, *typed], plan.seed)))
+            validation.check(plan.composed(plan.run([*plan.base, *typed], plan.seed)))
         except UserError as error:
             raise UserError(f"{error} {where}") from error
         except (HydraException, OmegaConfBaseException) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from fer import commandline, compat, config, naming
+from fer import commandline, compat, naming, resolvers
 from fer.console import duration
 from fer.files import atomic
 from fer.searching import trials
@@ -21,7 +21,7 @@ NAMES = {"COMPLETE": "finished", "FAIL": "failed"}
 
 def shown(monitor: str, value: float, deviation: float | None = None) -> str:
     """`61.23 %`, `61.23 ± 0.45 %`; losses as they are."""
-    loss = config.mode_of(monitor) == "min"
+    loss = resolvers.mode_of(monitor) == "min"
     numbers = [
         f"{number:.4f}" if loss else f"{100 * number:.2f}" for number in (value, deviation) if number is not None
     ]

@@ -13,7 +13,7 @@ from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fer import config
+from fer import resolvers
 from fer.errors import UserError
 from fer.searching import trials
 from fer.searching.plan import Plan
@@ -131,7 +131,7 @@ def hidden(url: str) -> str:
 
 def open_study(plan: Plan) -> optuna.Study:
     """The study of the plan, new or joined. Raises UserError where the storage holds another search by that name."""
-    direction = "minimize" if config.mode_of(plan.monitor) == "min" else "maximize"
+    direction = "minimize" if resolvers.mode_of(plan.monitor) == "min" else "maximize"
     storage = open_storage(plan)
     meaning = plan.meaning()
     try:

@@ -19,7 +19,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from fer import config, streams
+from fer import config, streams, validation
 from fer.errors import SIGNALS, Interrupted, UserError
 from fer.files import Unwritable
 from fer.searching.plan import Plan
@@ -116,7 +116,7 @@ class Worker:
         from fer.training import experiment
 
         cfg = composed(self.plan, self.plan.run(chosen, seed))
-        config.check(cfg)
+        validation.check(cfg)
         watched = trial if seed == self.plan.seed and not self.plan.spread else None
         while True:
             record = experiment.run(cfg, [Watch(watched, self.plan.monitor, self.stopping)])

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fer import commandline, config, naming
+from fer import commandline, config, naming, validation
 from fer.console import counted, duration
 from fer.errors import STOPPED, UserError
 
@@ -77,7 +77,7 @@ class Sweep:
             options = cfg.copy()
             with open_dict(options):
                 del options["hydra"]
-            config.check(options)
+            validation.check(options)
             self.rehearse(options)
         except HydraException as error:
             reason = config.explain(error, "train", overrides)

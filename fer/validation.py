@@ -1,0 +1,115 @@
+"""Checks the values of options: ranges, choices and names. Reads no data and imports nothing heavy."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from fer import options, places
+from fer.errors import UserError
+
+Rule = tuple[str, Callable[[Any], bool]]
+POSITIVE: Rule = ("a number > 0", lambda v: v > 0)
+NOT_NEGATIVE: Rule = ("a number >= 0", lambda v: v >= 0)
+SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
+PROBABILITY: Rule = ("a number in [0, 1]", lambda v: 0 <= v <= 1)
+COUNT: Rule = ("a positive integer", lambda v: v >= 1 and v == int(v))
+SIGNED_COUNT: Rule = ("a positive integer, or -1", lambda v: v >= 1 or v == -1)
+WHOLE: Rule = ("a non-negative integer", lambda v: v >= 0 and v == int(v))
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("lr", "max_lr"), POSITIVE),
+    **dict.fromkeys(("weight_decay", "gradient_clip_val", "gamma", "label_noise", "min_lr_ratio", "l1"), NOT_NEGATIVE),
+    **dict.fromkeys(("dropout", "head_dropout", "momentum", "label_smoothing", "alpha", "decay"), SHARE),
+    **dict.fromkeys(("p", "pct_start", "warmup"), PROBABILITY),
+    **dict.fromkeys(("val_fraction", "test_fraction"), ("a number between 0 and 1", lambda v: 0 < v < 1)),
+    **dict.fromkeys(
+        ("batch_size", "eval_batch_size", "limit", "jobs", "accumulate_grad_batches", "log_every_n_steps"), COUNT
+    ),
+    **dict.fromkeys(("blocks", "head", "kernel_size", "stride", "pool_size", "pool_stride", "in_channels"), COUNT),
+    **dict.fromkeys(("head_pool", "step_size", "milestones", "T_0", "T_mult", "size"), COUNT),
+    **dict.fromkeys(("per_class.train", "per_class.val", "per_class.test"), COUNT),
+    **dict.fromkeys(("synthetic.train", "synthetic.val", "synthetic.test"), COUNT),
+    **dict.fromkeys(("search.trials", "search.seeds", "search.workers", "search.heartbeat"), COUNT),
+    "search.hours": POSITIVE,
+    "search.confirm": WHOLE,
+    **dict.fromkeys(("max_epochs", "max_steps"), SIGNED_COUNT),
+    "patience": WHOLE,
+    "seed": WHOLE,
+    "split_seed": WHOLE,
+}
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "data.roles": ("official", "folders", None),
+    "data.normalize": ("train", "half", "unit"),
+    "data.balance": ("none", "sampler"),
+    "data.on_bad_row": ("error", "skip"),
+    "labels.votes": ("none", "majority", "soft"),
+    "loss.class_weights": ("none", "balanced"),
+    "classifier.tta": ("none", "flip", "fivecrop", "tencrop"),
+    "channels_last": ("auto", True, False),
+    "compile": (True, False),
+    "data.drop_train_copies": (True, False),
+    "data.drop_held_out_copies": (True, False),
+    "existing": ("new", "continue"),
+    "retry": (True, False),
+    "test": (True, False),
+    "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
+    "model.norm": ("batch", "group", "layer", "instance", "none"),
+    "model.head_norm": ("batch", "group", "layer", "instance", "none"),
+    "model.pool": ("max", "avg", "none"),
+}
+
+MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/accuracy/<emotion>"
+MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for a value outside its range, an unknown choice and a missing value."""
+    check_names(cfg)
+    classes = cfg.labels.classes
+    if classes is not None and len(set(classes)) < max(2, len(classes)):
+        raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
+    for path, value in leaves(cfg):
+        names = path.split(".")
+        rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
+        if rule and value is not None and not (path.startswith("augment.") and names[-1] != "p"):
+            expected, holds = rule
+            if isinstance(value, bool | str) or not holds(value):
+                raise UserError(f"{path}={value}: expected {expected}")
+        if names[-1] == "monitor" and not MONITOR.fullmatch(str(value)):
+            raise UserError(f"{path}={value}: expected a figure of the validation split: {MONITORED}")
+        if path in CHOICES and value not in CHOICES[path]:
+            options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
+            raise UserError(f"{path}={value}: expected one of {options}")
+
+
+def check_names(cfg: DictConfig) -> None:
+    """Raises UserError for an empty path, and for a study that cannot be a folder of runs."""
+    for name in (name for name in options.PLACES if "*" not in name):
+        above, _, key = name.rpartition(".")
+        node = OmegaConf.select(cfg, above) if above else cfg
+        if node is None or key not in node or OmegaConf.is_interpolation(node, key):
+            continue
+        if node[key] == "" or (isinstance(node[key], ListConfig) and (not node[key] or "" in node[key])):
+            raise UserError(f"{name} is empty; give it a path, or leave it out (is a shell variable unset?)")
+    study = str(cfg.get("study", "train"))
+    if not study.strip():
+        raise UserError("study is empty; give it a name, or leave it out (is a shell variable unset?)")
+    if study == places.LATEST:
+        raise UserError(f"study={study}: {study} stands for the newest run; give the study another name")
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields dotted path and value of every plain value; the items of a list share the path of the list."""
+    if isinstance(node, DictConfig):
+        for key in node:
+            if OmegaConf.is_missing(node, key):
+                raise UserError(f"{path}{key} has no value; give one with {path}{key}=VALUE")
+            if not OmegaConf.is_interpolation(node, key):  # checked where the value was given
+                yield from leaves(node[key], f"{path}{key}.")
+    elif isinstance(node, ListConfig):
+        for item in node:
+            yield from leaves(item, path)
+    else:
+        yield path.rstrip("."), node
