@@ -1,10 +1,7 @@
-"""A run's folder: its identity, lock, config and record."""
+"""A run's folder: the names of its files, its lock, config and record."""
 
-import copy
-import hashlib
 import json
 import os
-import shlex
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,9 +10,9 @@ from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from fer import compat, files, options
+from fer import compat, files
 from fer.errors import UserError
 from fer.files import atomic
 from fer.schema import check_plain
@@ -27,50 +24,11 @@ OPINIONS = "opinions.csv"
 LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previous.ckpt"
 MAX_CONFIG = 1_000_000  # bytes of a config.yaml
 NO_RUN = {"identity": None, "command": None, "resolved": {}}
-"""What is not known of a run whose config.yaml is of an earlier version."""
-BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
-"""Options whose `auto` a run replaces by what suits its machine."""
-
-
-def identity(cfg: DictConfig, fingerprint: str) -> str:
-    """16 hex digits that two runs share if and only if they do the same on the same data.
-
-    Hashes the configuration as typed (`auto` unresolved), with what `fer.options` says of each option.
-    """
-    cfg = cfg.copy()
-    OmegaConf.set_struct(cfg, False)
-    cfg.output_dir = ""  # the loggers' and callbacks' places are below it
-    for key in ("hydra", "launcher"):
-        cfg.pop(key, None)  # they interpolate what is known in a command only
-    content = options.hashed(OmegaConf.to_container(cfg, resolve=True))
-    if csv := (content.get("logger") or {}).get("csv"):
-        csv["_target_"] = "lightning.pytorch.loggers.CSVLogger"  # that of the first runs
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
-
-
-def setting(record: dict[str, Any]) -> str:
-    """16 hex digits that the runs of one configuration share over their seeds, by what they wrote to metrics.json.
-
-    What a run decides by its machine (`auto`) counts only where it was typed.
-    """
-    content = options.hashed(copy.deepcopy(record.get("config") or {}))
-    content.pop("logger", None)
-    for name in ("seed", "data.seed", *BY_MACHINE):
-        above, key = options.parent(content, name)
-        if above is not None:
-            above.pop(key, None)
-    content = options.told_apart(content)
-    words = shlex.split(record.get("command") or "")
-    typed = sorted(word for word in words if options.name_of(word) in BY_MACHINE)
-    data = record.get("data") or {}
-    known = [data.get("fingerprint"), *filter(None, [data.get("soft_labels")])]
-    text = json.dumps([content, typed, *known], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+"""Values for what config.yaml of an earlier version does not hold."""
 
 
 def claim(folder: Path) -> tuple[Path, FileLock]:
-    """`folder`, or the next free `folder-2`, `folder-3` …, and the lock that keeps other processes out of it.
+    """Takes `folder`, or the next free `folder-2`, `folder-3` …; returns it and its lock against other processes.
 
     A folder is taken once its config file is there, or while a process holds its lock. Raises UserError where nothing
     can be written.
@@ -93,9 +51,10 @@ def claim(folder: Path) -> tuple[Path, FileLock]:
 
 
 def earlier(folder: Path, study: str, name: str) -> tuple[Path, dict[str, Any]] | None:
-    """An earlier start of the run with identity `name`, and its record; a finished one if there is one, else the last.
+    """Returns folder and record of an earlier start of the run with identity `name`: a finished one, else the last.
 
-    Looks in the study's folder around `folder`, whatever the runs in it are called, and in `folder`, `folder-2` ….
+    Searches the study's folder around `folder`, whatever the runs in it are called, and `folder`, `folder-2` ….
+    None without one.
     """
     found = []
     for candidate in dict.fromkeys((*siblings(folder), *inside(study_folder(folder, study)))):
@@ -109,7 +68,7 @@ def earlier(folder: Path, study: str, name: str) -> tuple[Path, dict[str, Any]] 
 
 
 def siblings(folder: Path) -> Iterator[Path]:
-    """`folder`, `folder-2`, `folder-3` … as far as runs have taken them."""
+    """Yields `folder`, `folder-2`, `folder-3` … as far as runs have taken them."""
     number, candidate = 1, folder
     while (candidate / CONFIG).exists():
         yield candidate
@@ -118,12 +77,12 @@ def siblings(folder: Path) -> Iterator[Path]:
 
 
 def study_folder(folder: Path, study: str) -> Path | None:
-    """The folder above a run's that bears the name of its study; None where the run lies elsewhere."""
+    """Returns the folder above a run's that has the name of its study; None where the run lies elsewhere."""
     return next((above for above in folder.parents if above.name and above.name == Path(study).name), None)
 
 
 def inside(place: Path | None) -> Iterator[Path]:
-    """The folders of runs in `place`, in a fixed order; nothing that lies in a run's own folder is looked at."""
+    """Yields the folders of runs in `place`, in a fixed order; folders inside of a run's are skipped."""
     for base, folders, names in os.walk(place or ""):
         if CONFIG in names and METRICS in names:
             folders.clear()
@@ -132,7 +91,7 @@ def inside(place: Path | None) -> Iterator[Path]:
 
 
 def known(folder: Path) -> dict[str, Any] | None:
-    """The run's record; None, and a line, where neither of its files tells."""
+    """Returns the run's record; None, and a line on stderr, where both of its files are damaged."""
     try:
         return read_record(folder)
     except UserError as error:
@@ -141,10 +100,10 @@ def known(folder: Path) -> dict[str, Any] | None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What the run wrote to metrics.json when it was last started or stopped.
+    """Returns the content of metrics.json.
 
-    Where that file is damaged, a line says so, and the record is that of an interrupted run as config.yaml knows it.
-    Raises UserError where that is damaged too.
+    Where that file is damaged, which a line on stderr says, the record is that of an interrupted run, from config.yaml.
+    Raises UserError where both are damaged.
     """
     path = folder / METRICS
     try:
@@ -166,7 +125,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The content of config.yaml or, where that is damaged, which a line says, the config in metrics.json.
+    """Returns the content of config.yaml or, where that is damaged, which a line says, the config in metrics.json.
 
     Raises UserError where both are damaged.
     """
@@ -186,7 +145,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def stored_config(folder: Path) -> dict[str, Any]:
-    """The content of config.yaml, with today's import paths; UserError where it is damaged."""
+    """Returns the content of config.yaml, with current import paths; UserError where it is damaged."""
     path = folder / CONFIG
     try:
         if path.stat().st_size > MAX_CONFIG:
@@ -200,7 +159,7 @@ def stored_config(folder: Path) -> dict[str, Any]:
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; UserError for a file that is damaged or missing."""
+    """Returns the mapping in a JSON file; UserError for a file that is damaged or missing."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -220,7 +179,7 @@ def require(content: Any, path: Path, /, **types: type) -> None:
 
 
 def damage(error: Exception) -> str:
-    """`missing`, or `damaged` with the reason."""
+    """Returns "missing", or "damaged" with the reason."""
     if isinstance(error, FileNotFoundError):
         return "missing"
     reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -229,19 +188,19 @@ def damage(error: Exception) -> str:
 
 @cache
 def say_once(line: str) -> None:
-    """The line on stderr, once in a process."""
+    """Prints a line on stderr, once in a process."""
     print(line, file=sys.stderr, flush=True)
 
 
 def reopen(folder: Path) -> tuple[Path, FileLock]:
-    """The folder of an earlier start and its lock; UserError while another process works on it."""
+    """Returns the folder of an earlier start and its lock; UserError while another process works in it."""
     if lock := hold(folder):
         return folder, lock
     raise UserError(f"{folder}: another process works on this run; wait for it or stop it first")
 
 
 def hold(folder: Path) -> FileLock | None:
-    """The folder's lock, which ends with the process at the latest; None where another process holds it."""
+    """Returns the folder's lock, which ends with the process at the latest; None where another process holds it."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -260,7 +219,7 @@ def config_is_whole(folder: Path) -> bool:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes what a killed process was writing. Only for a folder whose lock this process holds."""
+    """Removes the partial files of a killed process, in a folder whose lock this process holds."""
     for place in (folder, folder / LAST.parent):
         files.remove_partial(place)
 
@@ -268,7 +227,7 @@ def remove_partial(folder: Path) -> None:
 def keep_record(folder: Path, record: dict[str, Any]) -> None:
     """Writes metrics.json for a run that failed; where the disk is full, the earlier record stays, and a line says so.
 
-    To make room, the state before the last one goes where the last one is there.
+    To make room, the last but one state is deleted if the last one is there.
     """
     try:
         write_json(folder / METRICS, record)
@@ -278,11 +237,11 @@ def keep_record(folder: Path, record: dict[str, Any]) -> None:
         try:
             write_json(folder / METRICS, record)
         except files.Unwritable as error:
-            say_once(f"{error}; it still says what it said before")
+            say_once(f"{error}; its content is that of the last save")
 
 
 def moved(node: Any, old: str, new: str) -> Any:
-    """`node` with paths below the folder `old` as paths below `new`."""
+    """Returns `node` with paths below the folder `old` changed to paths below `new`."""
     if isinstance(node, dict):
         return {moved(key, old, new): moved(value, old, new) for key, value in node.items()}
     if isinstance(node, list):
@@ -292,13 +251,13 @@ def moved(node: Any, old: str, new: str) -> Any:
 
 
 def write_config(path: Path, content: dict[str, Any]) -> None:
-    """As YAML, in one step."""
+    """Writes a mapping as YAML, atomically."""
     with atomic(path) as file:
         file.write(OmegaConf.to_yaml(OmegaConf.create(content)))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """In one step: readers see the old file or the new one."""
+    """Writes a mapping as JSON, atomically: readers see the old file or the new one."""
     with atomic(path) as file:
         json.dump(content, file, indent=2, default=float)
         file.write("\n")

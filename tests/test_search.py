@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from fer import runs
 from fer.config import compose_config
 from fer.errors import UserError
+from fer.identity import run_identity
 from fer.searching import plan as plans
 from fer.train import train
 
@@ -108,7 +109,7 @@ def test_a_run_without_the_test_split_is_another_run_and_the_rest_stay_what_they
     without.test = False
     OmegaConf.set_struct(before, False)
     before.pop("test")
-    assert runs.identity(cfg, "") == runs.identity(before, "") != runs.identity(without, "")
+    assert run_identity(cfg, "") == run_identity(before, "") != run_identity(without, "")
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import config, hints, naming, options, runs, validation
+from fer import config, hints, naming, options, validation
 from fer.errors import UserError
+from fer.identity import run_identity
 from fer.searching import space as spaces
 from fer.searching.space import Space, Values, text
 
@@ -83,7 +84,7 @@ class Plan:
         """What must be the same for all that work on one study: {what it is called: content}."""
         cfg = self.composed([*self.base, "output_dir=x", "seed=0"])
         same = {"search space": self.space, "monitor": self.monitor, "seed": self.seed}
-        return same | {"search.seeds": self.seeds, "setting beside the space": runs.identity(cfg, "")}
+        return same | {"search.seeds": self.seeds, "setting beside the space": run_identity(cfg, "")}
 
     def composed(self, overrides: list[str], **more: Any) -> DictConfig:
         """The config of fer.train with these overrides."""

@@ -14,6 +14,7 @@ from fer import confusion, naming, stored
 from fer import runs as run_folders
 from fer.errors import UserError
 from fer.files import write_gzip
+from fer.identity import configuration_identity
 from fer.studies import history
 from fer.studies.redaction import without_paths
 
@@ -173,7 +174,7 @@ def _named(runs: list[Run]) -> list[Run]:
     """Gives each configuration one name for all its seeds, which no other configuration has."""
     by_setting: dict[str, list[Run]] = {}
     for run in runs:
-        by_setting.setdefault(run_folders.setting(run), []).append(run)
+        by_setting.setdefault(configuration_identity(run), []).append(run)
     names = {setting: group[-1]["name"] for setting, group in by_setting.items()}
     for name in set(names.values()):
         same_name = [setting for setting in names if names[setting] == name]

@@ -13,6 +13,7 @@ from fer import files, runs
 from fer.console import closing, quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError, interruptible
+from fer.identity import run_identity
 from fer.training import resume
 from fer.training.active_run import ActiveRun, active_run
 from fer.training.building import build_datamodule, plain, resolve_auto
@@ -36,7 +37,7 @@ def run(cfg: DictConfig, watchers: Sequence[Callback] = (), checkpoint: Path | N
     rehearse(resolved)
     datamodule = build_datamodule(resolved)
     datamodule.setup()
-    identity = runs.identity(cfg, datamodule.identity)
+    identity = run_identity(cfg, datamodule.identity)
 
     if cfg.existing == "continue" and checkpoint is None:
         earlier = runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer import options, places, runs, trust
 from fer.errors import UserError
+from fer.identity import BY_MACHINE
 from fer.schema import check_plain
 
 
@@ -50,7 +51,7 @@ def repeated(cfg: DictConfig, folder: Path) -> tuple[DictConfig, Path]:
     Folder, precision and memory format are those that the run was started with.
     """
     earlier = OmegaConf.create(stored_config(folder))
-    choices = {name: OmegaConf.select(earlier, name) for name in runs.BY_MACHINE}
+    choices = {name: OmegaConf.select(earlier, name) for name in BY_MACHINE}
     cfg = cfg.copy()
     for name, value in {"output_dir": str(folder), **choices}.items():
         OmegaConf.update(cfg, name, value)

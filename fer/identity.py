@@ -1,0 +1,53 @@
+"""Identities of runs and of configurations, by which runs are found again whatever their folders are called."""
+
+import copy
+import hashlib
+import json
+import shlex
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fer import options
+
+BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
+"""Options whose `auto` a run replaces by what suits its machine."""
+
+
+def run_identity(cfg: DictConfig, fingerprint: str) -> str:
+    """Returns 16 hex digits that two runs share if and only if they do the same on the same data.
+
+    cfg: the configuration as typed, with `auto` unresolved; `fer.options` says which options count. fingerprint: of the
+    data and soft labels.
+    """
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)
+    cfg.output_dir = ""  # paths of loggers and callbacks lie below it
+    for key in ("hydra", "launcher"):
+        cfg.pop(key, None)  # they interpolate values that only a command has
+    content = options.hashed(OmegaConf.to_container(cfg, resolve=True))
+    if csv := (content.get("logger") or {}).get("csv"):
+        csv["_target_"] = "lightning.pytorch.loggers.CSVLogger"  # the class that the first runs named
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
+
+
+def configuration_identity(record: dict[str, Any]) -> str:
+    """Returns 16 hex digits that the runs of one configuration share, whatever their seeds.
+
+    record: the content of metrics.json. Options that a run sets by its machine (`auto`) count only where they were
+    typed.
+    """
+    content = options.hashed(copy.deepcopy(record.get("config") or {}))
+    content.pop("logger", None)
+    for name in ("seed", "data.seed", *BY_MACHINE):
+        above, key = options.parent(content, name)
+        if above is not None:
+            above.pop(key, None)
+    content = options.told_apart(content)
+    words = shlex.split(record.get("command") or "")
+    typed = sorted(word for word in words if options.name_of(word) in BY_MACHINE)
+    data = record.get("data") or {}
+    known = [data.get("fingerprint"), *filter(None, [data.get("soft_labels")])]
+    text = json.dumps([content, typed, *known], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
