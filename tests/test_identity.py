@@ -124,9 +124,8 @@ def record(*overrides: str, fingerprint: str = "f", **changes) -> dict:
 
 def test_runs_of_one_configuration_share_an_identity_over_seeds_and_machines():
     expected = configuration_identity(record("seed=0"))
-    assert (
-        configuration_identity(record("seed=1", "data.root=/x", "output_dir=/c", "study=s", "launcher=parallel")) == one
-    )
+    other_seed = record("seed=1", "data.root=/x", "output_dir=/c", "study=s", "launcher=parallel")
+    assert configuration_identity(other_seed) == expected
     other_machine = record("seed=2")
     other_machine["config"]["trainer"]["precision"] = "bf16-mixed"
     assert configuration_identity(other_machine) == expected
