@@ -1,1 +1,43 @@
-"""Facial expression recognition on FER2013."""
+"""Facial expression recognition on FER2013.
+
+    import fer
+
+    fer.recognise("photo.jpg")            # the faces of a picture, with box, label and probabilities
+    fer.Recogniser(checkpoint=RUN)        # the same with your own network
+
+Names are loaded on first use, so `import fer` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer.classifier import Classifier
+    from fer.config import compose_config as compose
+    from fer.data.datamodule import FERDataModule
+    from fer.prediction.recogniser import Recogniser, Recognition, recognise
+
+_HOMES = {
+    "recognise": "fer.prediction.recogniser",
+    "Recogniser": "fer.prediction.recogniser",
+    "Recognition": "fer.prediction.recogniser",
+    "compose": "fer.config:compose_config",
+    "FERDataModule": "fer.data.datamodule",
+    "Classifier": "fer.classifier",
+}
+"""Name -> its module; after a colon the name there."""
+
+__all__ = ["Classifier", "FERDataModule", "Recogniser", "Recognition", "compose", "recognise"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fer' has no attribute '{name}'")
+    module, _, attribute = _HOMES[name].partition(":")
+    value = getattr(importlib.import_module(module), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

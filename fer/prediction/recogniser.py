@@ -1,0 +1,176 @@
+"""Recognises faces from Python: `fer.recognise("photo.jpg")`."""
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fer.errors import UserError
+from fer.pictures import decode
+from fer.prediction import detect, network
+from fer.prediction.draw import annotate
+from fer.prediction.predictor import Face, Predictor
+from fer.preprocess import upright
+
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
+"""A path, the content of a picture file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8."""
+
+DETECTORS = ("haar", "none")
+MAX_SHOWN = 720
+"""Longest side in pixels of the picture that a notebook shows."""
+
+
+class Recognition(Sequence[Face]):
+    """The faces of one picture, from left to right, each with `box`, `label` and `probabilities`.
+
+    picture: the upright RGB picture. A notebook shows it with boxes and bars.
+    """
+
+    def __init__(self, picture: Image.Image, faces: Sequence[Face]):
+        self.picture, self.faces = picture, list(faces)
+
+    @overload
+    def __getitem__(self, index: int) -> Face: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Face]: ...
+
+    def __getitem__(self, index: int | slice) -> Face | list[Face]:
+        return self.faces[index]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __repr__(self) -> str:
+        if not self.faces:
+            return "no face found"
+        return "\n".join(f"{number}: {line}" for number, line in enumerate(map(describe, self.faces), 1))
+
+    @property
+    def annotated(self) -> Image.Image:
+        """The picture with a box and a label for each face, RGB."""
+        return annotate(self.picture, self.faces)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns a row for each face: left, top, width and height of its box in pixels, label, and probabilities."""
+        rows = []
+        for face in self.faces:
+            box = dict(zip(("left", "top", "width", "height"), face.box, strict=True))
+            rows.append({**box, "label": face.label, **face.probabilities})
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        picture = self.annotated
+        picture.thumbnail((MAX_SHOWN, MAX_SHOWN))
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        content = base64.b64encode(file.getvalue()).decode()
+        tables = "".join(bars(number, face) for number, face in enumerate(self.faces, 1)) or "<p>no face found</p>"
+        return f'<img src="data:image/png;base64,{content}" alt="{html.escape(repr(self))}">{tables}'
+
+
+def describe(face: Face) -> str:
+    """Returns `happy 95 %, at (166, 71), 112×112 pixels`."""
+    left, top, width, height = face.box
+    return f"{face.label} {100 * face.confidence:.0f} %, at ({left}, {top}), {width}×{height} pixels"
+
+
+def bars(number: int, face: Face) -> str:
+    """Returns an HTML table with a bar for each class, the most probable first."""
+    rows = []
+    for name, share in sorted(face.probabilities.items(), key=lambda item: -item[1]):
+        bar = f'<div style="background:#1b7f4b;height:.7em;width:{100 * share:.0f}px"></div>'
+        rows.append(f"<tr><td>{html.escape(name)}</td><td>{100 * share:.0f} %</td><td>{bar}</td></tr>")
+    return f"<table><caption>{number}: {html.escape(face.label)}</caption>{''.join(rows)}</table>"
+
+
+class Recogniser:
+    """Finds and recognises the faces in pictures; keeps its network and detector between calls.
+
+    checkpoint: a run's folder, a .ckpt or an exported .onnx file; None is the network that ships. detector: "haar",
+    OpenCV's cascade for frontal faces, or "none" for pictures that are cropped faces already. threshold: a face whose
+    largest probability is below it gets the label "unsure", 0 to 1. Raises UserError for files that cannot be loaded.
+    """
+
+    def __init__(self, checkpoint: str | os.PathLike | None = None, detector: str = "haar", threshold: float = 0.0):
+        if detector not in DETECTORS:
+            raise UserError(f"detector={detector!r}: expected one of {', '.join(DETECTORS)}")
+        if not 0 <= threshold <= 1:
+            raise UserError(f"threshold={threshold}: expected a number from 0 to 1")
+        self.checkpoint, self.detector, self.threshold = checkpoint, detector, threshold
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        path = None if self.checkpoint is None else Path(self.checkpoint)
+        if path is not None and not path.exists():
+            raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
+        found = detect.Haar() if self.detector == "haar" else None
+        return Predictor(network.load(path), found, self.threshold)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the network tells apart."""
+        return self.predictor.network.classes
+
+    def __call__(self, pictures: Picture | Sequence[Picture], bgr: bool = False) -> Any:
+        """Returns a Recognition for one picture, or a list of them for a list of pictures.
+
+        bgr: whether arrays have OpenCV's order of channels. Raises UserError for what is no picture.
+        """
+        if isinstance(pictures, list | tuple):
+            images = [to_image(picture, bgr) for picture in pictures]
+            faces = self.predictor(images) if images else []
+            return [Recognition(image, group) for image, group in zip(images, faces, strict=True)]
+        image = to_image(pictures, bgr)
+        return Recognition(image, self.predictor([image])[0])
+
+
+def to_image(picture: Picture, bgr: bool = False) -> Image.Image:
+    """Returns the upright RGB picture. Raises UserError for what is no picture, and for URLs."""
+    if isinstance(picture, Image.Image):
+        return upright(picture).convert("RGB")
+    if isinstance(picture, bytes | bytearray):
+        return upright(decode(bytes(picture), "the picture", colours=True)).convert("RGB")
+    if isinstance(picture, np.ndarray):
+        return array_image(picture, bgr)
+    if isinstance(picture, str) and "://" in picture:
+        raise UserError(f"{picture}: URLs are not read; download the picture and give its path or its bytes")
+    if isinstance(picture, str | os.PathLike):
+        path = Path(picture).expanduser()
+        return upright(decode(path, path, colours=True)).convert("RGB")
+    raise UserError(f"expected a path, bytes, a PIL image or an array; got {type(picture).__name__}")
+
+
+def array_image(array: np.ndarray, bgr: bool) -> Image.Image:
+    """Returns a uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as an RGB picture."""
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise UserError(
+            f"expected an array (height, width) or (height, width, 3) of uint8; got {array.shape} of {array.dtype}"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim == 3 and bgr:
+        array = np.concatenate([array[:, :, 2::-1], array[:, :, 3:]], axis=2)
+    return Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
+
+
+_shared: dict[str, Recogniser] = {}
+
+
+def recognise(pictures: Picture | Sequence[Picture], bgr: bool = False) -> Any:
+    """Recognises the faces in one picture or in a list of pictures, with the network that ships.
+
+    pictures: a path, bytes, a PIL image, or a uint8 array (RGB; BGR with `bgr=True`), or a list of these. Returns a
+    `Recognition`, or a list of them. `Recogniser` offers other networks and options.
+    """
+    if "default" not in _shared:
+        _shared["default"] = Recogniser()
+    return _shared["default"](pictures, bgr=bgr)
