@@ -35,7 +35,8 @@ next, *step* is forward, loss, metrics, backward and optimizer, *the rest* what 
 Peak memory is that of the one process in which all columns ran.
 """
 OVERHEAD = """\
-Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts.
+Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts. The script
+`python experiments/speed/overhead.py` measures them; each block shows the command as typed at the commit below it.
 """
 
 
