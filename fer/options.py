@@ -17,6 +17,9 @@ HASHED, IGNORED, IF_SET = "hashed", "ignored", "hashed if set"
 """How an option enters a run's identity. IF_SET: only where it differs from its default, so that a new key of the
 configuration leaves the identity of earlier runs unchanged."""
 REMOVED = object()
+VARIES, SHARED, SEARCH = "varies", "shared", "search"
+"""What an option is to fer.search. VARIES: it may differ between trials. SHARED: it is the same in all trials. SEARCH:
+it says how to search, and no trial gets it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Option:
     looks_on: it changes no result, but is hashed because the first runs hashed it.
     resume: it may change when a run is resumed. free: a mapping whose keys the user chooses. named: or the name of one.
     text: the value is one text, commas included. owner: the command whose configuration has it; "all": several have.
+    in_search: VARIES, SHARED or SEARCH. refusal: why fer.search refuses the option, which it sets for each trial.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Option:
     named: bool = False
     text: bool = False
     owner: str = "train"
+    in_search: str = VARIES
+    refusal: str = ""
 
 
 def group(name: str, **more: Any) -> Option:
@@ -76,7 +82,7 @@ TABLE = (
     group("scheduler"),
     group("average"),
     group("experiment"),
-    Option("monitor"),
+    Option("monitor", in_search=SHARED),
     Option("channels_last"),
     Option("compile"),
     Option("classifier"),
@@ -91,8 +97,8 @@ TABLE = (
     Option("labels.votes", before="none", owner="all"),
     Option("data.votes", before="none"),
     Option("trainer.num_nodes", before=1),
-    Option("seed", names=False, owner="all"),  # the folder's own name says it
-    Option("test", identity=IF_SET, default=True),
+    Option("seed", names=False, owner="all", in_search=SEARCH),  # the folder's own name says it
+    Option("test", identity=IF_SET, default=True, refusal="no trial reads the test split"),
     Option("data.progressive_resizing", identity=IF_SET, free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
     Option("data.fold", identity=IF_SET),
@@ -117,8 +123,9 @@ TABLE = (
     place("data.votes_file", fixed=None),
     place("labels.soft", resume=True, owner="all"),  # its content is in the identity
     place("data.soft"),
-    place("output_dir", fixed="", owner="all"),  # what lies in it is hashed as its name within it
-    place("resume", run=True),
+    # What lies in output_dir is hashed as its name within it.
+    place("output_dir", fixed="", owner="all", refusal="each trial has a folder of its own in runs/<study>/"),
+    place("resume", run=True, refusal="the same command goes on with the search"),
     place("init_from", run=True),
     Option("logger.*.save_dir", place=True),
     Option("callbacks.*.dirpath", place=True),
@@ -126,19 +133,19 @@ TABLE = (
     Option("trainer.default_root_dir", place=True),
     place("launcher.submit.submitit_folder"),
     # How commands start
-    group("launcher", names=False, identity=IGNORED),
-    start("hydra", owner="all"),
-    start("study"),
-    start("existing"),
-    start("retry"),
+    group("launcher", names=False, identity=IGNORED, in_search=SEARCH),
+    start("hydra", owner="all", in_search=SEARCH),
+    start("study", in_search=SEARCH),
+    start("existing", refusal="the same command goes on with the search"),
+    start("retry", in_search=SEARCH),
     start("trust", resume=True, text=True),
     start("found"),  # in a stored config: the description of the data
     # Other commands
-    start("search", owner="search", group=True),
+    start("search", owner="search", group=True, in_search=SEARCH),
     start("search.storage", owner="search"),
     start("search.space", owner="search", free=True),
-    group("sampler", names=False, identity=IGNORED, owner="search"),
-    group("pruner", names=False, identity=IGNORED, owner="search"),
+    group("sampler", names=False, identity=IGNORED, owner="search", in_search=SEARCH),
+    group("pruner", names=False, identity=IGNORED, owner="search", in_search=SEARCH),
     place("suspicious", owner="eda"),
     start("near", owner="eda"),
     start("faces", owner="eda"),
@@ -190,6 +197,11 @@ def is_place(name: str) -> bool:
 def is_free(name: str) -> bool:
     """Whether the option is a mapping whose keys the user chooses."""
     return row(name).free and row(name).name == name
+
+
+def top_row(name: str) -> Option:
+    """Returns the row of the first part of an option's name, such as that of `search` for `search.space.lr`."""
+    return row(name.partition(".")[0])
 
 
 def names_runs(name: str) -> bool:

@@ -4,9 +4,9 @@
     python -m fer.search search=regularisation sampler=cmaes pruner=hyperband search.hours=8 search.confirm=5
     python -m fer.search study=big search.storage=postgresql+psycopg://USER@HOST/DATABASE
 
-Every trial is a run of fer.train in runs/<study>/; beside them trials.csv, logs/ and, where no database is named,
-journal.log. The same command again goes on with the search; on another machine that reaches the database it joins.
-No trial reads the test split. The last lines say how to train the best one.
+Each trial is a run of fer.train in runs/<study>/, which also holds trials.csv, logs/ and, without a database,
+journal.log. The same command continues the search; on another machine with access to the database it joins the search.
+No trial reads the test split. The last lines show how to train the best trial.
 """
 
 import hydra
@@ -18,9 +18,9 @@ from fer.errors import UserError
 
 
 def search(cfg: DictConfig, typed: list[str]) -> list[str]:
-    """Searches as `cfg` says, with `typed` the options that it was composed from; returns the closing lines.
+    """Runs the search that `cfg` describes and returns the closing lines; `typed` are the options `cfg` comes from.
 
-    Raises UserError for what cannot be searched, and where no trial finished.
+    Raises UserError for options that cannot be searched, and where no trial finished.
     """
     from fer.searching import plan as plans
 

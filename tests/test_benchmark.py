@@ -24,8 +24,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fer.benchmark import benchmark, check
 from fer.benchmarking import keras_fit, loops, record, report, rounds, setting, timing, whole
-from fer.benchmarking.costs import MARKS, Parts
-from fer.benchmarking.growth import at, values
+from fer.benchmarking.costs import ACTIONS, StepProfiler
+from fer.benchmarking.growth import axis_values, config_at
 from fer.benchmarking.per_sample import transforms
 from fer.config import compose_config
 from fer.errors import UserError
@@ -86,10 +86,10 @@ def test_warm_up_steps_are_left_out_of_a_fit():
     clock, pauses = Clock(), []
 
     def between() -> None:
-        pauses.append(blocks.done)
+        pauses.append(blocks.steps_done)
         clock.now += 1000  # the other columns' blocks
 
-    blocks = whole.Blocks(2, 3, 4, clock, between)
+    blocks = whole.BlockTimer(2, 3, 4, clock, between)
     blocks.on_train_start(None, None)
     for step in range(blocks.total_steps):
         clock.now += 100 if step % 7 < 3 else 2
@@ -102,7 +102,7 @@ def test_warm_up_steps_are_left_out_of_a_fit():
 def test_the_device_is_waited_for_at_both_ends_of_a_block(monkeypatch):
     said = []
     monkeypatch.setattr(torch.accelerator, "synchronize", lambda device: said.append("wait"))
-    watch = timing.Watch(torch.device("cuda", 0), lambda: said.append("clock") or len(said))
+    watch = timing.DeviceClock(torch.device("cuda", 0), lambda: said.append("clock") or len(said))
     timing.timed(lambda steps: said.append(f"{steps} steps") or steps, 1, 2, watch)
     assert said == ["1 steps", "wait", "clock", "2 steps", "wait", "clock"]
 
@@ -163,7 +163,7 @@ def test_the_faster_way_of_a_column_counts_and_names_the_other():
         "whole": [16, 16],
     }
     how = {"ceiling: a": "fp32", "ceiling: b": "bf16", "default: 0": "0 workers", "default: 2": "2", "whole": "bf16"}
-    table = rounds.tabulated(speeds, how)
+    table = rounds.tabulate(speeds, how)
     assert table["column"].tolist() == ["ceiling", "whole", "default"]
     assert table["images_per_s"].tolist() == [20, 16, 10]
     assert table["ratio_to_ceiling"].tolist() == [1, 0.8, 0.5]
@@ -176,8 +176,8 @@ def test_the_faster_way_of_a_column_counts_and_names_the_other():
 @pytest.fixture(scope="module")
 def work(tmp_path_factory) -> dict[str, Any]:
     """What hooks of torch saw of each network while three columns ran their rounds."""
-    cfg = setting.prepared(tiny())
-    datamodule, watch = setting.read(cfg), timing.Watch(CPU)
+    cfg = setting.prepare(tiny())
+    datamodule, watch = setting.read_data(cfg), timing.DeviceClock(CPU)
     columns = {"ceiling": loops.Ceiling(cfg, datamodule, watch), "default": loops.Default(cfg, datamodule, watch)}
     seen, losses, steps = defaultdict(lambda: {"batches": []}), defaultdict(list), defaultdict(int)
 
@@ -195,7 +195,7 @@ def work(tmp_path_factory) -> dict[str, Any]:
 
     hooks = register_module_forward_hook(forward), register_optimizer_step_post_hook(stepped)
     with hooks[0], hooks[1], redirect_stdout(io.StringIO()) as said:
-        speeds, _ = rounds.race(cfg, datamodule, columns, watch, cfg.steps, tmp_path_factory.mktemp("fit"))
+        speeds, _ = rounds.run_rounds(cfg, datamodule, columns, watch, cfg.steps, tmp_path_factory.mktemp("fit"))
     for entry in seen.values():
         entry["steps"] = steps[entry["first"]]
     return {"columns": list(seen.values()), "losses": list(losses.values()), "speeds": speeds, "said": said.getvalue()}
@@ -237,12 +237,12 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
             asked.append(options)
             raise RuntimeError("stop")
 
-    cfg = setting.prepared(tiny(f"output_dir={tmp_path}", "callbacks.pictures.histograms=true"))
-    datamodule = setting.read(cfg)
+    cfg = setting.prepare(tiny(f"output_dir={tmp_path}", "callbacks.pictures.histograms=true"))
+    datamodule = setting.read_data(cfg)
     monkeypatch.setattr(pl, "Trainer", Trainer)
     for start in (
         lambda: fit.fit(cfg, datamodule, tmp_path),
-        lambda: whole.make_trainer(cfg, whole.Blocks(1, 1, 1, Clock()), tmp_path),
+        lambda: whole.make_trainer(cfg, whole.BlockTimer(1, 1, 1, Clock()), tmp_path),
     ):
         with pytest.raises(Exception, match="stop"):
             start()
@@ -251,7 +251,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
     left_out = [c for c in train["callbacks"] if isinstance(c, apart)]
     kept = [type(c) for c in train["callbacks"] if c not in left_out]
     assert len(left_out) == 4
-    assert [type(c) for c in ours["callbacks"]] == [*kept, whole.Blocks]
+    assert [type(c) for c in ours["callbacks"]] == [*kept, whole.BlockTimer]
     for name in ("logger", "plugins"):
         assert [type(part) for part in ours[name]] == [type(part) for part in train[name]]
     changed = {"max_epochs", "max_steps", "limit_val_batches", "enable_checkpointing", "profiler"}
@@ -262,8 +262,8 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
 
 def test_the_default_user_sees_the_pixels_that_the_classifier_sees():
     cfg = tiny("augment=none", "data.normalize=train")
-    datamodule = setting.read(cfg)
-    default = loops.Default(cfg, datamodule, timing.Watch(CPU))
+    datamodule = setting.read_data(cfg)
+    default = loops.Default(cfg, datamodule, timing.DeviceClock(CPU))
     images = datamodule.splits["train"].images
     theirs = torch.stack([default.loader.dataset[row][0] for row in range(5)])
     torch.testing.assert_close(theirs, default.classifier.normalise(images[:5]))
@@ -281,7 +281,7 @@ def test_transforms_have_the_ranges_of_the_config_and_name_what_torchvision_lack
 
 def test_ceilings_come_in_every_format_and_in_the_precision_of_the_whole():
     cfg = tiny("trainer.precision=bf16-mixed")
-    ceilings = setting.candidates(cfg, setting.read(cfg), timing.Watch(CPU))
+    ceilings = setting.candidates(cfg, setting.read_data(cfg), timing.DeviceClock(CPU))
     assert {"32-true, contiguous", "bf16-mixed, channels_last"} <= {ceiling.how for ceiling in ceilings}
     assert len({ceiling.how for ceiling in ceilings}) == len(ceilings)
 
@@ -291,16 +291,16 @@ def test_ceilings_come_in_every_format_and_in_the_precision_of_the_whole():
 
 def test_the_parts_of_a_step_add_up_to_it():
     clock = Clock()
-    parts = Parts(clock)
+    parts = StepProfiler(clock)
     for step in range(5):
-        for number, mark in enumerate(MARKS.values(), 1):
+        for number, mark in enumerate(ACTIONS.values(), 1):
             with parts.profile(f"[Something]{mark}"):
                 clock.now += number if step >= 2 else 100
         with parts.profile("[Callback]Lines.on_train_batch_end"):
             clock.now += 1
-    found = parts.of_a_step(warmup=2, whole_step=11)
+    found = parts.mean_costs(warmup=2, step_seconds=11)
     assert [value for value, _ in found.values()] == [1000, 2000, 3000, 4000, 1000]
-    assert clock.readings == 2 * 5 * len(MARKS)
+    assert clock.readings == 2 * 5 * len(ACTIONS)
 
 
 # The report
@@ -329,7 +329,7 @@ def test_the_table_has_a_row_a_column(written):
 def test_costs_hold_the_parts_of_a_step_and_what_lies_apart(written):
     costs = record.read(written / "costs.csv")
     apart = ["validation", "checkpoint", "checkpoint on disk", "peak memory"]
-    assert costs["part"].tolist()[:9] == [*MARKS, "logging and the rest", *apart]
+    assert costs["part"].tolist()[:9] == [*ACTIONS, "logging and the rest", *apart]
     assert set(speed.PARTS) == set(costs["part"][costs["unit"] == report.STEP])
 
 
@@ -413,7 +413,7 @@ def test_growth_changes_its_axis_only():
         ("data", 70, "data.synthetic.train", 70),
     ):
         cfg.growth = axis
-        changed = at(cfg, value)
+        changed = config_at(cfg, value)
         assert OmegaConf.select(changed, path) == expected
         OmegaConf.update(changed, path, OmegaConf.select(cfg, path))
         changed.model.head = cfg.model.head
@@ -422,18 +422,18 @@ def test_growth_changes_its_axis_only():
 
 def test_real_data_grow_by_their_limit():
     cfg = compose_config(["data=fer2013", "growth=data"], name="benchmark")
-    assert at(cfg, 1000).data.limit == 1000
+    assert config_at(cfg, 1000).data.limit == 1000
 
 
 def test_width_needs_a_network_with_blocks():
     cfg = compose_config(["model=resnet18", "growth=width"], name="benchmark")
     with pytest.raises(UserError, match=r"model\.blocks"):
-        at(cfg, 2)
+        config_at(cfg, 2)
 
 
 def test_threads_double_up_to_the_cores(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 6)
-    assert values(tiny("growth=threads")) == [1, 2, 4, 6]
+    assert axis_values(tiny("growth=threads")) == [1, 2, 4, 6]
 
 
 def test_growth_leaves_out_batches_larger_than_the_data(tmp_path, capsys):
@@ -505,7 +505,7 @@ def pretend_tensorflow(monkeypatch, is_there: bool = True) -> None:
 
 def test_keras_is_left_out_where_tensorflow_is_missing(monkeypatch, capsys):
     pretend_tensorflow(monkeypatch, is_there=False)
-    assert setting.others(tiny("columns=[ceiling,keras]"), None, None) == {}
+    assert setting.other_columns(tiny("columns=[ceiling,keras]"), None, None) == {}
     assert capsys.readouterr().out == "keras is left out: tensorflow is not installed\n"
 
 
@@ -521,7 +521,7 @@ def test_keras_is_left_out_where_tensorflow_is_missing(monkeypatch, capsys):
 )
 def test_keras_says_what_it_cannot_build(monkeypatch, override, words):
     pretend_tensorflow(monkeypatch)
-    reason = keras_fit.why_not(compose_config([override], name="benchmark"))
+    reason = keras_fit.reason_to_skip(compose_config([override], name="benchmark"))
     assert reason is None if words is None else words in reason
 
 
@@ -545,7 +545,7 @@ def test_keras_answers_block_by_block_from_its_own_process(monkeypatch):
     assert keras.process.returncode == 0
 
 
-@pytest.mark.parametrize(("code", "words"), [("", "without a word"), ("raise OSError('full')", "OSError: full")])
+@pytest.mark.parametrize(("code", "words"), [("", "no message"), ("raise OSError('full')", "OSError: full")])
 def test_a_keras_that_ends_is_one_clear_line(monkeypatch, code, words):
     monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", code])
     with pytest.raises(UserError, match=rf"keras: its process ended \({words}\)"):

@@ -1,4 +1,4 @@
-"""Splits the time of a training step into its parts, and lists what lies outside of it."""
+"""Measures the parts of a training step, and what a run costs outside of its steps."""
 
 import resource
 from collections import defaultdict
@@ -16,65 +16,69 @@ from fer.data.datamodule import FERDataModule
 from fer.memory import peak_mb
 
 Costs = dict[str, tuple[float, str]]
-"""Values with their units, by what was measured."""
+"""(value, unit) by what was measured."""
 
 STEP = "ms a step"
-MARKS = {
+ACTIONS = {
     "data": "train_dataloader_next",
     "augmentation": "FERDataModule.on_after_batch_transfer",
     "transfer": "transfer_batch_to_device",
     "step": "run_training_batch",
 }
-"""How the names end by which Lightning tells its profiler what it is at."""
+"""Endings of the names under which Lightning profiles the parts of a step."""
 
 
-class Parts(Profiler):
-    """Seconds of the parts of a step, each waited for, as Lightning's own marks delimit them."""
+class StepProfiler(Profiler):
+    """Measures the seconds of each part of a step; waits for the device at both ends of a part."""
 
-    def __init__(self, watch: Clock):
+    def __init__(self, clock: Clock):
         super().__init__()
-        self.watch = watch
-        self.started: dict[str, float] = {}
+        self.clock = clock
+        self.start_times: dict[str, float] = {}
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
     def start(self, action_name: str) -> None:
-        if action_name.endswith(tuple(MARKS.values())):
-            self.started[action_name] = self.watch()
+        if action_name.endswith(tuple(ACTIONS.values())):
+            self.start_times[action_name] = self.clock()
 
     def stop(self, action_name: str) -> None:
-        if action_name in self.started:
-            part = next(part for part, mark in MARKS.items() if action_name.endswith(mark))
-            self.seconds[part].append(self.watch() - self.started.pop(action_name))
+        if action_name in self.start_times:
+            part = next(part for part, ending in ACTIONS.items() if action_name.endswith(ending))
+            self.seconds[part].append(self.clock() - self.start_times.pop(action_name))
 
-    def of_a_step(self, warmup: int, whole_step: float) -> Costs:
-        """Milliseconds of an average step that takes `whole_step` seconds, the first `warmup` steps left out; the rest
-        is what no mark covers."""
-        parts = {part: fmean(self.seconds[part][warmup:]) for part in MARKS}
-        parts["logging and the rest"] = whole_step - sum(parts.values())
+    def mean_costs(self, warmup: int, step_seconds: float) -> Costs:
+        """Returns the mean milliseconds of each part without the first `warmup` steps, and the rest of a step.
+
+        step_seconds: duration of a whole step.
+        """
+        parts = {part: fmean(self.seconds[part][warmup:]) for part in ACTIONS}
+        parts["logging and the rest"] = step_seconds - sum(parts.values())
         return {name: (1000 * seconds, STEP) for name, seconds in parts.items()}
 
 
-def parts_of_a_step(cfg: DictConfig, datamodule: FERDataModule, watch: Clock, steps: int, folder: Path) -> Costs:
-    """The parts in a fit of their own, since waiting for the device after each would slow the timed one down."""
-    parts = Parts(watch)
-    blocks = whole.Blocks(1, cfg.warmup_steps, steps, watch)
-    whole.fit(cfg, datamodule, blocks, folder / "parts", parts)
-    return parts.of_a_step(cfg.warmup_steps, blocks.seconds[0] / steps)
+def parts_of_a_step(cfg: DictConfig, datamodule: FERDataModule, clock: Clock, steps: int, folder: Path) -> Costs:
+    """Measures the parts in a separate fit, since waiting for the device after each part slows the fit down."""
+    profiler = StepProfiler(clock)
+    timer = whole.BlockTimer(1, cfg.warmup_steps, steps, clock)
+    whole.fit(cfg, datamodule, timer, folder / "parts", profiler)
+    return profiler.mean_costs(cfg.warmup_steps, timer.seconds[0] / steps)
 
 
-def left_out(trainer: pl.Trainer, watch: Clock, folder: Path) -> Costs:
-    """What the timed part leaves out, measured once: a pass over the validation split (a second one, since the first
-    brings the split to the device) and a checkpoint."""
+def outside_of_steps(trainer: pl.Trainer, clock: Clock, folder: Path) -> Costs:
+    """Measures a pass over the validation split and a checkpoint, once each.
+
+    The second pass counts, since the first one brings the split to the device.
+    """
     trainer.limit_val_batches = 1.0
     classifier, datamodule = trainer.lightning_module, trainer.datamodule
     for _ in range(2):
-        with whole.unheard():
-            started = watch()
+        with whole.silenced():
+            start = clock()
             trainer.validate(classifier, datamodule=datamodule, verbose=False)
-            seconds = watch() - started
-    started = watch()
+            seconds = clock() - start
+    start = clock()
     trainer.save_checkpoint(folder / "checkpoint.ckpt")
-    saving = watch() - started
+    saving = clock() - start
     return {
         "validation": (len(datamodule.splits["val"]) / seconds, "images/s"),
         "checkpoint": (1000 * saving, "ms"),
@@ -83,7 +87,7 @@ def left_out(trainer: pl.Trainer, watch: Clock, folder: Path) -> Costs:
 
 
 def peak_memory(device: torch.device) -> Costs:
-    """The most that this process has held so far, on the host and, in tensors, on the device."""
+    """Returns the peak memory of this process so far: on the host, and of tensors on the GPU."""
     peaks = {"peak memory": (peak_mb(resource.getrusage(resource.RUSAGE_SELF)), "MB")}
     if device.type == "cuda":
         peaks["peak memory on the GPU"] = (torch.cuda.max_memory_allocated(device) / 1e6, "MB")

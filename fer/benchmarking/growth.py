@@ -7,21 +7,21 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from fer.benchmarking.rounds import Measured, measure
+from fer.benchmarking.rounds import Measurement, measure
 from fer.errors import UserError
 
 
-def grow(cfg: DictConfig) -> Measured:
-    """The rows of `measure` along `cfg.growth`, their place on it in the column `value`.
+def grow(cfg: DictConfig) -> Measurement:
+    """Measures along the axis `cfg.growth`; the table's column `value` holds the place on it.
 
-    Batches larger than the data are left out, saying so. Raises UserError where the config has no such axis or nothing
+    Batches larger than the data are left out with a note. Raises UserError where the config lacks the axis or nothing
     could be measured.
     """
-    threads, found = torch.get_num_threads(), {}
-    for value in values(cfg):
+    threads, measurements = torch.get_num_threads(), {}
+    for value in axis_values(cfg):
         print(f"\n{cfg.growth} = {value}", flush=True)
         try:
-            measured = measure(at(cfg, value), with_costs=False)
+            measurement = measure(config_at(cfg, value), with_costs=False)
         except UserError as error:
             if cfg.growth not in ("batch_size", "data"):
                 raise
@@ -29,28 +29,30 @@ def grow(cfg: DictConfig) -> Measured:
             continue
         finally:
             torch.set_num_threads(threads)
-        found[measured.images if cfg.growth == "data" else value] = measured  # there may be fewer than asked for
-    if not found:
+        size = measurement.images  # with growth=data there may be fewer than asked for
+        measurements[size if cfg.growth == "data" else value] = measurement
+    if not measurements:
         raise UserError(f"growth={cfg.growth}: none of values.{cfg.growth} could be measured")
-    tables = [measured.table.assign(value=value) for value, measured in found.items()]
-    return Measured(pd.concat(tables, ignore_index=True), {}, measured.data, measured.images)
+    tables = [measurement.table.assign(value=value) for value, measurement in measurements.items()]
+    last = list(measurements.values())[-1]
+    return Measurement(pd.concat(tables, ignore_index=True), {}, last.data, last.images)
 
 
-def values(cfg: DictConfig) -> Sequence[float]:
-    """Those of the config; of threads, where it names none, 1, 2, 4 … and the number of cores."""
+def axis_values(cfg: DictConfig) -> Sequence[float]:
+    """Returns the values of the config; for threads without values 1, 2, 4 … and the number of cores."""
     chosen = cfg["values"][cfg.growth]
     if cfg.growth == "threads" and chosen is None:
         cores = os.cpu_count() or 1
         return sorted({2**power for power in range(cores.bit_length())} | {cores})
-    whole = int if cfg.growth != "width" else int | float
-    if not chosen or any(isinstance(value, bool) or not isinstance(value, whole) or value <= 0 for value in chosen):
-        kind = "whole numbers" if whole is int else "numbers"
+    number = int if cfg.growth != "width" else int | float
+    if not chosen or any(isinstance(value, bool) or not isinstance(value, number) or value <= 0 for value in chosen):
+        kind = "whole numbers" if number is int else "numbers"
         raise UserError(f"values.{cfg.growth}={chosen}: expected a list of {kind} > 0")
     return list(chosen)
 
 
-def at(cfg: DictConfig, value: float) -> DictConfig:
-    """The config at a place on its axis."""
+def config_at(cfg: DictConfig, value: float) -> DictConfig:
+    """Returns the config with `value` on its axis `cfg.growth`."""
     cfg = cfg.copy()
     if cfg.growth == "width":
         if "blocks" not in cfg.model:

@@ -31,7 +31,7 @@ COUNTERPARTS = {
     "head_pool": (None, 1),
     "pool_padding": (0,),
 }
-"""Values of CNN's options that Keras has, of those options where it lacks some."""
+"""Values that Keras supports, for the options of CNN with values that it lacks."""
 IMAGES = 4096  # in memory; model.fit goes round and round
 
 
@@ -51,8 +51,8 @@ class Keras:
             "threads": cfg.threads,
         }
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
-        self.said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (it lives as long as the process)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
+        self.stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (it lives as long as the process)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.stderr}
         self.process = subprocess.Popen(COMMAND, **pipes, env=quiet, text=True, encoding="utf-8")
         answer = self.ask(request)
         self.parameters = answer["parameters"]
@@ -62,22 +62,22 @@ class Keras:
         with suppress(BrokenPipeError):
             print(json.dumps(question), file=self.process.stdin, flush=True)
         for line in self.process.stdout:
-            if line.startswith("{"):  # all else is what libraries say
+            if line.startswith("{"):  # the other lines are messages of libraries
                 return json.loads(line)
-        self.said.seek(0)
-        why = (self.said.read().splitlines() or ["without a word"])[-1]
-        raise UserError(f"keras: its process ended ({why}); leave it out with columns=[ceiling,whole,default]")
+        self.stderr.seek(0)
+        lines = self.stderr.read().splitlines() or ["no message"]
+        raise UserError(f"keras: its process ended ({lines[-1]}); leave it out with columns=[ceiling,whole,default]")
 
     def block(self, warmup: int, steps: int) -> float:
         return self.ask({"warmup": warmup, "steps": steps})["images_per_s"]
 
     def close(self) -> None:
         self.process.communicate()
-        self.said.close()
+        self.stderr.close()
 
 
-def why_not(cfg: Any) -> str | None:
-    """Why this config cannot run in Keras here; None where it can."""
+def reason_to_skip(cfg: Any) -> str | None:
+    """Returns why this config cannot run in Keras here; None where it can."""
     if find_spec("tensorflow") is None:
         return "tensorflow is not installed"
     if cfg.model._target_ != CNN:
@@ -90,7 +90,7 @@ def why_not(cfg: Any) -> str | None:
 
 
 def arguments(node: Any) -> dict[str, Any]:
-    """All arguments of CNN but num_classes: those of the config, the others at their defaults."""
+    """Returns all arguments of CNN except num_classes: those of the config, the others at their defaults."""
     from fer.models.cnn import CNN as Network
 
     defaults = {name: known.default for name, known in inspect.signature(Network).parameters.items()}
@@ -99,13 +99,13 @@ def arguments(node: Any) -> dict[str, Any]:
 
 
 def optimizer(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Its name in Keras and the options that both have."""
+    """Returns the optimizer's name in Keras and the options that both libraries have."""
     name = OPTIMIZERS[node["_target_"].rpartition(".")[2]]
     return {"name": name, "learning_rate": node["lr"], **{key: node[key] for key in SHARED if key in node}}
 
 
 def translate(num_classes: int, options: Mapping[str, Any]) -> Any:
-    """The Keras model of the same layers and sizes as CNN(num_classes, **options)."""
+    """Returns the Keras model with the layers and sizes of CNN(num_classes, **options)."""
     from keras import Input, Model, layers
 
     images = Input((options["image_size"], options["image_size"], 1))
@@ -130,7 +130,7 @@ def translate(num_classes: int, options: Mapping[str, Any]) -> Any:
 
 
 def each(value: Any, index: int) -> Any:
-    """The value of one block, as in fer.models.cnn."""
+    """Returns the value for one block, as in fer.models.cnn."""
     return value if isinstance(value, int | str) else value[min(index, len(value) - 1)]
 
 
@@ -150,19 +150,19 @@ def norm_and_activation(x: Any, options: Mapping[str, Any], norm: str) -> Any:
 
     width, flat = x.shape[-1], len(x.shape) == 2
     groups = {"group": next(n for n in (8, 4, 2, 1) if width % n == 0), "layer": 1, "instance": -1}
-    made = [layers.Activation(options["activation"])]
+    layers_in_order = [layers.Activation(options["activation"])]
     if norm == "batch":
-        made.insert(0, layers.BatchNormalization(momentum=0.9, epsilon=1e-5))
+        layers_in_order.insert(0, layers.BatchNormalization(momentum=0.9, epsilon=1e-5))
     elif norm != "none":
         over_all = flat and norm != "group"
-        made.insert(0, layers.LayerNormalization() if over_all else layers.GroupNormalization(groups[norm]))
-    for layer in made[::-1] if options["norm_last"] else made:
+        layers_in_order.insert(0, layers.LayerNormalization() if over_all else layers.GroupNormalization(groups[norm]))
+    for layer in layers_in_order[::-1] if options["norm_last"] else layers_in_order:
         x = layer(x)
     return x
 
 
 def serve() -> None:
-    """Builds what the first line asks for and says how many parameters it trains; then times a block for each line."""
+    """Builds the model of the first line and answers with its parameters; then times a block for each further line."""
     request = json.loads(sys.stdin.readline())
     import keras
     import tensorflow as tf
@@ -172,21 +172,21 @@ def serve() -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # or it takes what the other columns need
     model = translate(request["num_classes"], request["options"])
-    chosen = dict(request["optimizer"])
-    chosen = getattr(keras.optimizers, chosen.pop("name"))(**chosen)
-    model.compile(chosen, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    optimizer_options = dict(request["optimizer"])
+    optimizer_options = getattr(keras.optimizers, optimizer_options.pop("name"))(**optimizer_options)
+    model.compile(optimizer_options, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     batches = dataset(max(IMAGES, request["batch_size"]), request["num_classes"], request["batch_size"])
     parameters = sum(weight.numpy().size for weight in model.trainable_weights)
     library = f"Keras {keras.__version__}, TensorFlow {tf.__version__}"
     print(json.dumps({"parameters": parameters, "library": library}), flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        seconds = timed_fit(model, batches, **asked)
-        print(json.dumps({"images_per_s": asked["steps"] * request["batch_size"] / seconds}), flush=True)
+        block = json.loads(line)
+        seconds = timed_fit(model, batches, **block)
+        print(json.dumps({"images_per_s": block["steps"] * request["batch_size"] / seconds}), flush=True)
 
 
 def dataset(size: int, num_classes: int, batch_size: int) -> Any:
-    """Endless batches of random faces (B, 48, 48, 1) float32 and their classes."""
+    """Returns endless batches of random images (B, 48, 48, 1) float32 in 0-1 and their classes."""
     import numpy as np
     import tensorflow as tf
 
@@ -197,19 +197,19 @@ def dataset(size: int, num_classes: int, batch_size: int) -> Any:
 
 
 def timed_fit(model: Any, batches: Any, warmup: int, steps: int) -> float:
-    """Seconds of `steps` steps of one model.fit that follow its first `warmup`."""
+    """Returns the seconds of the `steps` steps after the first `warmup` in one model.fit."""
     import keras
 
-    moments = {}
+    times = {}
 
-    def note(step: int, logs: Any = None) -> None:
+    def record_time(step: int, logs: Any = None) -> None:
         if step + 1 in (warmup, warmup + steps):
             model.trainable_weights[0].numpy()  # waits for the device
-            moments[step + 1] = time.perf_counter()
+            times[step + 1] = time.perf_counter()
 
-    watcher = keras.callbacks.LambdaCallback(on_train_batch_end=note)
-    model.fit(batches, steps_per_epoch=warmup + steps, verbose=0, shuffle=False, callbacks=[watcher])
-    return moments[warmup + steps] - moments[warmup]
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=record_time)
+    model.fit(batches, steps_per_epoch=warmup + steps, verbose=0, shuffle=False, callbacks=[callback])
+    return times[warmup + steps] - times[warmup]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two plain training loops: the bare step (ceiling), and a DataLoader loop as tutorials write it."""
+"""The columns "ceiling" and "default": the bare training step, and a DataLoader loop as tutorials write it."""
 
 from collections.abc import Iterator
 
@@ -9,23 +9,23 @@ from torch.utils.data import DataLoader
 
 from fer import parts
 from fer.benchmarking.per_sample import PerSample, transforms
-from fer.benchmarking.timing import Watch, timed
+from fer.benchmarking.timing import DeviceClock, timed
 from fer.data.datamodule import FERDataModule
 from fer.training.building import classifier_for, plain
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
-def form(precision: str, channels_last: bool) -> str:
+def format_name(precision: str, channels_last: bool) -> str:
     return f"{precision}, {'channels_last' if channels_last else 'contiguous'}"
 
 
 class Loop:
-    """What both loops share: network, loss and optimizer of the config, and how they are timed."""
+    """Base of both loops: network, loss and optimizer of the config, and their timing."""
 
-    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, channels_last: bool):
+    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock, channels_last: bool):
         torch.manual_seed(cfg.seed)
-        self.watch, self.device = watch, watch.device
+        self.clock, self.device = clock, clock.device
         cfg = cfg.copy()
         cfg.channels_last = channels_last
         self.classifier = classifier_for(cfg, datamodule).to(self.device).train()
@@ -33,14 +33,14 @@ class Loop:
         self.optimizer = parts.optimizer(plain(cfg.optimizer), self.classifier.parameter_groups())
 
     def train(self, steps: int) -> int:
-        """Trains for so many steps; returns how many images they saw."""
+        """Trains `steps` steps and returns the number of images."""
         raise NotImplementedError
 
     def block(self, warmup: int, steps: int) -> float:
-        return timed(self.train, warmup, steps, self.watch)
+        return timed(self.train, warmup, steps, self.clock)
 
     def close(self) -> None:
-        """Ends what runs beside the loop."""
+        """Ends the loop's other processes."""
 
 
 class Ceiling(Loop):
@@ -51,10 +51,15 @@ class Ceiling(Loop):
     """
 
     def __init__(
-        self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, precision: str = "32-true", channels_last=False
+        self,
+        cfg: DictConfig,
+        datamodule: FERDataModule,
+        clock: DeviceClock,
+        precision: str = "32-true",
+        channels_last=False,
     ):
-        super().__init__(cfg, datamodule, watch, channels_last)
-        self.how = form(precision, channels_last)
+        super().__init__(cfg, datamodule, clock, channels_last)
+        self.how = format_name(precision, channels_last)
         self.dtype = DTYPES[precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         if cfg.compile:
@@ -76,15 +81,19 @@ class Ceiling(Loop):
 
 
 class Default(Loop):
-    """The default user's way: float32, contiguous, single samples through torchvision in a DataLoader, and a loop that
-    keeps the running loss and the number of hits."""
+    """What most users write: float32, contiguous, torchvision transforms image by image in a DataLoader.
 
-    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, watch: Watch, workers: int = 0):
-        super().__init__(cfg, datamodule, watch, channels_last=False)
+    The loop adds up the loss and the number of correct predictions.
+    """
+
+    def __init__(self, cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock, workers: int = 0):
+        super().__init__(cfg, datamodule, clock, channels_last=False)
         split = datamodule.splits["train"].for_training()
         augment = OmegaConf.to_container(cfg.augment, resolve=True)
         transform, missing = transforms(augment, datamodule.mean, datamodule.std)
-        self.how = f"{workers} workers" + f", without {', '.join(missing)}" * bool(missing)
+        self.how = f"{workers} workers"
+        if missing:
+            self.how += f", without {', '.join(missing)}"
         self.loader = DataLoader(
             PerSample(split.images[:, 0].cpu().numpy(), split.labels.cpu(), transform),
             cfg.data.batch_size,
@@ -92,16 +101,16 @@ class Default(Loop):
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
         )
-        self.batches = self.endless()
-        self.total_loss = self.hits = 0.0
+        self.batches = self.endless_batches()
+        self.total_loss = self.correct = 0.0
 
-    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches, one epoch after the other; a last one of a single image, which BatchNorm refuses, is left out."""
+    def endless_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields batches, epoch after epoch, without a last batch of one image, which BatchNorm refuses."""
         while True:
             yield from (batch for batch in self.loader if len(batch[1]) > 1)
 
     def train(self, steps: int) -> int:
-        seen = 0
+        images_seen = 0
         for _ in range(steps):
             images, labels = next(self.batches)
             images, labels = images.to(self.device), labels.to(self.device)
@@ -112,9 +121,9 @@ class Default(Loop):
             self.optimizer.step()
             self.total_loss += loss.item()
             hard = labels if labels.ndim == 1 else labels.argmax(1)
-            self.hits += (logits.argmax(1) == hard).sum().item()
-            seen += len(labels)
-        return seen
+            self.correct += (logits.argmax(1) == hard).sum().item()
+            images_seen += len(labels)
+        return images_seen
 
     def close(self) -> None:
         """Ends the worker processes of the DataLoader."""

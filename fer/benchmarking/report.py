@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from fer import commandline, config
 from fer.benchmarking.costs import STEP
 from fer.benchmarking.record import SETTING, describe, provenance, read, store
-from fer.benchmarking.rounds import Measured
+from fer.benchmarking.rounds import Measurement
 from fer.errors import UserError
 from fer.plots.speed import growth_figure, speed_figure
 from fer.report import markdown_table
@@ -35,31 +35,32 @@ next, *step* is forward, loss, metrics, backward and optimizer, *the rest* what 
 Peak memory is that of the one process in which all columns ran.
 """
 OVERHEAD = """\
-Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts.
+Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts. The script
+`python experiments/speed/overhead.py` measures them; each block shows the command as typed at the commit below it.
 """
 
 
-def write(cfg: DictConfig, measured: Measured) -> list[str]:
+def write(cfg: DictConfig, measurement: Measurement) -> list[str]:
     """Adds what was measured to the CSVs in `cfg.output_dir`, rewrites figures and README.md, prints the table and
     what to do next; returns the names of all files there."""
     out = Path(cfg.output_dir)
-    data = measured.data if cfg.growth == "data" else f"{measured.data}, {measured.images:,} images"
+    data = measurement.data if cfg.growth == "data" else f"{measurement.data}, {measurement.images:,} images"
     setting = describe(cfg, data)
     known = setting | provenance()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        store(measured.table.assign(**known), out / (f"growth_{cfg.growth}.csv" if cfg.growth else "benchmark.csv"))
-        if measured.costs:
-            store(costs_table(measured).assign(**known), out / "costs.csv")
+        store(measurement.table.assign(**known), out / (f"growth_{cfg.growth}.csv" if cfg.growth else "benchmark.csv"))
+        if measurement.costs:
+            store(costs_table(measurement).assign(**known), out / "costs.csv")
         files = render(out)
     except OSError as error:
         fix = "choose another folder with output_dir=PATH"
         raise UserError(f"{out}: cannot be written ({error.strerror}); {fix}") from error
-    shown = table_of_growth(measured.table) if cfg.growth else table_of_columns(measured.table)
+    shown = table_of_growth(measurement.table) if cfg.growth else table_of_columns(measurement.table)
     print("\n".join(["", title(setting), shown.to_string(index=False)]))
-    if measured.costs:
-        print("\n".join(["", table_of_costs(costs_table(measured)).to_string(index=False)]))
-    print("\n".join(["", *doubts(measured.table), f"wrote {out}/: {', '.join(files)}"]))
+    if measurement.costs:
+        print("\n".join(["", table_of_costs(costs_table(measurement)).to_string(index=False)]))
+    print("\n".join(["", *doubts(measurement.table), f"wrote {out}/: {', '.join(files)}"]))
     kept = [word for word in config.typed_overrides() if not word.startswith(("growth=", "columns="))]
     again = commandline.command("fer.benchmark", [*kept, "growth=batch_size"], config.config_dir())
     print(f"next: {f'read {out}/README.md' if cfg.growth else again}", flush=True)
@@ -74,8 +75,8 @@ def doubts(table: pd.DataFrame) -> list[str]:
     return [f"note: a round lies {100 * worst:.0f} % off its median; the machine was busy, so measure again"]
 
 
-def costs_table(measured: Measured) -> pd.DataFrame:
-    rows = [(name, round(value, 3), unit) for name, (value, unit) in measured.costs.items()]
+def costs_table(measurement: Measurement) -> pd.DataFrame:
+    rows = [(name, round(value, 3), unit) for name, (value, unit) in measurement.costs.items()]
     return pd.DataFrame(rows, columns=["part", "value", "unit"])
 
 
@@ -99,8 +100,8 @@ def render(out: Path) -> list[str]:
     if (out / "benchmark.csv").is_file():
         settings = by_setting(read(out / "benchmark.csv"))
         costs = by_setting(read(out / "costs.csv")) if (out / "costs.csv").is_file() else {}
-        parts_of = {name: steps(rows) for name, rows in costs.items() if STEP in set(rows["unit"])}
-        speed_figure(settings, parts_of).savefig(out / "benchmark.png")
+        step_parts = {name: steps(rows) for name, rows in costs.items() if STEP in set(rows["unit"])}
+        speed_figure(settings, step_parts).savefig(out / "benchmark.png")
         parts += ["![images/s of every column, and the parts of a step](benchmark.png)\n"]
         for name, rows in settings.items():
             parts += [*heading(name, rows), markdown_table(table_of_columns(rows)), ""]

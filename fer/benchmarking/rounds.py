@@ -1,7 +1,6 @@
-"""Measures one setting: a block of each loop in turn, for several rounds, in one process."""
+"""Measures one setting: in each round a block of every column in turn, in one process."""
 
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from fer.benchmarking import costs, setting, whole
-from fer.benchmarking.loops import form
-from fer.benchmarking.timing import Column, Watch, steps_for, summarise
+from fer.benchmarking.loops import format_name
+from fer.benchmarking.timing import Column, DeviceClock, steps_for, summarise
 from fer.console import duration
 from fer.data.datamodule import FERDataModule
 from fer.memory import keep_freed
@@ -23,9 +22,9 @@ COLUMNS = ("ceiling", "whole", "default", "keras")
 
 
 @dataclass
-class Measured:
-    """A row a column (see `summarise`) with `how` it ran, the costs beside it, the data by name and its training
-    images."""
+class Measurement:
+    """Result of `measure`. table: see `tabulate`; costs: see `fer.benchmarking.costs`; data: its name; images: number
+    of training images."""
 
     table: pd.DataFrame
     costs: costs.Costs
@@ -33,78 +32,119 @@ class Measured:
     images: int
 
 
-def measure(cfg: DictConfig, with_costs: bool = True) -> Measured:
-    """Every column of `cfg.columns` in `cfg.rounds` rounds; then, if asked for, where the rest goes.
+def measure(cfg: DictConfig, with_costs: bool = True) -> Measurement:
+    """Times every column of `cfg.columns` in `cfg.rounds` rounds; `with_costs` adds the parts of a step and the rest.
 
     Raises UserError for a config or data that cannot be measured.
     """
     keep_freed()
-    cfg = setting.prepared(cfg)
-    datamodule = setting.read(cfg)
-    watch = Watch(setting.device(cfg))
-    columns, speed = setting.ceilings(cfg, datamodule, watch)
-    columns |= setting.others(cfg, datamodule, watch)
+    cfg = setting.prepare(cfg)
+    datamodule = setting.read_data(cfg)
+    clock = DeviceClock(setting.device(cfg))
+    columns, speed = setting.ceilings(cfg, datamodule, clock)
+    columns |= setting.other_columns(cfg, datamodule, clock)
     steps = cfg.steps or steps_for(cfg.seconds, speed / cfg.data.batch_size, cfg.trainer.log_every_n_steps)
     print(announcement(cfg, columns, steps, speed), flush=True)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
         try:
-            speeds, trainer = race(cfg, datamodule, columns, watch, steps, Path(folder))
+            speeds, trainer = run_rounds(cfg, datamodule, columns, clock, steps, folder)
         finally:
             for column in columns.values():
                 column.close()
-        beside = costs.peak_memory(watch.device) if with_costs else {}
-        if trainer and with_costs:
-            apart = costs.left_out(trainer, watch, Path(folder))
-            beside = costs.parts_of_a_step(cfg, datamodule, watch, steps, Path(folder)) | apart | beside
-    how = {name: column.how for name, column in columns.items()}
-    how["whole"] = form(cfg.trainer.precision, cfg.channels_last)
+        measured_costs = all_costs(cfg, datamodule, trainer, clock, steps, folder) if with_costs else {}
+    formats = {name: column.how for name, column in columns.items()}
+    formats["whole"] = format_name(cfg.trainer.precision, cfg.channels_last)
     images = len(datamodule.splits["train"])
-    return Measured(tabulated(speeds, how), beside, setting.name_of_data(datamodule), images)
+    return Measurement(tabulate(speeds, formats), measured_costs, setting.data_name(datamodule), images)
 
 
-def race(
-    cfg: DictConfig, datamodule: FERDataModule, columns: Mapping[str, Column], watch: Watch, steps: int, folder: Path
-) -> tuple[dict[str, list[float]], pl.Trainer | None]:
-    """Images/s of each column in each round, and the trainer of the whole, if that is among `cfg.columns`.
+def all_costs(
+    cfg: DictConfig,
+    datamodule: FERDataModule,
+    trainer: pl.Trainer | None,
+    clock: DeviceClock,
+    steps: int,
+    folder: Path,
+) -> costs.Costs:
+    """Measures the costs; without the trainer of the whole only the peak memory, which is read before the other fit."""
+    memory = costs.peak_memory(clock.device)
+    if trainer is None:
+        return memory
+    outside = costs.outside_of_steps(trainer, clock, folder)
+    return costs.parts_of_a_step(cfg, datamodule, clock, steps, folder) | outside | memory
 
-    A fit cannot be left and entered again, so the whole is one fit over all rounds, and the other columns run their
-    blocks in its pauses.
+
+class Rounds:
+    """Times a block of each column in each round and prints a line for each round.
+
+    speeds: images/s of each column in each round.
     """
-    speeds: dict[str, list[float]] = defaultdict(list)
-    heard = sys.stdout  # which is another one within the fit
 
-    def a_block_each() -> None:
-        for name, column in columns.items():
-            speeds[name].append(column.block(cfg.warmup_steps, steps))
-        done = len(next(iter(speeds.values())))
-        latest = ", ".join(f"{name} {speed[-1]:,.0f}" for name, speed in speeds.items())
-        print(f"round {done} of {cfg.rounds}: {latest} images/s", file=heard, flush=True)
+    def __init__(self, columns: Mapping[str, Column], rounds: int, warmup: int, steps: int):
+        self.columns, self.rounds, self.warmup, self.steps = columns, rounds, warmup, steps
+        self.speeds: dict[str, list[float]] = {name: [] for name in columns}
+        self.done = 0
+        self.stdout = sys.stdout  # a fit, from which a round may be run, redirects sys.stdout
 
+    def run_round(self) -> None:
+        for name, column in self.columns.items():
+            self.speeds[name].append(column.block(self.warmup, self.steps))
+        self.done += 1
+        latest = ", ".join(f"{name} {speeds[-1]:,.0f}" for name, speeds in self.speeds.items())
+        print(f"round {self.done} of {self.rounds}: {latest} images/s", file=self.stdout, flush=True)
+
+
+def run_rounds(
+    cfg: DictConfig,
+    datamodule: FERDataModule,
+    columns: Mapping[str, Column],
+    clock: DeviceClock,
+    steps: int,
+    folder: Path,
+) -> tuple[dict[str, list[float]], pl.Trainer | None]:
+    """Returns images/s of each column in each round, and the trainer of the whole, if that is among `cfg.columns`.
+
+    Lightning cannot pause a fit and continue it. The whole is therefore one fit over all rounds, whose callback runs
+    the blocks of the other columns before each block of the fit.
+    """
+    rounds = Rounds(columns, cfg.rounds, cfg.warmup_steps, steps)
     if "whole" not in cfg.columns:
         for _ in range(cfg.rounds):
-            a_block_each()
-        return speeds, None
-    blocks = whole.Blocks(cfg.rounds, cfg.warmup_steps, steps, watch, a_block_each)
-    trainer = whole.fit(cfg, datamodule, blocks, folder)
-    return {**speeds, "whole": blocks.speeds}, trainer
+            rounds.run_round()
+        return rounds.speeds, None
+    timer = whole.BlockTimer(cfg.rounds, cfg.warmup_steps, steps, clock, before_block=rounds.run_round)
+    trainer = whole.fit(cfg, datamodule, timer, folder)
+    return {**rounds.speeds, "whole": timer.speeds}, trainer
 
 
 def announcement(cfg: DictConfig, columns: Mapping[str, Column], steps: int, speed: float) -> str:
-    names = [*columns, *(["whole"] if "whole" in cfg.columns else [])]
+    """Returns the line on what will be timed and how long that takes at `speed` images/s."""
+    names = list(columns)
+    if "whole" in cfg.columns:
+        names.append("whole")
     images = cfg.rounds * (cfg.warmup_steps + steps) * cfg.data.batch_size * len(names)
-    each = f"{cfg.warmup_steps} untimed and {steps} timed steps"
-    return f"{cfg.rounds} rounds of {each} of {'; '.join(names)} ({duration(images / speed)} or more)"
+    block = f"{cfg.warmup_steps} untimed and {steps} timed steps"
+    return f"{cfg.rounds} rounds of {block} of {'; '.join(names)} ({duration(images / speed)} or more)"
 
 
-def tabulated(speeds: Mapping[str, Sequence[float]], how: Mapping[str, str]) -> pd.DataFrame:
-    """`summarise` with `how` each column ran; of a column that ran in several ways, keys such as "ceiling: …", the way
-    with the fastest median counts, and the others are named with theirs."""
-    chosen, notes = {}, {}
+def tabulate(speeds: Mapping[str, Sequence[float]], formats: Mapping[str, str]) -> pd.DataFrame:
+    """Returns `summarise` with a column `how` that holds the format of each column of the benchmark.
+
+    A column may have run in several variants, with keys such as "ceiling: …". The one with the fastest median counts;
+    `how` names the others with their medians.
+    """
+    fastest, notes = {}, []
     for column in COLUMNS:
-        ways = [way for way in speeds if way.partition(":")[0] == column]
-        ways.sort(key=lambda way: median(speeds[way]), reverse=True)
-        if ways:
-            others = "; ".join(f"{how[way]}: {median(speeds[way]):,.0f}" for way in ways[1:])
-            chosen[column] = speeds[ways[0]]
-            notes[column] = how[ways[0]] + f" ({others})" * bool(others)
-    return summarise(chosen).assign(how=list(notes.values()))
+        variants = [name for name in speeds if name.partition(":")[0] == column]
+        variants.sort(key=lambda name: median(speeds[name]), reverse=True)
+        if not variants:
+            continue
+        best, *slower = variants
+        note = formats[best]
+        if slower:
+            others = "; ".join(f"{formats[name]}: {median(speeds[name]):,.0f}" for name in slower)
+            note += f" ({others})"
+        fastest[column] = speeds[best]
+        notes.append(note)
+    return summarise(fastest).assign(how=notes)

@@ -1,12 +1,12 @@
-"""Prepares a benchmark: resolves the config, reads the data, builds the loops."""
+"""Prepares a benchmark: resolves the config, reads the data, builds the columns."""
 
 import lightning.pytorch as pl
 import torch
 from omegaconf import DictConfig
 
-from fer.benchmarking.keras_fit import Keras, why_not
-from fer.benchmarking.loops import DTYPES, Ceiling, Default, form
-from fer.benchmarking.timing import Column, Watch, by_speed
+from fer.benchmarking.keras_fit import Keras, reason_to_skip
+from fer.benchmarking.loops import DTYPES, Ceiling, Default, format_name
+from fer.benchmarking.timing import Column, DeviceClock, by_speed
 from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
@@ -17,8 +17,8 @@ from fer.training.rehearsal import rehearse
 WORKERS = (0, 2)
 
 
-def prepared(cfg: DictConfig) -> DictConfig:
-    """The config with `auto` resolved; raises UserError for what the timed part cannot hold."""
+def prepare(cfg: DictConfig) -> DictConfig:
+    """Returns the config with `auto` resolved. Raises UserError for options that cannot be timed."""
     quieten()
     cfg = cfg.copy()
     if cfg.threads:
@@ -32,8 +32,8 @@ def prepared(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
-def read(cfg: DictConfig) -> FERDataModule:
-    """The data, read and split; raises UserError where it does not fill one batch."""
+def read_data(cfg: DictConfig) -> FERDataModule:
+    """Reads and splits the data. Raises UserError where it does not fill one batch."""
     datamodule = build_datamodule(cfg)
     datamodule.setup()
     images = len(datamodule.splits["train"])
@@ -43,39 +43,46 @@ def read(cfg: DictConfig) -> FERDataModule:
     return datamodule
 
 
-def name_of_data(datamodule: FERDataModule) -> str:
+def data_name(datamodule: FERDataModule) -> str:
     return "synthetic faces" if datamodule.layout.startswith("synthetic") else datamodule.origin
 
 
 def device(cfg: DictConfig) -> torch.device:
-    """Where Lightning would train."""
-    bare = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-    return pl.Trainer(accelerator=cfg.trainer.accelerator, devices=1, **bare).strategy.root_device
+    """Returns the device on which Lightning would train."""
+    options = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    return pl.Trainer(accelerator=cfg.trainer.accelerator, devices=1, **options).strategy.root_device
 
 
-def candidates(cfg: DictConfig, datamodule: FERDataModule, watch: Watch) -> list[Ceiling]:
-    """The ceilings to choose from: both memory formats in every precision that a column has or could have."""
+def candidates(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> list[Ceiling]:
+    """Returns ceilings in both memory formats and in every precision that a column has or could have."""
     precisions = dict.fromkeys(("32-true", best_precision(cfg.trainer.accelerator), cfg.trainer.precision))
-    return [Ceiling(cfg, datamodule, watch, p, channels_last) for p in precisions for channels_last in (False, True)]
+    return [Ceiling(cfg, datamodule, clock, p, channels_last) for p in precisions for channels_last in (False, True)]
 
 
-def ceilings(cfg: DictConfig, datamodule: FERDataModule, watch: Watch) -> tuple[dict[str, Column], float]:
-    """The two candidates for the rounds to decide between, and the images/s of the fastest in short blocks: that one,
-    and the one in the whole's own format, or else the second."""
-    ranked = by_speed(candidates(cfg, datamodule, watch))
-    own = form(cfg.trainer.precision, cfg.channels_last)
+def ceilings(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> tuple[dict[str, Column], float]:
+    """Returns the two ceilings to run in the rounds, and images/s of the fastest in short blocks.
+
+    They are the fastest, and the one in the format of the whole or else the second fastest.
+    """
+    ranked = by_speed(candidates(cfg, datamodule, clock))
+    whole_format = format_name(cfg.trainer.precision, cfg.channels_last)
     (best, speed), *rest = ranked
-    second = next((ceiling for ceiling, _ in rest if ceiling.how == own), rest[0][0])
+    second = next((ceiling for ceiling, _ in rest if ceiling.how == whole_format), rest[0][0])
     return {f"ceiling: {ceiling.how}": ceiling for ceiling in (best, second)}, speed
 
 
-def others(cfg: DictConfig, datamodule: FERDataModule, watch: Watch) -> dict[str, Column]:
-    """The columns beside ceiling and whole; says so where Keras is left out."""
+def other_columns(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> dict[str, Column]:
+    """Returns the columns besides ceiling and whole; prints why where Keras is left out."""
     columns: dict[str, Column] = {}
     if "default" in cfg.columns:
-        columns |= {f"default: {count} workers": Default(cfg, datamodule, watch, count) for count in WORKERS}
+        columns |= {f"default: {count} workers": Default(cfg, datamodule, clock, count) for count in WORKERS}
     if "keras" in cfg.columns:
-        if reason := why_not(cfg):
+        if reason := reason_to_skip(cfg):
             print(f"keras is left out: {reason}", flush=True)
         else:
             columns["keras"] = Keras(cfg, len(datamodule.classes))

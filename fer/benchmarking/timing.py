@@ -11,23 +11,24 @@ import torch
 Clock = Callable[[], float]
 """Seconds since some moment."""
 
-MOST = 2000  # steps a block
+MAX_STEPS = 2000
+"""Steps of a block at most."""
 
 
 class Column(Protocol):
-    """One way to train; `how` says its precision and the like."""
+    """A training loop to time; `how` describes it, such as by its precision."""
 
     how: str
 
     def block(self, warmup: int, steps: int) -> float:
-        """Images/s over `steps` training steps that follow `warmup` untimed ones."""
+        """Returns images/s over `steps` training steps after `warmup` untimed ones."""
 
     def close(self) -> None:
-        """Ends what runs beside it."""
+        """Ends the loop's other processes."""
 
 
-class Watch:
-    """A clock that first waits until the device has done what it was asked for; one reading is one synchronisation."""
+class DeviceClock:
+    """A clock that synchronises with the device before each reading."""
 
     def __init__(self, device: torch.device, clock: Clock = time.perf_counter):
         self.device, self.clock = device, clock
@@ -42,29 +43,33 @@ def synchronise(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def timed(train: Callable[[int], int], warmup: int, steps: int, watch: Clock) -> float:
-    """Images/s of `train`, which does so many steps and returns how many images they saw; the warm-up is left out."""
+def timed(train: Callable[[int], int], warmup: int, steps: int, clock: Clock) -> float:
+    """Returns images/s of `train` without the warm-up; `train(n)` trains n steps and returns the number of images."""
     train(warmup)
-    started = watch()
+    start = clock()
     images = train(steps)
-    return images / (watch() - started)
+    return images / (clock() - start)
 
 
 def by_speed(columns: Sequence[Column], tries: int = 3, warmup: int = 2, steps: int = 3) -> list[tuple[Column, float]]:
-    """The columns, fastest first, with the images/s of the fastest of `tries` short blocks, taken in turn."""
-    laps = [[column.block(warmup, steps) for column in columns] for _ in range(tries)]
-    return sorted(zip(columns, map(max, *laps), strict=True), key=lambda pair: pair[1], reverse=True)
+    """Returns the columns, fastest first, with images/s of the fastest of `tries` short blocks, taken in turn."""
+    speeds_by_try = [[column.block(warmup, steps) for column in columns] for _ in range(tries)]
+    return sorted(zip(columns, map(max, *speeds_by_try), strict=True), key=lambda pair: pair[1], reverse=True)
 
 
 def steps_for(seconds: float, steps_per_s: float, multiple: int) -> int:
-    """How many steps last about so long: a multiple of what is logged every `multiple` steps, so that each block holds
-    its share of logging."""
-    return multiple * max(1, round(min(MOST, seconds * steps_per_s) / multiple))
+    """Returns how many steps last about `seconds`, as a multiple of `multiple`, the interval of logging.
+
+    Each block thus holds its share of logging.
+    """
+    return multiple * max(1, round(min(MAX_STEPS, seconds * steps_per_s) / multiple))
 
 
 def summarise(speeds: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """A row a column from its images/s in each round: the median, the median over rounds of the ratio to the ceiling of
-    the same round, how far the farthest round lies from the median, the slowest, the fastest and all rounds.
+    """Returns a row for each column from its images/s in each round.
+
+    A row holds the median, the median over rounds of the ratio to the ceiling of the same round, the distance of the
+    farthest round from the median (spread), the slowest, the fastest and all rounds.
 
     Ratios are taken within a round because its blocks follow each other: what slows the machine down for a while slows
     both.
@@ -72,7 +77,7 @@ def summarise(speeds: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     rows = []
     for column, rounds in speeds.items():
         middle = median(rounds)
-        ratio = median(own / top for own, top in zip(rounds, speeds["ceiling"], strict=True))
+        ratio = median(own / ceiling for own, ceiling in zip(rounds, speeds["ceiling"], strict=True))
         spread = max(abs(speed - middle) for speed in rounds)
         row = {"column": column, "images_per_s": round(middle, 1), "ratio_to_ceiling": round(ratio, 3)}
         row |= {"spread": round(spread, 1), "slowest": round(min(rounds), 1), "fastest": round(max(rounds), 1)}

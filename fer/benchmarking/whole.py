@@ -1,4 +1,4 @@
-"""Times fer.train's own fit: a callback lets the other loops run between its blocks."""
+"""The column "whole": the fit of fer.train, timed in blocks by a callback."""
 
 import io
 import sys
@@ -16,22 +16,25 @@ from fer.data.datamodule import FERDataModule
 from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
 from fer.training.checkpointing import WholeFiles
 
-APART = (Checkpoint, EarlyStopping)
-"""Callbacks that save, or look at the validation: neither is in the timed part."""
+UNTIMED = (Checkpoint, EarlyStopping)
+"""Callbacks that save or validate, which the timed part leaves out."""
 
 
-class Blocks(Callback):
-    """Cuts a fit into blocks of `warmup` untimed and `steps` timed training steps; `between` runs before each block.
+class BlockTimer(Callback):
+    """Times a fit in blocks of `warmup` untimed and `steps` timed training steps; calls `before_block` before each.
 
-    A block ends where one training step's callbacks end, so all that a step does is in it: loader, transfer,
-    augmentation, network, metrics, callbacks, logging, and what the ends of epochs bring.
+    A block ends after the callbacks of a training step, so it holds all that a step does: loader, transfer,
+    augmentation, network, metrics, callbacks, logging, and the ends of epochs. images, seconds: of each block.
     """
 
-    def __init__(self, rounds: int, warmup: int, steps: int, watch: Clock, between: Callable[[], None] = lambda: None):
-        self.rounds, self.warmup, self.steps, self.watch, self.between = rounds, warmup, steps, watch, between
+    def __init__(
+        self, blocks: int, warmup: int, steps: int, clock: Clock, before_block: Callable[[], None] = lambda: None
+    ):
+        self.blocks, self.warmup, self.steps, self.clock, self.before_block = blocks, warmup, steps, clock, before_block
         self.images: list[int] = []
         self.seconds: list[float] = []
-        self.done = 0
+        self.steps_done = 0
+        self.block_images, self.block_start = 0, 0.0
 
     @property
     def speeds(self) -> list[float]:
@@ -40,43 +43,43 @@ class Blocks(Callback):
 
     @property
     def total_steps(self) -> int:
-        return self.rounds * (self.warmup + self.steps)
+        return self.blocks * (self.warmup + self.steps)
 
     def on_train_start(self, trainer, pl_module) -> None:
-        self.between()
+        self.before_block()
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        self.done += 1
-        place = self.done % (self.warmup + self.steps)
-        if place == self.warmup:
-            self.seen, self.since = 0, self.watch()
-        elif place == 0:
-            self.seconds.append(self.watch() - self.since)
-            self.images.append(self.seen + len(batch[1]))
-            if len(self.seconds) < self.rounds:
-                self.between()
-        elif place > self.warmup:
-            self.seen += len(batch[1])
+        self.steps_done += 1
+        step = (self.steps_done - 1) % (self.warmup + self.steps) + 1  # within the block, from 1
+        if step > self.warmup:
+            self.block_images += len(batch[1])
+        if step == self.warmup:
+            self.block_images, self.block_start = 0, self.clock()
+        elif step == self.warmup + self.steps:
+            self.seconds.append(self.clock() - self.block_start)
+            self.images.append(self.block_images)
+            if len(self.seconds) < self.blocks:
+                self.before_block()
 
 
 def fit(
-    cfg: DictConfig, datamodule: FERDataModule, blocks: Blocks, folder: Path, profiler: Profiler | None = None
+    cfg: DictConfig, datamodule: FERDataModule, timer: BlockTimer, folder: Path, profiler: Profiler | None = None
 ) -> pl.Trainer:
-    """The trainer after the fit that `blocks` times, logs in `folder`; see `make_trainer`."""
+    """Fits with the callback `timer`, with logs in `folder`, and returns the trainer; see `make_trainer`."""
     pl.seed_everything(cfg.seed, verbose=False)
     classifier = classifier_for(cfg, datamodule)
     if cfg.compile:
         classifier.model.compile()
-    trainer = make_trainer(cfg, blocks, folder, profiler)
-    with unheard():
+    trainer = make_trainer(cfg, timer, folder, profiler)
+    with silenced():
         trainer.fit(classifier, datamodule=datamodule)
     return trainer
 
 
-def make_trainer(cfg: DictConfig, blocks: Blocks, folder: Path, profiler: Profiler | None = None) -> pl.Trainer:
-    """The trainer of `fer.train` with its loggers and callbacks, but for what saves and validates; ends with `blocks`.
+def make_trainer(cfg: DictConfig, timer: BlockTimer, folder: Path, profiler: Profiler | None = None) -> pl.Trainer:
+    """Returns the trainer of `fer.train` with its loggers and callbacks, except those that save or validate.
 
-    `blocks` comes last, so that each of its blocks holds what all the others do in a step.
+    `timer` is the last callback, so that its blocks hold what all others do in a step.
     """
     cfg = cfg.copy()
     cfg.output_dir = str(folder)
@@ -84,16 +87,16 @@ def make_trainer(cfg: DictConfig, blocks: Blocks, folder: Path, profiler: Profil
         cfg,
         default_root_dir=str(folder),
         logger=build_loggers(cfg),
-        callbacks=[*(callback for callback in build_callbacks(cfg) if not isinstance(callback, APART)), blocks],
+        callbacks=[*(callback for callback in build_callbacks(cfg) if not isinstance(callback, UNTIMED)), timer],
         plugins=[WholeFiles()],
         profiler=profiler,
         max_epochs=-1,
-        max_steps=blocks.total_steps,
+        max_steps=timer.total_steps,
         limit_val_batches=0,
         enable_checkpointing=False,
     )
 
 
-def unheard() -> AbstractContextManager:
-    """Keeps the lines of a run that writes into a pipe to itself; on a terminal the progress bar is shown as ever."""
+def silenced() -> AbstractContextManager:
+    """Hides what a fit prints into a pipe or file; on a terminal its progress bar is shown."""
     return nullcontext() if sys.stdout.isatty() else redirect_stdout(io.StringIO())

@@ -1,4 +1,4 @@
-"""The plan that all trials of a search share; checked before anything starts, then sent to the workers."""
+"""The plan of a search: what all its trials share. It is checked before anything starts and sent to the workers."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -13,25 +13,19 @@ from fer import config, hints, naming, options, validation
 from fer.errors import UserError
 from fer.identity import run_identity
 from fer.searching import space as spaces
-from fer.searching.space import Space, Values, text
-
-OURS = ("search", "sampler", "pruner", "study", "seed", "retry", "hydra", "launcher")
-"""Typed options that say how to search rather than what a trial is."""
-REFUSED = {
-    "output_dir": "each trial has a folder of its own in runs/<study>/",
-    "resume": "the same command goes on with the search",
-    "existing": "the same command goes on with the search",
-    "test": "no trial reads the test split",
-}
+from fer.searching.space import Space, Values, hydra_value
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a worker has to know, plain enough for JSON.
+    """What a worker needs to know, in values that JSON can hold.
 
-    name: of the study in the storage; study: of the runs. base: the options that all trials share, as typed.
-    config_dir: the folder of own configs that they may name. spread: each trial has the next seed (a confirmation)
-    instead of the same `seeds` seeds from `seed` on.
+    name: the study's name in the storage. study: the study of the runs. base: the options that all trials share, as
+    typed. space: the fields of each Dimension. sampler, pruner: config nodes. monitor: the figure that trials are
+    compared by. seeds: runs of a trial, with the seeds from `seed` on. trials: the budget; None for no limit. storage:
+    URL of the database; None for a journal file. heartbeat: seconds between signs of life. retry: whether failed trials
+    run again. spread: each trial has one seed, the next one (a confirmation). config_dir: the folder of the user's
+    configs.
     """
 
     name: str
@@ -58,69 +52,92 @@ class Plan:
     def dimensions(self) -> Space:
         return [spaces.Dimension(**content) for content in self.space]
 
-    def chosen(self, values: Values) -> list[str]:
-        """The options of fer.train that make the trial with these values."""
+    def trial_options(self, values: Values) -> list[str]:
+        """Returns the options of fer.train for the trial with these values."""
         return [*self.base, *spaces.overrides(self.dimensions, values)]
 
-    def seeds_of(self, place: int) -> list[int]:
-        """The seeds of the trial that is number `place` of those that count."""
-        first, count = (self.seed + place, 1) if self.spread else (self.seed, self.seeds)
-        return list(range(first, first + count))
+    def trial_seeds(self, position: int) -> list[int]:
+        """Returns the seeds of a trial; `position` is the number of trials that count before it."""
+        if self.spread:
+            return [self.seed + position]
+        return list(range(self.seed, self.seed + self.seeds))
 
-    def run(self, chosen: list[str], seed: int) -> list[str]:
-        """What to type for one run of a trial."""
-        folder = self.folder / naming.run_name(chosen) / f"seed-{seed}"
-        kept = ["test=false", "existing=continue", *["retry=true"] * self.retry]
-        return [*chosen, f"study={text(self.study)}", f"seed={seed}", *kept, f"output_dir={text(str(folder))}"]
+    def run_options(self, options: list[str], seed: int) -> list[str]:
+        """Returns the options of fer.train for one run of the trial with these options."""
+        folder = self.folder / naming.run_name(options) / f"seed-{seed}"
+        run = [f"study={hydra_value(self.study)}", f"seed={seed}", "test=false", "existing=continue"]
+        if self.retry:
+            run.append("retry=true")
+        return [*options, *run, f"output_dir={hydra_value(str(folder))}"]
 
-    def confirmation(self, count: int, number: int, chosen: list[str]) -> "Plan":
-        """The plan that trains trial `number` over seeds that the search has not seen."""
-        name = f"{self.name}, trial {number} confirmed"
-        nothing = {"space": [], "pruner": {"_target_": "optuna.pruners.NopPruner"}}
-        seeds = {"seed": self.seed + self.seeds, "seeds": 1, "spread": True, "trials": count}
-        return replace(self, name=name, base=chosen, **nothing, **seeds)
+    def confirmation(self, count: int, number: int, options: list[str]) -> "Plan":
+        """Returns the plan that trains trial `number` with `count` seeds that the search has not used."""
+        return replace(
+            self,
+            name=f"{self.name}, trial {number} confirmed",
+            base=options,
+            space=[],
+            pruner={"_target_": "optuna.pruners.NopPruner"},
+            seed=self.seed + self.seeds,
+            seeds=1,
+            spread=True,
+            trials=count,
+        )
 
     def meaning(self) -> dict[str, Any]:
-        """What must be the same for all that work on one study: {what it is called: content}."""
-        cfg = self.composed([*self.base, "output_dir=x", "seed=0"])
-        same = {"search space": self.space, "monitor": self.monitor, "seed": self.seed}
-        return same | {"search.seeds": self.seeds, "setting beside the space": run_identity(cfg, "")}
+        """Returns what must be the same for all that work on one study, by its name in messages."""
+        cfg = self.compose([*self.base, "output_dir=x", "seed=0"])
+        return {
+            "search space": self.space,
+            "monitor": self.monitor,
+            "seed": self.seed,
+            "search.seeds": self.seeds,
+            "setting beside the space": run_identity(cfg, ""),
+        }
 
-    def composed(self, overrides: list[str], **more: Any) -> DictConfig:
-        """The config of fer.train with these overrides."""
-        return config.compose_config(overrides, config_dir=self.config_dir, **more)
+    def compose(self, overrides: list[str], **options: Any) -> DictConfig:
+        """Composes the config of fer.train with these overrides; `options` are those of `config.compose_config`."""
+        return config.compose_config(overrides, config_dir=self.config_dir, **options)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
 
 def read(cfg: DictConfig, typed: list[str]) -> Plan:
-    """The plan that a composed config and the options typed for it describe. Raises UserError for an impossible one."""
+    """Reads the plan from a composed config and the options typed for it. Raises UserError for an impossible one."""
     names = {override: options.name_of(override) for override in typed}
     for name in names.values():
-        if name in REFUSED:
-            raise UserError(f"{name}: leave it out, {REFUSED[name]}")
+        if refusal := options.row(name).refusal:
+            raise UserError(f"{name}: leave it out, {refusal}")
     check(cfg)
-    wanted, space = cfg.search, spaces.read(OmegaConf.to_container(cfg.search.space, resolve=True))
-    for dimension in space:
-        if dimension.option in names.values():
-            fix = f"leave it out, or search without: search.space.{dimension.name}=null"
-            raise UserError(f"{dimension.option} is set, and searched as search.space.{dimension.name}; {fix}")
+    space = spaces.read(OmegaConf.to_container(cfg.search.space, resolve=True))
+    check_not_typed(space, list(names.values()))
     plan = Plan(
         name=cfg.study,
         study=cfg.study,
-        base=[override for override, name in names.items() if name.split(".")[0] not in OURS],
+        base=[override for override, name in names.items() if options.top_row(name).in_search != options.SEARCH],
         space=spaces.plain(space),
         sampler=OmegaConf.to_container(cfg.sampler, resolve=True),
         pruner=OmegaConf.to_container(cfg.pruner, resolve=True),
         monitor=cfg.monitor,
+        seed=cfg.seed,
+        seeds=cfg.search.seeds,
+        trials=cfg.search.trials,
+        storage=cfg.search.storage,
+        heartbeat=cfg.search.heartbeat,
         retry=cfg.retry,
         config_dir=config.config_dir(),
-        seed=cfg.seed,
-        **{name: wanted[name] for name in ("seeds", "trials", "storage", "heartbeat")},
     )
     check_space(plan)
     return plan
+
+
+def check_not_typed(space: Space, names: list[str]) -> None:
+    """Raises UserError for a searched option that is also typed."""
+    for dimension in space:
+        if dimension.option in names:
+            fix = f"leave it out, or search without: search.space.{dimension.name}=null"
+            raise UserError(f"{dimension.option} is set, and searched as search.space.{dimension.name}; {fix}")
 
 
 def check(cfg: DictConfig) -> None:
@@ -139,21 +156,21 @@ def check(cfg: DictConfig) -> None:
 
 
 def check_space(plan: Plan) -> None:
-    """Composes a run for each end of each dimension; raises UserError where fer.train knows no such option."""
+    """Composes a run for each end of each dimension. Raises UserError where fer.train refuses it."""
     for values in spaces.corners(plan.dimensions):
-        typed = spaces.overrides(plan.dimensions, values)
-        where = f"(search.space, with {' '.join(typed)})"
+        options = plan.trial_options(values)
+        where = f"(search.space, with {' '.join(spaces.overrides(plan.dimensions, values))})"
         try:
-            validation.check(plan.composed(plan.run([*plan.base, *typed], plan.seed)))
+            validation.check(plan.compose(plan.run_options(options, plan.seed)))
         except UserError as error:
             raise UserError(f"{error} {where}") from error
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(f"{explained(error, [*plan.base, *typed])} {where}") from error
+            raise UserError(f"{explain(error, options)} {where}") from error
 
 
-def explained(error: Exception, typed: list[str]) -> str:
-    """Hydra's complaint; where the option exists in the defaults but not beside these choices, how to say so."""
+def explain(error: Exception, overrides: list[str]) -> str:
+    """Explains Hydra's error; for an option of the default config that other choices lack, names the key `when`."""
     unknown = hints.UNKNOWN.search(str(error))
     if unknown and OmegaConf.select(config.compose_config(["output_dir=x"]), unknown[1]) is not None:
         return f"no option {unknown[1]} there; say with when: which choices it belongs to"
-    return config.explain(error, "train", typed)
+    return config.explain(error, "train", overrides)

@@ -1,4 +1,4 @@
-"""Prints the results of a search and writes trials.csv."""
+"""Formats the results of a search and writes trials.csv."""
 
 import csv
 import shlex
@@ -7,91 +7,97 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from omegaconf import DictConfig
 
 from fer import commandline, compat, naming, resolvers
 from fer.console import duration
 from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan
-from fer.searching.storage import hidden
+from fer.searching.storage import JOURNAL, without_password
 
 TABLE = "trials.csv"
-NAMES = {"COMPLETE": "finished", "FAIL": "failed"}
+STATUS = {"COMPLETE": "finished", "FAIL": "failed"}
+"""Names of Optuna's states in trials.csv; the others are written in lower case."""
 
 
-def shown(monitor: str, value: float, deviation: float | None = None) -> str:
-    """`61.23 %`, `61.23 ± 0.45 %`; losses as they are."""
-    loss = resolvers.mode_of(monitor) == "min"
-    numbers = [
-        f"{number:.4f}" if loss else f"{100 * number:.2f}" for number in (value, deviation) if number is not None
-    ]
-    return " ± ".join(numbers) + ("" if loss else " %")
+def format_figure(monitor: str, value: float, deviation: float | None = None) -> str:
+    """Returns `61.23 %` or `61.23 ± 0.45 %`; losses with four digits and no unit."""
+    numbers = [value] if deviation is None else [value, deviation]
+    if resolvers.mode_of(monitor) == "min":
+        return " ± ".join(f"{number:.4f}" for number in numbers)
+    return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 
-def train_line(plan: Plan, chosen: list[str], seed: int | str) -> str:
-    """The command that trains what a trial trained."""
-    return commandline.command("fer.train", [*chosen, f"seed={seed}"], plan.config_dir)
+def train_command(plan: Plan, options: list[str], seed: int | str) -> str:
+    """Returns the command that trains a trial with these options."""
+    return commandline.command("fer.train", [*options, f"seed={seed}"], plan.config_dir)
 
 
-def folder_of(trial: optuna.trial.FrozenTrial, plan: Plan) -> Path | None:
-    """The folder above a trial's runs; None where it started none."""
-    if run := trial.user_attrs.get(trials.RUN):
+def trial_folder(trial: optuna.trial.FrozenTrial, plan: Plan) -> Path | None:
+    """Returns the folder of a trial's runs; None where it started none."""
+    run = trial.user_attrs.get(trials.RUN)
+    if run:
         return Path(run).parent
-    if chosen := trial.user_attrs.get("chosen"):
-        folders = [plan.folder / name(chosen) for name in (naming.run_name, compat.run_name)]
+    options = trial.user_attrs.get("chosen")
+    if options:
+        folders = [plan.folder / name(options) for name in (naming.run_name, compat.run_name)]
         return next((folder for folder in folders if folder.is_dir()), folders[0])
     return None
 
 
 def write_table(study: optuna.Study, plan: Plan) -> Path:
-    """trials.csv in the search's folder: a row for each trial that counts."""
+    """Writes trials.csv into the search's folder, a row for each trial that counts; returns its path."""
     names = [dimension.name for dimension in plan.dimensions]
     columns = ["trial", "status", plan.monitor, *names, "epochs seen", "seconds", "error", "run"]
     path = plan.folder / TABLE
     with atomic(path) as file:  # several machines may share the folder
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(row(trial, plan) for trial in trials.counted(study))
+        writer.writerows(table_row(trial, plan) for trial in trials.counted(study))
     return path
 
 
-def row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
-    folder = folder_of(trial, plan)
+def table_row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
+    folder = trial_folder(trial, plan)
     return {
         "trial": trials.root(trial),
-        "status": NAMES.get(trial.state.name, trial.state.name.lower()),
+        "status": STATUS.get(trial.state.name, trial.state.name.lower()),
         plan.monitor: trial.value,
         **trial.params,
         "epochs seen": max(trial.intermediate_values, default=None),
         "seconds": trial.user_attrs.get("seconds"),
         "error": trial.user_attrs.get("error"),
-        "run": folder and str(folder),
+        "run": str(folder) if folder else None,
     }
 
 
-def closing(study: optuna.Study, plan: Plan, spent: float) -> list[str]:
-    """Which trial is best, how to train it, what was written."""
-    now = trials.standing(study)
-    best, seeds = now.best, f", mean of {plan.seeds} seeds" * (plan.seeds > 1)
-    counts = f"{now.done} trials done, {now.pruned} pruned, {now.failed} failed"
+def summary(study: optuna.Study, plan: Plan, seconds: float) -> list[str]:
+    """Returns lines that name the best trial, the command that trains it and the written files."""
+    progress = trials.progress(study)
+    best = progress.best
+    counts = f"{progress.complete} trials done, {progress.pruned} pruned, {progress.failed} failed"
+    figure = format_figure(plan.monitor, best.value)
+    if plan.seeds > 1:
+        figure += f", mean of {plan.seeds} seeds"
+    files = [TABLE, "logs/"]
+    if plan.storage is None:
+        files.append(JOURNAL)
     return [
-        f"{counts}, in {duration(spent)}; the test split was not read",
-        f"best in validation: trial {now.best_root}, {plan.monitor} {shown(plan.monitor, best.value)}{seeds}",
-        f"  {train_line(plan, best.user_attrs['chosen'], plan.seed)}",
-        f"wrote {plan.folder}/: {TABLE}, logs/{', journal.log' * (plan.storage is None)}, a folder for each run",
+        f"{counts}, in {duration(seconds)}; the test split was not read",
+        f"best in validation: trial {progress.best_root}, {plan.monitor} {figure}",
+        f"  {train_command(plan, best.user_attrs['chosen'], plan.seed)}",
+        f"wrote {plan.folder}/: {', '.join(files)}, a folder for each run",
     ]
 
 
-def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: list[str]) -> list[str]:
-    """What to type next; `typed` are the options of this command."""
-    shown = [part for part in typed if not part.startswith(("search.confirm=", "search.storage="))]
-    if plan.storage:
-        shown.append(f"search.storage={hidden(plan.storage)}")
-    again = commandline.command("fer.search", shown, plan.config_dir)
+def next_steps(plan: Plan, best: optuna.trial.FrozenTrial, options: DictConfig, typed: list[str]) -> list[str]:
+    """Returns the commands to type next; `typed` are the options of this one."""
     if not options.confirm:
-        return [f"next: {again} search.confirm=5    (the best of many noisy trials looks better than it is)"]
+        command = search_command(plan, typed)
+        return [f"next: {command} search.confirm=5    (the best of many noisy trials looks better than it is)"]
     seed = f"seed-{plan.seed + plan.seeds}"
-    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]) / seed, folder_of(best, plan) / seed]
+    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]) / seed, trial_folder(best, plan) / seed]
     folder = next((folder for folder in folders if folder.is_dir()), folders[0])
     evaluate = ["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"]
     return [
@@ -100,15 +106,23 @@ def following(plan: Plan, best: optuna.trial.FrozenTrial, options: Any, typed: l
     ]
 
 
-def confirmed(study: optuna.Study, plan: Plan, found: float) -> list[str]:
-    """What the best trial is worth over seeds that no trial has seen; `found` is what the search thought."""
+def search_command(plan: Plan, typed: list[str]) -> str:
+    """Returns this search's command without its confirmation and the storage's password."""
+    options = [option for option in typed if not option.startswith(("search.confirm=", "search.storage="))]
+    if plan.storage:
+        options.append(f"search.storage={without_password(plan.storage)}")
+    return commandline.command("fer.search", options, plan.config_dir)
+
+
+def confirmation(study: optuna.Study, plan: Plan, search_value: float) -> list[str]:
+    """Returns a line with the best trial's figure over fresh seeds; `search_value` is its figure in the search."""
     figures = [trial.value for trial in trials.counted(study) if trial.value is not None]
     if not figures:
         return ["none of the confirming runs finished"]
     deviation = statistics.stdev(figures) if len(figures) > 1 else None
-    worth = shown(plan.monitor, statistics.mean(figures), deviation)
+    figure = format_figure(plan.monitor, statistics.mean(figures), deviation)
+    if len(figures) < plan.trials:
+        figure += f", {plan.trials - len(figures)} runs failed"
     seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + plan.trials - 1})"
-    short = f", {plan.trials - len(figures)} runs failed" * (len(figures) < plan.trials)
-    return [
-        f"confirmed over {seeds}: {plan.monitor} {worth}{short}; the search itself saw {shown(plan.monitor, found)}"
-    ]
+    searched = format_figure(plan.monitor, search_value)
+    return [f"confirmed over {seeds}: {plan.monitor} {figure}; the search itself saw {searched}"]

@@ -1,4 +1,4 @@
-"""Samplers whose draws depend only on the seed and the trial's number."""
+"""A sampler whose draws depend only on the seed and the trial's number."""
 
 import hashlib
 from typing import Any
@@ -12,19 +12,19 @@ from fer.searching.plan import Plan
 from fer.searching.space import suggest
 
 
-class EachTrial(BaseSampler):
-    """Builds a new sampler from `node` for each trial, seeded by (seed, the trial's number).
+class SeededSampler(BaseSampler):
+    """Builds a new sampler from the config `node` for each trial, seeded by (seed, the trial's number).
 
-    So workers never draw the same, and a search that was stopped draws what it would have drawn. What a sampler learns
-    it learns from the trials in the storage. A node that gives a seed keeps it.
+    Therefore workers never draw the same values, and a search that was stopped draws what it would have drawn. What a
+    sampler learns, it learns from the trials in the storage. A node with a seed keeps that seed.
     """
 
     def __init__(self, node: dict[str, Any], seed: int):
         self.node, self.seed = node, seed
-        self.sampler: BaseSampler = build(seeded(node, seed, 0))
+        self.sampler: BaseSampler = build(with_seed(node, seed, 0))
 
     def before_trial(self, study, trial) -> None:
-        self.sampler = build(seeded(self.node, self.seed, trial.number))
+        self.sampler = build(with_seed(self.node, self.seed, trial.number))
         self.sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study, trial):
@@ -41,9 +41,9 @@ class EachTrial(BaseSampler):
 
 
 def rehearse(plan: Plan) -> None:
-    """Draws, reports and prunes in a study of its own; raises UserError for a sampler or pruner that cannot work."""
-    sampler, pruner = EachTrial(plan.sampler, plan.seed), build(plan.pruner)
+    """Draws, reports and prunes in a study in memory. Raises UserError for a sampler or pruner that cannot work."""
     try:
+        sampler, pruner = SeededSampler(plan.sampler, plan.seed), build(plan.pruner)
         study = optuna.create_study(sampler=sampler, pruner=pruner)
         for _ in range(3):
             trial = study.ask()
@@ -51,13 +51,15 @@ def rehearse(plan: Plan) -> None:
             trial.report(0.0, 1)
             trial.should_prune()
             study.tell(trial, 0.0)
+    except UserError:
+        raise
     except Exception as error:
-        kinds = f"{plan.sampler['_target_']}, {plan.pruner['_target_']}"
-        raise UserError(f"sampler or pruner ({kinds}): {' '.join(str(error).split())}") from error
+        targets = f"{plan.sampler['_target_']}, {plan.pruner['_target_']}"
+        raise UserError(f"sampler or pruner ({targets}): {' '.join(str(error).split())}") from error
 
 
-def seeded(node: dict[str, Any], seed: int, number: int) -> dict[str, Any]:
-    """The node, and samplers inside it, with a seed where it has none."""
-    inside = {key: seeded(part, seed, number) for key, part in node.items() if isinstance(part, dict)}
+def with_seed(node: dict[str, Any], seed: int, number: int) -> dict[str, Any]:
+    """Returns the node with a seed in it and in every sampler within, where there is none."""
     digest = hashlib.sha256(f"{seed} {number} {node['_target_']}".encode()).hexdigest()
-    return {"seed": int(digest[:7], 16)} | node | inside
+    inner = {key: with_seed(value, seed, number) for key, value in node.items() if isinstance(value, dict)}
+    return {"seed": int(digest[:7], 16)} | node | inner

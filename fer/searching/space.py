@@ -5,23 +5,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fer import options
 from fer.errors import UserError
 
 KEYS = ("option", "choices", "low", "high", "log", "step", "when")
-KEPT = ("seed", "study", "output_dir", "resume", "existing", "retry", "test", "monitor", "search", "sampler", "pruner")
-"""What a search sets itself, or compares trials by."""
 PLAIN = re.compile(r"[A-Za-z_][\w./+-]*")
+"""Text that Hydra reads without quotes."""
 
 Values = dict[str, Any]
-"""The value of each active dimension, by name."""
+"""Values of the active dimensions, by name."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One option of fer.train with the values to try: `choices`, or all from `low` to `high`.
+    """An option of fer.train with the values to try: `choices`, or the range from `low` to `high`, both included.
 
-    A range of two integers means integers. log: as many tries below the geometric mean as above it. when:
-    the dimension counts only where dimensions before it have one of these values, such as {optimizer: [sgd]}.
+    Two integers make a range of integers. log: the logarithm of the value is uniform. step: distance between values.
+    when: the dimension is active only where earlier dimensions have one of these values, such as {optimizer: [sgd]}.
     """
 
     name: str
@@ -37,20 +37,20 @@ class Dimension:
         return all(values.get(other) in allowed for other, allowed in self.when.items())
 
     def suggest(self, trial: Any) -> Any:
-        """What the sampler draws in an Optuna `trial`; floats with four digits, which also stand in the run's name."""
+        """Draws a value in an Optuna `trial`; floats are rounded to four digits, which the run's name also has."""
         if self.choices is not None:
             return trial.suggest_categorical(self.name, self.choices)
-        if self.whole:
+        if self.is_integer:
             return trial.suggest_int(self.name, self.low, self.high, log=self.log, step=self.step or 1)
-        drawn = trial.suggest_float(self.name, self.low, self.high, log=self.log, step=self.step)
-        return min(max(float(f"{drawn:.4g}"), self.low), self.high)
+        value = trial.suggest_float(self.name, self.low, self.high, log=self.log, step=self.step)
+        return min(max(float(f"{value:.4g}"), self.low), self.high)
 
     def ends(self) -> list[Any]:
-        """The values that show whether all are possible: every choice, or both ends of the range."""
+        """Returns the values that show whether all are possible: every choice, or both ends of the range."""
         return self.choices if self.choices is not None else [self.low, self.high]
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return all(isinstance(value, int) for value in (self.low, self.high, self.step or 1))
 
 
@@ -58,17 +58,18 @@ Space = list[Dimension]
 
 
 def read(node: Mapping[str, Any]) -> Space:
-    """The dimensions of `search.space`, in order. Raises UserError for one that means nothing."""
+    """Reads the dimensions of `search.space`, in order. Raises UserError for an invalid or an empty space."""
     space: Space = []
     for name, content in node.items():
         if content is not None:  # a null takes a dimension out
-            space.append(_dimension(str(name), content, space))
+            space.append(read_dimension(str(name), content, space))
     if not space:
         raise UserError("search.space is empty; choose one with search=NAME, or add a dimension to it")
     return space
 
 
 def suggest(space: Space, trial: Any) -> Values:
+    """Draws a value for each active dimension in an Optuna `trial`."""
     values: Values = {}
     for dimension in space:
         if dimension.active(values):
@@ -77,41 +78,49 @@ def suggest(space: Space, trial: Any) -> Values:
 
 
 def overrides(space: Space, values: Values) -> list[str]:
-    """What to type after fer.train for these values."""
-    return [f"{dimension.option}={text(values[dimension.name])}" for dimension in space if dimension.name in values]
+    """Returns the options of fer.train for these values."""
+    active = [dimension for dimension in space if dimension.name in values]
+    return [f"{dimension.option}={hydra_value(values[dimension.name])}" for dimension in active]
 
 
 def corners(space: Space) -> Iterator[Values]:
-    """Values that together show each end of each dimension, everything else being possible beside it."""
+    """Yields values that together contain each end of each dimension, with whatever makes that dimension active."""
     for dimension in space:
         for end in dimension.ends():
-            wanted = {dimension.name: end}
-            for other in reversed(space):  # options come after those they depend on
-                if other.name in wanted:
-                    wanted = {name: allowed[0] for name, allowed in other.when.items()} | wanted
+            required = with_conditions(space, {dimension.name: end})
             values: Values = {}
             for other in space:
                 if other.active(values):
-                    values[other.name] = wanted.get(other.name, other.ends()[0])
+                    values[other.name] = required.get(other.name, other.ends()[0])
             yield values
 
 
-def text(value: Any) -> str:
-    """The value as Hydra reads it."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
+def with_conditions(space: Space, values: Values) -> Values:
+    """Adds to the values those that the conditions of their dimensions require."""
+    for dimension in reversed(space):  # dimensions come after those they depend on
+        if dimension.name in values:
+            values = {name: allowed[0] for name, allowed in dimension.when.items()} | values
+    return values
+
+
+def hydra_value(value: Any) -> str:
+    """Returns the value as Hydra reads it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str) and not PLAIN.fullmatch(value) and not value.startswith(("[", "{")):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return str(value)
 
 
 def plain(space: Space) -> list[dict[str, Any]]:
-    """For JSON; `Dimension(**content)` reads it back."""
+    """Returns the fields of each dimension, for JSON; `Dimension(**fields)` reads them back."""
     return [asdict(dimension) for dimension in space]
 
 
-def _dimension(name: str, content: Any, before: Space) -> Dimension:
-    """Checks one entry of the space."""
+def read_dimension(name: str, content: Any, before: Space) -> Dimension:
+    """Reads an entry of the space; `before` holds the dimensions that it may depend on."""
     where = f"search.space.{name}"
     if not isinstance(content, Mapping):
         raise UserError(f"{where}={content}: expected a mapping such as {{option: optimizer.lr, low: 1e-4, high: 0.1}}")
@@ -121,51 +130,61 @@ def _dimension(name: str, content: Any, before: Space) -> Dimension:
     option = str(content.get("option") or "")
     if not option:
         raise UserError(f"{where} names no option; give one of fer.train, such as option: optimizer.lr")
-    if option.lstrip("+~").split(".")[0] in KEPT:
+    if not may_vary(option):
         raise UserError(f"{where}: {option} is not for a space: the search sets it itself, or compares trials by it")
     if ("choices" in content) == ("low" in content or "high" in content):
         raise UserError(f"{where}: expected either choices: [...] or low: and high:")
-    when = _condition(where, content.get("when", {}), before)
+    when = read_condition(where, content.get("when", {}), before)
     if "choices" in content:
-        return Dimension(name, option, choices=_choices(where, content), when=when)
-    _check_range(where, content)
+        return Dimension(name, option, choices=read_choices(where, content), when=when)
+    check_range(where, content)
     span = {key: content[key] for key in ("low", "high", "log", "step") if key in content}
     return Dimension(name, option, **span, when=when)
 
 
-def _condition(where: str, when: Any, before: Space) -> dict[str, list[Any]]:
+def may_vary(option: str) -> bool:
+    """Whether an option may differ between trials: the search neither sets it itself nor compares trials by it."""
+    row = options.top_row(options.name_of(option))
+    return row.in_search == options.VARIES and not row.refusal
+
+
+def read_condition(where: str, when: Any, before: Space) -> dict[str, list[Any]]:
     if not isinstance(when, Mapping):
         raise UserError(f"{where}.when={when}: expected a mapping such as {{optimizer: sgd}}")
-    known = {dimension.name: dimension for dimension in before}
-    found: dict[str, list[Any]] = {}
-    for other, allowed in when.items():
-        if other not in known:
-            raise UserError(f"{where}.when: no dimension '{other}' stands before it; there are {', '.join(known)}")
-        found[other] = [allowed] if isinstance(allowed, str | int | float | None) else list(allowed)
-        missing = [value for value in found[other] if value not in (known[other].choices or ())]
-        if missing or not found[other]:
-            raise UserError(f"{where}.when: {other} is never {missing or allowed}; its choices: {known[other].choices}")
-    return found
+    dimensions = {dimension.name: dimension for dimension in before}
+    conditions: dict[str, list[Any]] = {}
+    for name, allowed in when.items():
+        if name not in dimensions:
+            raise UserError(f"{where}.when: no dimension '{name}' stands before it; there are {', '.join(dimensions)}")
+        values = [allowed] if isinstance(allowed, str | int | float | None) else list(allowed)
+        choices = dimensions[name].choices
+        missing = [value for value in values if value not in (choices or ())]
+        if missing or not values:
+            raise UserError(f"{where}.when: {name} is never {missing or allowed}; its choices: {choices}")
+        conditions[name] = values
+    return conditions
 
 
-def _choices(where: str, content: Mapping[str, Any]) -> list[Any]:
-    given = content["choices"]
-    if isinstance(given, str | Mapping) or not isinstance(given, list) or not given:
-        raise UserError(f"{where}.choices={given}: expected a list such as [sgd, adam]")
-    # The storage keeps plain values only; of a list, what is typed.
-    values = [value if isinstance(value, str | int | float | None) else _typed(where, value) for value in given]
+def read_choices(where: str, content: Mapping[str, Any]) -> list[Any]:
+    """Reads the choices; those that are lists become text, since the storage holds plain values only."""
+    choices = content["choices"]
+    if not isinstance(choices, list) or not choices:
+        raise UserError(f"{where}.choices={choices}: expected a list such as [sgd, adam]")
+    values = [value if isinstance(value, str | int | float | None) else list_text(where, value) for value in choices]
     if len(set(map(repr, values))) < len(values):
-        raise UserError(f"{where}.choices={given}: a value stands there twice")
+        raise UserError(f"{where}.choices={choices}: a value stands there twice")
     return values
 
 
-def _typed(where: str, value: Any) -> str:
+def list_text(where: str, value: Any) -> str:
+    """Returns a list, perhaps of lists, as Hydra reads it on the command line."""
     if not isinstance(value, list):
         raise UserError(f"{where}.choices: {value} is neither a plain value nor a list")
-    return "[" + ",".join(_typed(where, v) if isinstance(v, list | dict) else text(v) for v in value) + "]"
+    items = [list_text(where, item) if isinstance(item, list | dict) else hydra_value(item) for item in value]
+    return f"[{','.join(items)}]"
 
 
-def _check_range(where: str, content: Mapping[str, Any]) -> None:
+def check_range(where: str, content: Mapping[str, Any]) -> None:
     for key in ("low", "high", "step"):
         value = content.get(key, 0 if key == "step" else None)
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,81 +1,72 @@
 """Opens the storage of a search: a journal file for one machine, a database for several."""
 
-import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 
 from fer import resolvers
+from fer.build import build
 from fer.errors import UserError
 from fer.searching import trials
+from fer.searching.journal import Journal
 from fer.searching.plan import Plan
+from fer.searching.sampling import SeededSampler
 
 JOURNAL = "journal.log"
-MEANING = "meaning"  # attribute of a study: what it searches
-TIMEOUT = 10  # seconds to wait for a database server
+MEANING = "meaning"
+"""Attribute of a study: what it searches, which must be the same for all that work on it."""
+CONNECT_TIMEOUT = 10  # seconds
+MIN_FREE = 50_000_000
+"""Bytes of free disk space below which the disk counts as full."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # heartbeats, since 2021
 
 
-class KernelLock:
-    """Ends with the process that holds it; Optuna's own locks outlive one that is killed."""
+def open_study(plan: Plan) -> optuna.Study:
+    """Creates or joins the study of the plan, with the plan's sampler and pruner.
 
-    def __init__(self, path: str):
-        self.lock = FileLock(path)
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
-
-
-class Journal(JournalFileBackend):
-    """A journal that stays readable when a process dies, or the disk is full, in the midst of a line."""
-
-    def __init__(self, path: Path):
-        self.path, self.whole = path, KernelLock(f"{path}.lock")
-        super().__init__(str(path), self.whole)
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        with self.whole.lock:  # which counts its holder's calls
-            self._cut()
-            super().append_logs(logs)
-
-    def _cut(self) -> None:
-        """Removes a last line that has no end; nobody has read it."""
-        with self.path.open("rb+") as file:
-            size = file.seek(0, os.SEEK_END)
-            start = max(0, size - 1_000_000)
-            file.seek(start)
-            tail = file.read()
-            if tail and not tail.endswith(b"\n"):
-                file.truncate(start + tail.rfind(b"\n") + 1)
+    Raises UserError where the storage cannot be used or holds another search by that name.
+    """
+    direction = "minimize" if resolvers.mode_of(plan.monitor) == "min" else "maximize"
+    storage = open_storage(plan)
+    meaning = plan.meaning()
+    try:
+        study = optuna.create_study(storage=storage, study_name=plan.name, direction=direction, load_if_exists=True)
+        if MEANING not in study.user_attrs:
+            study.set_user_attr(MEANING, meaning)
+        stored = study.user_attrs[MEANING]
+    except optuna.exceptions.StorageInternalError as error:
+        raise UserError(f"search.storage: {reason(error.__cause__ or error)}") from error
+    for key, value in meaning.items():
+        if stored.get(key) != value:
+            where = without_password(plan.storage) if plan.storage else plan.folder / JOURNAL
+            message = f"{where} holds another search '{plan.name}' (its {key} differs)"
+            raise UserError(f"{message}; name this one: study=NAME")
+    study.sampler = SeededSampler(plan.sampler, plan.seed)
+    study.pruner = build(plan.pruner)
+    return study
 
 
 def open_storage(plan: Plan) -> BaseStorage:
-    """Raises UserError for a storage that cannot be reached or used."""
-    writable(plan.folder)
+    """Opens the journal or the database of the plan. Raises UserError where it cannot be reached or used."""
+    make_writable(plan.folder)
     if plan.storage is None:
         return JournalStorage(Journal(plan.folder / JOURNAL))
     try:
-        return database(plan)
+        return open_database(plan.storage, plan.heartbeat)
     except Exception as error:  # of SQLAlchemy, of the driver, of Optuna
-        raise UserError(f"search.storage={hidden(plan.storage)}: {reason(error)}") from error
+        raise UserError(f"search.storage={without_password(plan.storage)}: {reason(error)}") from error
 
 
-def writable(folder: Path) -> None:
-    """Makes the folder. Raises UserError where it cannot be written."""
+def make_writable(folder: Path) -> None:
+    """Creates the folder. Raises UserError where it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -84,44 +75,67 @@ def writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); start where runs/ can be") from error
 
 
-def database(plan: Plan) -> RDBStorage:
-    connect = {"connect_timeout": TIMEOUT} if plan.storage.startswith("postgresql") else {}
+def disk_error(folder: Path) -> UserError | None:
+    """Returns the error to raise where the disk of the folder is full."""
+    free = shutil.disk_usage(folder).free
+    if free >= MIN_FREE:
+        return None
+    return UserError(f"{folder}: only {free / 1e6:.0f} MB left on the disk; make room and start again")
 
-    def taken_up(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        trials.again(study, trial, died=True)
 
-    options = {"pool_pre_ping": True, "connect_args": connect}  # connections may be cut in hours of training
-    beats = {"heartbeat_interval": plan.heartbeat, "grace_period": 2 * plan.heartbeat}
-    make: Callable[[], RDBStorage] = lambda: RDBStorage(  # noqa: E731
-        plan.storage, engine_kwargs=options, **beats, heartbeat_stale_trial_callback=taken_up
-    )
+def check_disk(folder: Path) -> None:
+    """Raises UserError where the disk of the folder is full."""
+    if error := disk_error(folder):
+        raise error
+
+
+def open_database(url: str, heartbeat: int) -> RDBStorage:
+    """Opens a database. A trial without a heartbeat for two intervals of `heartbeat` seconds is requeued."""
     try:
-        storage = make()
-    except Exception:  # another machine may just have made the tables
-        storage = make()
-    if plan.storage.startswith("postgresql"):
-        with storage.engine.connect() as connection:
-            encoding = connection.exec_driver_sql("show server_encoding").scalar()
-        if encoding != "UTF8":
-            raise UserError(f"the database's encoding is {encoding}; create one with createdb --encoding=UTF8")
+        storage = connect(url, heartbeat)
+    except Exception:  # another machine may have created the tables at the same moment
+        storage = connect(url, heartbeat)
+    if url.startswith("postgresql"):
+        check_encoding(storage)
     return storage
 
 
+def connect(url: str, heartbeat: int) -> RDBStorage:
+    arguments = {"connect_timeout": CONNECT_TIMEOUT} if url.startswith("postgresql") else {}
+    return RDBStorage(
+        url,
+        engine_kwargs={"pool_pre_ping": True, "connect_args": arguments},  # hours of training may cut connections
+        heartbeat_interval=heartbeat,
+        grace_period=2 * heartbeat,
+        heartbeat_stale_trial_callback=requeue_stale,
+    )
+
+
+def requeue_stale(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    trials.queue_again(study, trial, died=True)
+
+
+def check_encoding(storage: RDBStorage) -> None:
+    with storage.engine.connect() as connection:
+        encoding = connection.exec_driver_sql("show server_encoding").scalar()
+    if encoding != "UTF8":
+        raise UserError(f"the database's encoding is {encoding}; create one with createdb --encoding=UTF8")
+
+
 def reason(error: Exception) -> str:
-    """The first line of what the driver said, and what to do."""
+    """Returns why a storage failed, in one line, and what to do."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ImportError):
         return f"no driver ({error}); pip install 'fer-lightning[search]' and write postgresql+psycopg://…"
     if type(error).__name__ in ("ArgumentError", "NoSuchModuleError"):
         return "no URL of a database; expected such as postgresql+psycopg://USER@HOST/DATABASE"
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
-    return f"cannot be reached or used ({said[:300]})"
+    message = " ".join(str(getattr(error, "orig", None) or error).split())
+    return f"cannot be reached or used ({message[:300]})"
 
 
-def hidden(url: str) -> str:
-    """The URL without its password."""
-    from sqlalchemy.engine import make_url
+def without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url  # comes with Optuna
 
     try:
         return make_url(url).render_as_string(hide_password=True)
@@ -129,40 +143,11 @@ def hidden(url: str) -> str:
         return "…"
 
 
-def open_study(plan: Plan) -> optuna.Study:
-    """The study of the plan, new or joined. Raises UserError where the storage holds another search by that name."""
-    direction = "minimize" if resolvers.mode_of(plan.monitor) == "min" else "maximize"
-    storage = open_storage(plan)
-    meaning = plan.meaning()
-    try:
-        study = optuna.create_study(storage=storage, study_name=plan.name, direction=direction, load_if_exists=True)
-        if MEANING not in study.user_attrs:
-            study.set_user_attr(MEANING, meaning)
-        there = study.user_attrs[MEANING]
-    except optuna.exceptions.StorageInternalError as error:
-        raise UserError(f"search.storage: {reason(error.__cause__ or error)}") from error
-    for what, content in meaning.items():
-        if there.get(what) != content:
-            place = hidden(plan.storage) if plan.storage else plan.folder / JOURNAL
-            holds = f"{place} holds another search '{plan.name}' (its {what} differs)"
-            raise UserError(f"{holds}; name this one: study=NAME")
-    return study
-
-
 @contextmanager
-def lost() -> Iterator[None]:
-    """A storage that went away in the midst of a search ends in a line."""
+def storage_errors() -> Iterator[None]:
+    """Raises UserError where the storage fails in the middle of a search."""
     try:
         yield
     except (optuna.exceptions.StorageInternalError, OSError) as error:
-        said = reason(error.__cause__ or error)
-        raise UserError(f"search.storage: {said}; the same command goes on when it is back") from error
-
-
-def prepared(study: optuna.Study, plan: Plan) -> optuna.Study:
-    """The study with the plan's sampler and pruner, to draw trials from."""
-    from fer.searching.sampling import EachTrial, build
-
-    study.sampler = EachTrial(plan.sampler, plan.seed)
-    study.pruner = build(plan.pruner)
-    return study
+        message = reason(error.__cause__ or error)
+        raise UserError(f"search.storage: {message}; the same command goes on when it is back") from error

@@ -1,202 +1,120 @@
-"""The worker process: runs trials of a study until none is left.
+"""Runs trials of a study until its budget is spent."""
 
-fer.search starts it as `python -m fer.searching.worker` with the plan on its standard input, which stays open while
-fer.search lives. SIGTERM, or the end of that input, makes it save its run, give back its trial and end.
-"""
-
-import json
-import os
-import shutil
+import math
 import signal
 import statistics
-import sys
 import threading
 import time
 import traceback
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 
-from fer import config, streams, validation
-from fer.errors import SIGNALS, Interrupted, UserError
+from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
+from fer.searching import locks, space, storage, trials
 from fer.searching.plan import Plan
+from fer.searching.trials import TrialStopped
 
-ROOM = 50_000_000  # bytes on the disk below which it counts as full
-WAIT = 2.0  # seconds between looks at what others do
-DATA = "data"  # attribute of a study: the fingerprint of what it trains on
+POLL = 2.0
+"""Seconds between looks at what other workers do."""
+FAILED = math.nan
+"""Value of a trial that Optuna stores as failed."""
 
-
-def check_room(folder: Path) -> None:
-    """Raises UserError where the disk is full."""
-    free = shutil.disk_usage(folder).free
-    if free < ROOM:
-        raise UserError(f"{folder}: only {free / 1e6:.0f} MB left on the disk; make room and start again")
+Train = Callable[[Plan, list[str], int, optuna.Trial, threading.Event], float]
+"""Trains one run: (plan, options, seed, trial, stopping) -> the monitored figure."""
 
 
 class Worker:
-    """Works on the plan's study. stopping: set when no further trial is to start."""
+    """Works on the plan's study. stopping: set from outside when the worker is to stop. train: see `training.train`."""
 
-    def __init__(self, plan: Plan, stopping: threading.Event):
-        from fer.searching import storage, trials
-
-        self.plan, self.stopping, self.trials = plan, stopping, trials
-        self.study = storage.prepared(storage.open_study(plan), plan)
-        self.trial: Any = None
-        self.stopped_by: UserError | None = None
+    def __init__(self, plan: Plan, stopping: threading.Event, train: Train):
+        self.plan, self.stopping, self.train = plan, stopping, train
+        self.study = storage.open_study(plan)
+        self.lock = locks.WorkerLock(plan.folder)
+        self.trial: optuna.Trial | None = None
+        self.fatal: UserError | None = None
 
     def work(self) -> None:
-        """Until the budget is spent and nothing of it is left to take up. Raises Interrupted when asked to stop."""
-        self.check_data()
-        with self.trials.Presence(self.plan.folder) as self.presence:
+        """Runs trials until the budget is spent and no other worker's trial can come back to the queue.
+
+        Raises Interrupted when asked to stop and UserError where the disk is full; the trial is requeued before.
+        """
+        with self.lock:
             try:
-                while not self.stopping.is_set() and self.one_more():
+                while not self.stopping.is_set() and self.run_or_wait():
                     pass
-            except Interrupted:
-                self.give_back()
-                raise self.stopped_by or Interrupted(signal.SIGTERM) from None
+            except Interrupted as stop:
+                if self.trial is not None:
+                    trials.requeue(self.study, self.trial.number, died=False)
+                if self.fatal:
+                    raise self.fatal from None
+                raise Interrupted(signal.SIGTERM) from stop
         if self.stopping.is_set():
             raise Interrupted(signal.SIGTERM)
 
-    def one_more(self) -> bool:
-        """Runs a trial, or waits for those of others that may have to be taken up; False where nothing is left."""
+    def run_or_wait(self) -> bool:
+        """Runs a trial, or waits while other workers run the last ones. Returns False where nothing is left."""
         plan = self.plan
-        self.trials.take_up(self.study, plan.folder, 2 * plan.heartbeat, alone=plan.storage is None)
-        now = self.trials.standing(self.study)
-        if now.waiting or plan.trials is None or now.known < plan.trials:
-            self.optimize()
-        elif now.running:
-            self.stopping.wait(WAIT)
-        else:
-            return False
-        return True
+        locks.requeue_dead(self.study, plan.folder, 2 * plan.heartbeat, one_machine=plan.storage is None)
+        progress = trials.progress(self.study)
+        if progress.waiting or plan.trials is None or progress.total < plan.trials:
+            self.run_trial()
+            return True
+        if progress.running:
+            self.stopping.wait(POLL)
+            return True
+        return False
 
-    def optimize(self) -> None:
-        """One trial, asked for and told."""
+    def run_trial(self) -> None:
+        """Runs one trial from the queue, or a new one, and stores its result; Optuna sends heartbeats meanwhile."""
         try:
-            self.study.optimize(self.run, n_trials=1, catch=(Exception,), gc_after_trial=True)
-        except (ValueError, self.trials.UpdateFinishedTrialError):
+            self.study.optimize(self.objective, n_trials=1, catch=(Exception,), gc_after_trial=True)
+        except (ValueError, UpdateFinishedTrialError):
+            # Optuna refuses the result of a trial that another worker has ended, because this one seemed dead.
             if not self.study.get_trials(deepcopy=False)[self.trial.number].state.is_finished():
                 raise
-            print(f"trial {self.trial.number} was taken up by another worker", flush=True)
+            print(f"trial {self.trial.number} was taken over by another worker", flush=True)
 
-    def run(self, trial: Any) -> float:
-        """The mean of the monitored figure over the trial's seeds."""
-        from optuna import TrialPruned
-
-        from fer.searching import space
-        from fer.searching.stops import Lost, Pruned
-
-        self.trial, started = trial, time.time()
-        trial.set_user_attr(self.trials.WORKER, self.presence.name)
-        place = self.trials.place(self.study, self.study.get_trials(deepcopy=False)[trial.number])
-        if self.plan.trials is not None and place >= self.plan.trials:
-            trial.set_user_attr(self.trials.OVER, True)
-            raise RuntimeError("others filled the budget meanwhile")
+    def objective(self, trial: optuna.Trial) -> float:
+        """Returns the mean of the monitored figure over the trial's seeds, or FAILED."""
+        self.trial = trial
+        trial.set_user_attr(trials.WORKER, self.lock.worker)
+        position = trials.position(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+        if self.plan.trials is not None and position >= self.plan.trials:  # others filled the budget meanwhile
+            trial.set_user_attr(trials.OVER_BUDGET, True)
+            return FAILED
         try:
-            chosen = self.plan.chosen(space.suggest(self.plan.dimensions, trial))
-            trial.set_user_attr("chosen", chosen)
-            figures = [self.train(chosen, seed, trial) for seed in self.plan.seeds_of(place)]
-        except Pruned as error:
-            raise TrialPruned(str(error)) from error
-        except Lost as error:
-            raise RuntimeError(str(error)) from error
+            return self.train_seeds(trial, self.plan.trial_seeds(position))
+        except TrialStopped as stop:
+            if stop.pruned:
+                raise optuna.TrialPruned(str(stop)) from stop
+            return FAILED  # which Optuna refuses to store, since another worker has ended the trial
         except Exception as error:
-            self.fail(error)
-            raise
-        trial.set_user_attr("seconds", round(time.time() - started, 1))
+            self.stop_if_disk_full(error)
+            self.record_failure(error)
+            return FAILED
+
+    def train_seeds(self, trial: optuna.Trial, seeds: list[int]) -> float:
+        """Trains with each seed, stores the figures in the trial and returns their mean."""
+        start = time.time()
+        options = self.plan.trial_options(space.suggest(self.plan.dimensions, trial))
+        trial.set_user_attr("chosen", options)
+        figures = [self.train(self.plan, options, seed, trial, self.stopping) for seed in seeds]
+        trial.set_user_attr("seconds", round(time.time() - start, 1))
         trial.set_user_attr("figures", figures)
         return statistics.mean(figures)
 
-    def train(self, chosen: list[str], seed: int, trial: Any) -> float:
-        """One run; the first seed's epochs are the trial's."""
-        from fer.searching.watch import Watch
-        from fer.training import experiment
-
-        cfg = composed(self.plan, self.plan.run(chosen, seed))
-        validation.check(cfg)
-        watched = trial if seed == self.plan.seed and not self.plan.spread else None
-        while True:
-            record = experiment.run(cfg, [Watch(watched, self.plan.monitor, self.stopping)])
-            trial.set_user_attr(self.trials.RUN, record["config"]["output_dir"])
-            if record["status"] == "finished":
-                return float(record[self.plan.monitor])
-            if self.stopping.wait(WAIT):  # another process trains this very run
-                raise Interrupted(signal.SIGTERM)
-
-    def fail(self, error: Exception) -> None:
-        """Notes why a trial failed. Where it is the disk, the search stops and the trial stays to be run."""
-        try:
-            if isinstance(error, Unwritable):
-                raise error
-            check_room(self.plan.folder)
-        except UserError as full:
-            self.stopped_by = full
+    def stop_if_disk_full(self, error: Exception) -> None:
+        """Raises Interrupted, which stops the search and requeues the trial, where the disk made the trial fail."""
+        self.fatal = error if isinstance(error, Unwritable) else storage.disk_error(self.plan.folder)
+        if self.fatal:
             raise Interrupted(signal.SIGTERM) from error
+
+    def record_failure(self, error: Exception) -> None:
+        """Stores the error in the trial as one line; prints the traceback of an unexpected one."""
         if not isinstance(error, UserError):
             traceback.print_exception(error)
-        text = str(error).strip() or "no message"
-        self.trial.set_user_attr("error", f"{type(error).__name__}: {text.splitlines()[0]}")
-
-    def give_back(self) -> None:
-        if self.trial is not None:
-            self.trials.give_back(self.study, self.trial.number, died=False)
-
-    def check_data(self) -> None:
-        """Raises UserError for data that cannot be used, or are not those of the study."""
-        from fer.console import quieten
-        from fer.training.building import build_datamodule
-
-        quieten()
-        datamodule = build_datamodule(composed(self.plan, self.plan.run(self.plan.base, self.plan.seed)))
-        datamodule.setup()
-        found = datamodule.fingerprint
-        if DATA not in self.study.user_attrs:
-            self.study.set_user_attr(DATA, found)
-        if (there := self.study.user_attrs[DATA]) != found:
-            fix = "set data.root, or name this search study=NAME"
-            raise UserError(f"the data (fingerprint {found}) are not those of the search ({there}); {fix}")
-
-
-def composed(plan: Plan, typed: list[str]) -> DictConfig:
-    """The config of a run, and Hydra's own for it, so that the run records what was typed."""
-    cfg = plan.composed(typed, return_hydra_config=True)
-    HydraConfig.instance().set_config(cfg)
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return cfg
-
-
-def heed(stopping: threading.Event) -> None:
-    """From now on SIGTERM and Ctrl-C set `stopping`, and so does the end of the standard input."""
-    for number in SIGNALS:
-        signal.signal(number, lambda *_: stopping.set())
-
-    def wait() -> None:
-        while os.read(0, 1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)  # for the training in progress, which heeds signals
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def main() -> None:
-    streams.harden()
-    line = sys.stdin.buffer.raw.readline()  # unbuffered: what follows is read elsewhere
-    plan, stopping = Plan(**json.loads(line)), threading.Event()
-    heed(stopping)
-    from fer.searching.storage import lost
-
-    try:
-        with lost():
-            Worker(plan, stopping).work()
-    except UserError as error:
-        sys.exit(config.fail(str(error)))
-    except Interrupted as error:
-        sys.exit(128 + error.number)
-
-
-if __name__ == "__main__":
-    main()
+        lines = str(error).strip().splitlines() or ["no message"]
+        self.trial.set_user_attr("error", f"{type(error).__name__}: {lines[0]}")

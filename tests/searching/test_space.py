@@ -56,7 +56,7 @@ def test_values_become_options_of_the_training():
 def test_values_are_written_as_hydra_reads_them(value, typed):
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    assert spaces.text(value) == typed
+    assert spaces.hydra_value(value) == typed
     assert OverridesParser.create().parse_override(f"a={typed}").value() == value
 
 

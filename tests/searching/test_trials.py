@@ -8,13 +8,13 @@ import pytest
 from optuna.trial import TrialState
 
 from fer.errors import UserError
-from fer.searching import sampling, storage, trials
+from fer.searching import locks, sampling, stopwatch, storage, training, trials
 
 
 @pytest.fixture
 def study(make_plan) -> optuna.Study:
     plan = make_plan()
-    return storage.prepared(storage.open_study(plan), plan)
+    return storage.open_study(plan)
 
 
 def begun(study: optuna.Study) -> optuna.Trial:
@@ -27,59 +27,70 @@ def begun(study: optuna.Study) -> optuna.Trial:
 
 def test_a_trial_that_is_given_back_goes_on_under_another_number_and_counts_once(study):
     first = begun(study)
-    trials.give_back(study, first.number, died=False)
+    trials.requeue(study, first.number, died=False)
     second = study.ask()
     assert second.suggest_float("lr", 0.001, 0.1, log=True) == first.params["lr"]
     study.tell(second, 0.7)
     assert [trials.root(trial) for trial in trials.counted(study)] == [first.number]
     assert trials.counted(study)[0].intermediate_values == {1: 0.5}
-    assert trials.standing(study).done == 1
+    assert trials.progress(study).complete == 1
+
+
+def test_the_names_in_the_storage_stay_so_that_a_search_of_an_earlier_version_goes_on():
+    assert (trials.ROOT, trials.WORKER, trials.DEATHS, trials.OVER_BUDGET, trials.RUN) == (
+        "root",
+        "worker",
+        "deaths",
+        "over",
+        "run",
+    )
+    assert (storage.MEANING, training.DATA, stopwatch.PREFIX) == ("meaning", "data", "session ")
 
 
 def test_only_one_process_can_give_a_trial_back(study):
     trial = begun(study)
     for _ in range(2):
-        trials.give_back(study, trial.number, died=True)
+        trials.requeue(study, trial.number, died=True)
     assert len(study.get_trials(states=[TrialState.WAITING])) == 1
 
 
 def test_a_finished_trial_is_not_given_back(study):
     trial = begun(study)
     study.tell(trial, 0.7)
-    trials.give_back(study, trial.number, died=True)
+    trials.requeue(study, trial.number, died=True)
     assert [trial.state for trial in study.get_trials()] == [TrialState.COMPLETE]
 
 
 def test_a_trial_that_workers_keep_dying_of_fails(study):
-    for _ in range(trials.LIVES):
-        trials.give_back(study, begun(study).number, died=True)
-    now = trials.standing(study)
-    assert (now.failed, now.waiting, now.known) == (1, 0, 1)
+    for _ in range(trials.MAX_DEATHS):
+        trials.requeue(study, begun(study).number, died=True)
+    now = trials.progress(study)
+    assert (now.failed, now.waiting, now.total) == (1, 0, 1)
 
 
 def test_stopping_often_does_not_fail_a_trial(study):
     for _ in range(5):
-        trials.give_back(study, begun(study).number, died=False)
-    assert (trials.standing(study).waiting, trials.standing(study).known) == (1, 1)
+        trials.requeue(study, begun(study).number, died=False)
+    assert (trials.progress(study).waiting, trials.progress(study).total) == (1, 1)
 
 
 def test_a_trial_beyond_the_budget_does_not_count(study):
     for _ in range(2):
         study.tell(begun(study), 0.1)
     late = begun(study)
-    late.set_user_attr(trials.OVER, True)
+    late.set_user_attr(trials.OVER_BUDGET, True)
     study.tell(late, state=TrialState.FAIL)
-    assert trials.standing(study).known == 2
-    assert trials.place(study, study.get_trials()[2]) == 2
+    assert trials.progress(study).total == 2
+    assert trials.position(study, study.get_trials()[2]) == 2
 
 
 def test_a_living_workers_trial_is_left_alone_and_a_dead_ones_taken_up(study, tmp_path):
-    with trials.Presence(tmp_path) as living:
-        begun(study).set_user_attr(trials.WORKER, living.name)
-        dead = trials.Presence(tmp_path)
+    with locks.WorkerLock(tmp_path) as living:
+        begun(study).set_user_attr(trials.WORKER, living.worker)
+        dead = locks.WorkerLock(tmp_path)
         dead.path.touch()
-        begun(study).set_user_attr(trials.WORKER, dead.name)
-        trials.take_up(study, tmp_path, 60, alone=True)
+        begun(study).set_user_attr(trials.WORKER, dead.worker)
+        locks.requeue_dead(study, tmp_path, 60, one_machine=True)
     states = [trial.state for trial in study.get_trials()]
     assert states == [TrialState.RUNNING, TrialState.FAIL, TrialState.WAITING]
 
@@ -87,29 +98,29 @@ def test_a_living_workers_trial_is_left_alone_and_a_dead_ones_taken_up(study, tm
 @pytest.mark.parametrize(("alone", "waiting"), [(True, 1), (False, 0)])
 def test_a_worker_without_a_lock_here_is_dead_only_where_all_are_here(alone, waiting, study, tmp_path):
     begun(study).set_user_attr(trials.WORKER, "elsewhere")
-    trials.take_up(study, tmp_path, 60, alone=alone)
-    assert trials.standing(study).waiting == waiting
+    locks.requeue_dead(study, tmp_path, 60, one_machine=alone)
+    assert trials.progress(study).waiting == waiting
 
 
 def test_a_trial_that_no_worker_put_its_name_to_is_taken_up_after_a_while(study, tmp_path):
     begun(study)
-    trials.take_up(study, tmp_path, 60, alone=True)
-    assert trials.standing(study).waiting == 0
-    trials.take_up(study, tmp_path, 0, alone=True)
-    assert trials.standing(study).waiting == 1
+    locks.requeue_dead(study, tmp_path, 60, one_machine=True)
+    assert trials.progress(study).waiting == 0
+    locks.requeue_dead(study, tmp_path, 0, one_machine=True)
+    assert trials.progress(study).waiting == 1
 
 
 def test_failed_trials_can_be_queued_again(study):
     study.tell(begun(study), state=TrialState.FAIL)
     trials.retry_failed(study)
-    assert (trials.standing(study).waiting, trials.standing(study).failed) == (1, 0)
+    assert (trials.progress(study).waiting, trials.progress(study).failed) == (1, 0)
 
 
 def test_the_clock_counts_overlapping_sessions_once_and_pauses_not_at_all(study):
     now = time.time()
     for number, span in enumerate([(-1000, -900), (-950, -850), (-500, -400)]):
         study.set_user_attr(f"session {number}", [now + edge for edge in span])
-    assert trials.Clock(study).seconds() == pytest.approx(250, abs=5)
+    assert stopwatch.Stopwatch(study).seconds() == pytest.approx(250, abs=5)
 
 
 def test_a_line_that_was_cut_off_does_not_spoil_the_journal(make_plan):
@@ -167,10 +178,10 @@ SAMPLERS = [
 @pytest.mark.parametrize("node", SAMPLERS, ids=lambda node: node["_target_"].split(".")[-1])
 def test_draws_follow_from_the_seed_and_the_trials_and_not_from_the_process(node):
     def draw(restarted: bool) -> list[float]:
-        study, drawn = optuna.create_study(sampler=sampling.EachTrial(node, 7)), []
+        study, drawn = optuna.create_study(sampler=sampling.SeededSampler(node, 7)), []
         for _ in range(6):
             if restarted:
-                study.sampler = sampling.EachTrial(node, 7)
+                study.sampler = sampling.SeededSampler(node, 7)
             trial = study.ask()
             drawn.append(trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1))
             study.tell(trial, drawn[-1])
@@ -182,7 +193,7 @@ def test_draws_follow_from_the_seed_and_the_trials_and_not_from_the_process(node
 
 def test_samplers_inside_a_sampler_are_seeded_too():
     node = {"_target_": "a", "seed": 3, "independent_sampler": {"_target_": "b"}}
-    first, second = (sampling.seeded(node, 0, number) for number in (0, 1))
+    first, second = (sampling.with_seed(node, 0, number) for number in (0, 1))
     assert first["seed"] == second["seed"] == 3
     assert first["independent_sampler"]["seed"] != second["independent_sampler"]["seed"]
 

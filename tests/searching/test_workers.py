@@ -48,8 +48,8 @@ def assert_each_once(study: optuna.Study, count: int) -> None:
     assert len(whole) == count
     assert set(whole.values()) == {1}
     assert not [trial for trial in everything if not trial.state.is_finished()]
-    now = trials.standing(study)
-    assert (now.done, now.ended, now.known) == (count, count, count)
+    now = trials.progress(study)
+    assert (now.complete, now.ended, now.total) == (count, count, count)
 
 
 def test_workers_share_the_budget_exactly(plan, start_worker):
@@ -93,11 +93,11 @@ def test_a_trial_whose_machine_died_is_taken_up_by_its_heartbeat(make_plan, serv
 def test_workers_that_are_asked_to_stop_leave_a_state_that_continues(plan, start_worker):
     study, held = storage.open_study(plan), hold(plan, first=2)
     workers = [start_worker(plan) for _ in range(2)]
-    wait_for(lambda: trials.standing(study).done == 2 and len(set(running(study))) == 2)
+    wait_for(lambda: trials.progress(study).complete == 2 and len(set(running(study))) == 2)
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     assert [worker.wait(PATIENCE) for worker in workers] == [143, 143]
-    assert (trials.standing(study).running, trials.standing(study).done) == (0, 2)
+    assert (trials.progress(study).running, trials.progress(study).complete) == (0, 2)
     held.unlink()
     assert start_worker(plan).wait(PATIENCE) == 0
     assert_each_once(study, 12)
@@ -111,4 +111,4 @@ def test_workers_end_with_the_process_that_started_them(make_plan, start_worker)
     wait_for(lambda: running(study))
     worker.stdin.close()
     assert worker.wait(PATIENCE) == 143
-    assert trials.standing(study).running == 0
+    assert trials.progress(study).running == 0

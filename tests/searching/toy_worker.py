@@ -1,33 +1,38 @@
-"""A worker as fer.search starts it, but for its runs: each takes a moment and is worth its learning rate.
+"""A worker as fer.search starts it, whose runs take a moment and have their learning rate as figure.
 
-Where the plan's folder has a file `held`, trials from the number in it on go on only once the file is gone.
+Where the plan's folder has a file `held`, trials from the number in it on continue only once the file is gone.
 """
 
-from fer.searching import worker
+import sys
+
+from fer.errors import Interrupted
+from fer.searching import __main__ as command
 
 
-def train(self, chosen, seed, trial):
+def train(plan, options, seed, trial, stopping):
     for _ in range(10):
-        pause(self)
-    while held(self.plan, trial.number):
-        pause(self)
-    return float(chosen[-1].split("=")[1])
+        pause(stopping)
+    while is_held(plan, trial.number):
+        pause(stopping)
+    return float(options[-1].split("=")[1])
 
 
-def pause(self):
-    if self.stopping.wait(0.02):
-        raise worker.Interrupted(15)
+def check_data(plan, study):
+    pass
 
 
-def held(plan, number):
+def pause(stopping):
+    if stopping.wait(0.02):
+        raise Interrupted(15)
+
+
+def is_held(plan, number):
     try:
         return number >= int((plan.folder / "held").read_text())
     except FileNotFoundError:
         return False
 
 
-worker.Worker.train = train
-worker.Worker.check_data = lambda self: None
-
 if __name__ == "__main__":
-    worker.main()
+    command.import_training = lambda: sys.modules[__name__]
+    command.main()

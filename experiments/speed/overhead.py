@@ -1,0 +1,203 @@
+"""Measures what a run costs besides its training steps: start, imports, data, memory, sweeps and parallel runs.
+
+    python experiments/speed/overhead.py --data fer2013.csv
+    python experiments/speed/overhead.py --data fer2013.csv --parallel
+
+Starts fer.train as a user would, in child processes, and reads the time stamps that they write. --parallel adds two
+runs of some minutes, first one after the other, then at once. Writes overhead.csv into experiments/speed/ (--out), a
+row for each figure, and rewrites README.md there. The file cache is warm: the very first start is not counted.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import pandas as pd
+
+from fer.arguments import whole
+from fer.benchmarking import record, report
+from fer.errors import UserError, one_line_errors
+from fer.memory import peak_mb
+from fer.studies.redaction import command_without_paths
+
+TIMESTAMPS = Path(__file__).with_name("timestamps.py")
+STARTS = 3
+SHORT_RUN = ["model=cnn2", "trainer.max_steps=2", "data.limit=500", "test=false", "callbacks.early_stopping=null"]
+MEMORY_RUN = [
+    "model=cnn3",
+    "data.batch_size=64",
+    "trainer.max_steps=20",
+    "test=false",
+    "callbacks.early_stopping=null",
+]
+LONG_RUN = ["model=cnn2", "callbacks.early_stopping=null", "test=false"]
+STAGES = {
+    "python": "the interpreter",
+    "torch": "import torch",
+    "lightning": "import lightning",
+    "fer": "import fer and the rest",
+    "data begins": "options, rehearsal",
+    "data ends": "data",
+    "step": "network, trainer, record",
+}
+"""Time stamps of a start in their order, with what the process does before each."""
+
+Row = tuple[str, float, str]
+"""What was measured, its value and its unit."""
+
+
+class Process(NamedTuple):
+    """A child process that has ended: its duration, (name, seconds after its start) of each time stamp, peak memory."""
+
+    seconds: float
+    timestamps: list[tuple[str, float]]
+    peak_mb: float
+
+    def first(self, name: str) -> float:
+        """Returns the seconds from the start to the first time stamp of this name."""
+        return self.all(name)[0]
+
+    def all(self, name: str) -> list[float]:
+        return [seconds for stamp, seconds in self.timestamps if stamp == name]
+
+
+def train(options: Sequence[str], folder: Path, cache: Path | None = None) -> Process:
+    """Runs fer.train with these options in `folder`. Raises UserError where it fails."""
+    file = Path(tempfile.mkstemp(dir=folder, suffix=".timestamps")[1])
+    return run([sys.executable, str(TIMESTAMPS), str(file), *options], folder, cache, file)
+
+
+def run(command: Sequence[str], folder: Path, cache: Path | None = None, file: Path | None = None) -> Process:
+    """Runs a command in `folder` and reads the time stamps that it writes to `file`. Raises UserError if it fails."""
+    log = folder / "log.txt"
+    environment = dict(os.environ)
+    if cache:
+        environment["XDG_CACHE_HOME"] = str(cache)
+    with log.open("w", encoding="utf-8") as out:
+        start = time.time()
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        end = time.time()
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        lines = log.read_text(errors="replace", encoding="utf-8").strip().splitlines() or ["no output"]
+        raise UserError(f"{shlex.join(command[1:])} failed: {lines[-1]}")
+    return Process(end - start, read_timestamps(file, start) if file else [], peak_mb(usage))
+
+
+def read_timestamps(file: Path, start: float) -> list[tuple[str, float]]:
+    lines = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+    return [(name, float(seconds) - start) for name, seconds in lines]
+
+
+def measure(data: Sequence[str], folder: Path, epochs: int | None) -> list[Row]:
+    """Returns all rows. `epochs`: length of the runs side by side; None leaves these out."""
+    cache = folder / "cache"
+    cache.mkdir()
+    first = train([*SHORT_RUN, *data, "output_dir=first"], folder, cache)
+    helps = [run([sys.executable, "-m", "fer.train", "--help"], folder).seconds for _ in range(STARTS)]
+    starts = [train([*SHORT_RUN, *data, f"output_dir=start{number}"], folder, cache) for number in range(STARTS)]
+    sweep = train(["-m", *SHORT_RUN, *data, "study=sweep", "seed=0,1,2,3"], folder, cache)
+    memory = train([*MEMORY_RUN, *data, "output_dir=memory"], folder, cache)
+    imports = run([sys.executable, "-c", "import fer.training.experiment"], folder)
+    rows = [
+        ("python -m fer.train --help", median(helps), "s"),
+        ("data, first read", data_seconds(first), "s"),
+        ("data, cached", median(map(data_seconds, starts)), "s"),
+        *start_rows(starts),
+        ("from the end of a run to the first step of the next, in a sweep", median(pauses(sweep)), "s"),
+        ("peak memory of a run, cnn3, batches of 64", memory.peak_mb, "MB"),
+        ("of which held by imports", imports.peak_mb, "MB"),
+    ]
+    if epochs:
+        rows += parallel_rows(data, folder, cache, epochs)
+    return rows
+
+
+def data_seconds(process: Process) -> float:
+    return process.first("data ends") - process.first("data begins")
+
+
+def start_rows(starts: Sequence[Process]) -> list[Row]:
+    """Returns the median time from the command to the first training step, and the medians of its stages."""
+    rows = [("from the command to the first training step", median(start.first("step") for start in starts), "s")]
+    begins = [0.0] * len(starts)
+    for name, stage in STAGES.items():
+        ends = [start.first(name) for start in starts]
+        seconds = median(end - begin for begin, end in zip(begins, ends, strict=True))
+        rows.append((f"– {stage}", seconds, "s"))
+        begins = ends
+    return rows
+
+
+def pauses(sweep: Process) -> list[float]:
+    """Returns the seconds between the end of each run but the last and the first step of the next."""
+    return [step - end for end, step in zip(sweep.all("run ends"), sweep.all("step")[1:], strict=False)]
+
+
+def parallel_rows(data: Sequence[str], folder: Path, cache: Path, epochs: int) -> list[Row]:
+    """Measures two runs one after the other, then at once."""
+    options = ["-m", *LONG_RUN, f"trainer.max_epochs={epochs}", *data, "seed=0,1"]
+    serial = train([*options, "study=serial"], folder, cache).seconds
+    parallel = train([*options, "study=parallel", "launcher=parallel", "launcher.jobs=2"], folder, cache).seconds
+    return [
+        ("two runs, one after the other", serial, "s"),
+        ("two runs at once", parallel, "s"),
+        ("at once, relative", parallel / serial, ""),
+    ]
+
+
+def table(rows: list[Row], data: str, command: str) -> pd.DataFrame:
+    """Returns the rows with the setting and provenance columns of `fer.benchmarking.record`."""
+    setting = dict.fromkeys(record.SETTING, "") | record.machine() | {"model": "cnn2", "data": data}
+    columns = setting | record.provenance() | {"command": command_without_paths(command)}
+    return pd.DataFrame(rows, columns=["part", "value", "unit"]).round({"value": 3}).assign(**columns)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="PATH", help="FER2013 in any layout (default: synthetic faces)")
+    parser.add_argument("--parallel", type=whole, nargs="?", const=4, metavar="EPOCHS", help="also two runs at once")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path("experiments/speed"))
+    args = parser.parse_args(arguments)
+    if args.data and not args.data.exists():
+        raise UserError(f"--data {args.data}: no such file or folder")
+    return args
+
+
+def write(rows: list[Row], data: str, command: str, folder: Path) -> list[str]:
+    """Writes overhead.csv and README.md; returns the names of all files in `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        record.store(table(rows, data, command), folder / "overhead.csv")
+        return report.render(folder)
+    except OSError as error:
+        fix = "choose another with --out FOLDER"
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
+
+
+def main(arguments: list[str] | None = None) -> None:
+    if arguments is None:
+        arguments = sys.argv[1:]
+    args = parse(arguments)
+    command = shlex.join(["python", "experiments/speed/overhead.py", *arguments])
+    data = ["data=fer2013", f"data.root={args.data.absolute()}"] if args.data else ["data=synthetic"]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(data, Path(folder), args.parallel)
+    files = write(rows, "FER2013" if args.data else "synthetic faces", command, args.out)
+    for name, value, unit in rows:
+        print(f"{value:10,.2f} {unit:2}  {name}")
+    print(f"wrote {args.out}/: {', '.join(files)}\nnext: read {args.out}/README.md", flush=True)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        sys.exit(main())
