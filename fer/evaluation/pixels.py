@@ -61,7 +61,7 @@ class Pixels:
         return predictions.from_logits(part.ids, part.labels.numpy(), logits[:, columns].numpy(), self.classes)
 
 
-def of_checkpoint(
+def from_checkpoint(
     path: Path,
     root: Sequence[str] | None,
     classes: Sequence[str] | None,
@@ -84,14 +84,14 @@ def of_checkpoint(
     if options is None and root is None:
         raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
     try:
-        datamodule = data(options or {}, root, classes, numbers)
+        datamodule = read_data(options or {}, root, classes, numbers)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     return Pixels(datamodule, classes, classifier.to(device), views or classifier.hparams.tta, logit_adjustment)
 
 
-def data(
+def read_data(
     options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None, numbers: Any = None
 ) -> FERDataModule:
     """The data module of an experiment, read; `root`, `classes` and `numbers` take the place of its own.

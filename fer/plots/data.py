@@ -169,19 +169,3 @@ def mean_faces_figure(means: np.ndarray, deviations: np.ndarray, classes: Sequen
         bare(axes)
     figure.colorbar(heat, ax=[top, bottom], label="sd [grey levels]", shrink=0.7, aspect=16)
     return figure
-
-
-def matrix_figure(counts: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
-    """Counts with named rows and columns: shares of each row as colour, share and count as text."""
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
-    size = 1.8 + 0.8 * counts.shape[1], 1.5 + 0.62 * counts.shape[0]
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{100 * share:.0f} %\n{counts.iat[row, column]:,}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.55 else "black")
-    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45, ha="right")
-    axes.set_yticks(range(counts.shape[0]), counts.index)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    return figure
