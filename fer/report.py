@@ -25,7 +25,7 @@ code { background: #8882; padding: .1em .3em; border-radius: 3px; }
 """
 
 
-NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±,–-].*)?$")
+NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±–].*)?$")
 """A cell that holds a number, perhaps with a unit or an interval."""
 MISSING = ("", "–", "-", "nan", "None")
 
@@ -103,7 +103,7 @@ def embedded(picture: Path) -> str:
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Returns the cells as a Markdown table; columns of numbers are right-aligned."""
-    rows = table.astype(str).to_numpy().tolist()
+    rows = [[str(cell) for cell in row] for row in table.astype(object).to_numpy().tolist()]
     columns = list(zip(*rows, strict=True)) or [()] * table.shape[1]
     lines = [[plain(str(column)) for column in table.columns]]
     lines.append(["---:" if is_numeric(cells) else "---" for cells in columns])

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn import metrics
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,8 @@ def roc(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
     """Returns true over false positive rate of (N,) scores and (N,) bool; None unless both classes occur."""
     if positive.all() or not positive.any():
         return None
+    from sklearn import metrics  # takes seconds to import
+
     false_positive_rate, true_positive_rate, _ = metrics.roc_curve(positive, scores)
     return Curve(false_positive_rate, true_positive_rate, float(metrics.auc(false_positive_rate, true_positive_rate)))
 
@@ -27,5 +28,7 @@ def precision_recall(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
     """Returns precision over recall and the average precision, not interpolated; None without positives."""
     if not positive.any():
         return None
+    from sklearn import metrics  # takes seconds to import
+
     precision, recall, _ = metrics.precision_recall_curve(positive, scores)
     return Curve(recall[::-1], precision[::-1], float(metrics.average_precision_score(positive, scores)))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 PALETTE = {
@@ -17,7 +19,18 @@ PALETTE = {
     "contempt": "#2a9d8f",
 }
 RIGHT, WRONG = "#2b7a3d", "#b3261e"
-CURVES = {"train": "#8d99ae", "val": "#30638e"}
+CURVES = {"train": PALETTE["neutral"], "val": PALETTE["sad"]}
+
+
+def class_colors(classes: Sequence[str]) -> dict[str, str]:
+    """Returns the colour of each class: the emotion's own in PALETTE, for other classes one of twenty in turn."""
+    return {name: PALETTE.get(name) or _other_color(index) for index, name in enumerate(classes)}
+
+
+def _other_color(index: int) -> str:
+    """Neighbouring numbers differ in hue."""
+    hue, shade = index % 5, index // 5 % 4
+    return to_hex(colormaps["tab20b"](4 * hue + shade))
 
 
 def face_sheet(
@@ -90,7 +103,7 @@ def curves_figure(metrics: pd.DataFrame) -> Figure:
     rates = [column for column in metrics if column.startswith("lr-")]
     for column in rates[:1]:
         rate = metrics.dropna(subset=column)
-        panels[2].plot(rate["step"], rate[column], color="#e07a3f")
+        panels[2].plot(rate["step"], rate[column], color=PALETTE["surprise"])
     panels[2].set(xlabel="step", title="learning rate")
     panels[2].grid(alpha=0.3)
     return figure

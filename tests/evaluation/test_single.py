@@ -86,14 +86,14 @@ def test_validation_is_scaled_by_its_other_half(given):
     report = Report("a")
     found = calibrated(report, given.splits, ["val"])["val"]
     assert len(found["temperature"]) == 2
-    assert "each random half has that of the other half" in "\n".join(report.blocks)
+    assert "each random half is scaled with the temperature of the other half" in "\n".join(report.blocks)
 
 
 def test_without_validation_there_is_no_temperature(given):
     report = Report("a")
     found = calibrated(report, {"test": given.splits["test"]}, ["test"])["test"]
     assert found["temperature"] == []
-    assert "For test there is none" in "\n".join(report.blocks)
+    assert "The test split has no temperature" in "\n".join(report.blocks)
 
 
 def test_nobody_left_out_is_the_accuracy(given):
