@@ -8,7 +8,7 @@ from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.neighbours import features, mistakes, nearest, most_confident_mistakes
+from fer.evaluation.neighbours import features, mistakes, most_confident_mistakes, nearest
 from fer.models.backbone import Backbone
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]}
