@@ -7,15 +7,15 @@ import pandas as pd
 
 
 def count(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """(N,) int64 twice -> (C, C) int64."""
+    """Returns the (C, C) int64 confusion matrix of (N,) int64 true and predicted classes."""
     cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes)
 
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """precision, recall, f1 and support, (…, C) each; shares in [0, 1], NaN where there is nothing to divide by.
+    """Returns precision, recall, f1 and support, each (…, C); shares in [0, 1], NaN for 0/0.
 
-    F1 is NaN only for a class that is neither there nor predicted.
+    F1 is NaN only for a class that neither occurs nor is predicted.
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     support, predicted = confusion.sum(-1), confusion.sum(-2)
@@ -25,24 +25,26 @@ def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def averages(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """accuracy, balanced_accuracy and macro_f1, (…,) each, as in scikit-learn: a class without images counts neither in
-    balanced accuracy nor, unless it was predicted, in macro F1."""
-    of = per_class(confusion)
-    hits, images = np.trace(confusion, axis1=-2, axis2=-1), of["support"].sum(-1)
+    """Returns accuracy, balanced_accuracy and macro_f1, each (…,), as in scikit-learn.
+
+    A class without images does not count in balanced accuracy, and counts in macro F1 only if it was predicted.
+    """
+    metrics = per_class(confusion)
+    hits, images = np.trace(confusion, axis1=-2, axis2=-1), metrics["support"].sum(-1)
     return {
         "accuracy": hits / images,
-        "balanced_accuracy": np.nanmean(of["recall"], -1),
-        "macro_f1": np.nanmean(of["f1"], -1),
+        "balanced_accuracy": np.nanmean(metrics["recall"], -1),
+        "macro_f1": np.nanmean(metrics["f1"], -1),
     }
 
 
 def shares(confusion: np.ndarray) -> np.ndarray:
-    """(C, C): each row as shares of its true class; zeros for a class without images."""
+    """Divides each row by its sum, the images of the true class; zeros for a class without images."""
     return confusion / np.maximum(confusion.sum(-1, keepdims=True), 1)
 
 
 def mistakes(confusion: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """true, predicted, images, share (of the true class) of every confusion that happened, most images first."""
+    """Returns true, predicted, images and share (of the true class) of each confusion, most images first."""
     rows = [
         {"true": classes[true], "predicted": classes[predicted], "images": int(images), "share": share}
         for (true, predicted), images, share in zip(

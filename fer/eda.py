@@ -6,8 +6,8 @@
     python -m fer.eda data.root=PATH suspicious=opinions.csv labels.votes_file=fer2013new.csv
 
 Writes into runs/eda/<what differs>/: report.html, which needs no other file, report.md, the figures as PNG, the tables
-as CSV and duplicates.json. A folder that is there is written over. With check=true it writes nothing and only says
-which exact copies cross the splits: exit code 3 where there are any. With suspicious=FILE, opinions on the training
+as CSV and duplicates.json. An existing folder is overwritten. With check=true it writes nothing and only counts
+identical images in different splits; the exit code is 3 if there are any. With suspicious=FILE, opinions on training
 images as `fer.evaluate --merge` writes them, it also lists the images whose label the opinion contradicts.
 """
 
@@ -48,7 +48,7 @@ def eda(cfg: DictConfig) -> Path:
         fix = "choose another folder with output_dir=PATH"
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
-    report = Report("What is in the data", cfg.faces)
+    report = Report("Description of the data set", cfg.faces)
     report.text(f"Made by `{command_without_paths(command('fer.eda', config.typed_overrides()))}`.")
     figures = {}
     for section in SECTIONS:
@@ -58,22 +58,23 @@ def eda(cfg: DictConfig) -> Path:
     runs.write_json(folder / "duplicates.json", figures)
     if cfg.faces:  # a published report holds nothing that is measured on a single face
         names.append("images.csv")
-        known = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
-        data.measures.round(3).assign(**known)[[*known, *UNITS]].to_csv(folder / "images.csv", index=False)
+        columns = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
+        data.measures.round(3).assign(**columns)[[*columns, *UNITS]].to_csv(folder / "images.csv", index=False)
     print(f"wrote {folder}/: {', '.join(names)}; next: {next_command(cfg)}", flush=True)
     return folder
 
 
 def leaks(cfg: DictConfig) -> dict[str, int]:
-    """How many images of one split lie in another as well, pixel for pixel; printed, with what to do."""
+    """Prints and returns the numbers of images of one split that are identical to one of another split."""
     data = load(cfg)
     from fer.data.duplicates import audit
+    from fer.exploration.copies import COUNTS
 
     print(data.module.origin)
     figures = audit(data.images, data.labels, data.splits, data.ids, near=False).figures
     crossing = {name: count for name, count in figures.items() if "_in_" in name}
     for name, count in crossing.items():
-        print(f"{name}: {count:,}")
+        print(f"{COUNTS[name]}: {count:,}")
     if crossing["test_in_train"] or crossing["val_in_train"]:
         print("the splits leak; next: data.drop_train_copies=true leaves out training images that are held out as well")
     elif any(crossing.values()):
@@ -84,7 +85,7 @@ def leaks(cfg: DictConfig) -> dict[str, int]:
 
 
 def load(cfg: DictConfig) -> "Data":
-    """The data that `cfg` names, after all options have been tried."""
+    """Checks all options and reads the data that `cfg` names."""
     check(cfg)
     import torch  # everything heavy waits until the options are known to be right
 
@@ -117,7 +118,7 @@ def load(cfg: DictConfig) -> "Data":
 
 
 def check(cfg: DictConfig) -> None:
-    """Raises UserError for a value that an option cannot have; reads no data."""
+    """Raises UserError for an invalid value of an option; reads no data."""
     for name in ("near", "check", "faces"):
         if not isinstance(cfg[name], bool):
             raise UserError(f"{name}={cfg[name]}: expected true or false")
@@ -127,7 +128,7 @@ def check(cfg: DictConfig) -> None:
 
 
 def next_command(cfg: DictConfig) -> str:
-    """The command that trains on the same data."""
+    """Returns the command that trains on the same data."""
     same = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in ("data", "labels", "augment")]
     if cfg.labels.votes == "none":  # fer.train reads votes only to train on them
         same = [word for word in same if name_of(word) != "labels.votes_file"]

@@ -5,18 +5,19 @@
     python -m fer.evaluate runs/train/*/seed-0 --labels fer4
     python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
 
-Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. One: accuracy with intervals, classes,
-confusions, calibration, coverage, ROC and precision–recall, and, where network and images are at hand, copies of
-training images, mistakes beside their neighbours, explanations and robustness (--quick leaves out all that needs
-images). Several: a table, ensembles, McNemar's test and paired bootstrap of every pair, agreement.
+Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. The
+report on one input has accuracy with intervals, metrics of each class, confusions, calibration, coverage, ROC and
+precision–recall curves. If network and images are available, it adds accuracy without copies of training images,
+mistakes beside their nearest training images, explanations and robustness (--quick leaves these out). The report on
+several inputs has a table, ensembles, McNemar's test and a paired bootstrap of every pair, and agreement.
 
     python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
 
 joins the opinions.csv of runs with data.fold=1/n … n/n into one file, which labels.soft reads; it writes no report.
 
 Writes report.html, report.md, evaluation.json, PNGs and CSVs into <run>/evaluation-<split>/, or for files and several
-inputs into runs/evaluate/<name>/. Shows validation unless --split says otherwise; who reads the test split leaves a
-line in runs/<study>/test_reads.jsonl, and the report says how many there are.
+inputs into runs/evaluate/<name>/. It evaluates the validation split unless --split names another. Each
+reading of the test split is recorded in runs/<study>/test_reads.jsonl, and the report states their number.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from fer import config, runs
 from fer.arguments import add_trust, again, path, place, run
 from fer.errors import UserError
 from fer.evaluation import inputs, readings
-from fer.evaluation.inputs import Given, Wanted
+from fer.evaluation.inputs import EvaluationInput, EvaluationOptions
 from fer.evaluation.predictions import Predictions, joined
 from fer.memory import keep_freed
 
@@ -41,52 +42,54 @@ RESULT = "evaluation.json"
 ELSEWHERE = Path("runs") / "evaluate"
 
 
-def evaluate(paths: Sequence[Path], wanted: Wanted, out: Path | None = None, command: str = "") -> Path:
+def evaluate(paths: Sequence[Path], options: EvaluationOptions, out: Path | None = None, command: str = "") -> Path:
     """Writes the report; returns its folder. Raises UserError for input that cannot be used.
 
     command: as typed, for the record.
     """
     keep_freed()
-    wanted = replace(wanted, pixels=wanted.pixels and len(paths) == 1)
+    options = replace(options, pixels=options.pixels and len(paths) == 1)
     names = inputs.names(paths)
-    given = [inputs.read(path, name, wanted) for path, name in zip(paths, names, strict=True)]
-    shown, dropped = joined({one.name: one.shown(wanted.split) for one in given})
-    folder = writable(out or default_folder(given, wanted))
+    sources = [inputs.read(path, name, options) for path, name in zip(paths, names, strict=True)]
+    shown, dropped = joined({source.name: source.predictions(options.split) for source in sources})
+    folder = writable(out or default_folder(sources, options))
     from fer.evaluation.comparison import comparison  # imports matplotlib: after the input is known to be right
     from fer.evaluation.single import full_report
     from fer.report import Report, plain
 
-    reads = readings.note(given, folder, command) if wanted.split == "test" else []
+    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
     title = names[0] if len(names) == 1 else f"{len(names)} classifiers"
-    report = Report(f"{title}, {wanted.split} split", wanted.faces)
-    for line in [*introduction(given, shown, dropped), *reads]:
+    report = Report(f"{title}, {options.split} split", options.faces)
+    for line in [*introduction(sources, shown, dropped), *reads]:
         report.text(plain(line))
-    content = {"command": command, "split": wanted.split, "inputs": dict(zip(names, map(str, paths), strict=True))}
+    content = {"command": command, "split": options.split, "inputs": dict(zip(names, map(str, paths), strict=True))}
     content |= {"images": len(shown[names[0]]), "classes": shown[names[0]].classes, "dropped": dropped, "reads": reads}
-    if len(given) == 1:
-        content |= full_report(report, given[0], wanted.split, wanted.pixels)
-        report.tables["predictions"] = shown[names[0]].table(wanted.split)
+    if len(sources) == 1:
+        content |= full_report(report, sources[0], options.split, options.pixels)
+        report.tables["predictions"] = shown[names[0]].table(options.split)
     else:
         content |= comparison(report, shown)
     files = report.write(folder)
     runs.write_json(folder / RESULT, finite(content))
-    print("\n".join(closing(content, given, folder, [*files, RESULT])))
+    print("\n".join(closing(content, sources, folder, [*files, RESULT])))
     return folder
 
 
-def default_folder(given: Sequence[Given], wanted: Wanted) -> Path:
-    """In the run, if it is one run; what was asked for is in the name, so that another question goes elsewhere."""
-    adjusted = f"adjusted{wanted.logit_adjustment:g}" if wanted.logit_adjustment else None
-    asked = "-".join(filter(None, (wanted.split, wanted.tta, wanted.labels, adjusted)))
-    asked = re.sub(r"[^\w,.-]+", "", asked)
-    if len(given) == 1 and given[0].path.is_dir():
-        return given[0].path / f"evaluation-{asked}"
-    name = given[0].name.replace("/", "-") + (f"-and-{len(given) - 1}-more" if len(given) > 1 else "")
-    return ELSEWHERE / f"{name}-{asked}"
+def default_folder(sources: Sequence[EvaluationInput], options: EvaluationOptions) -> Path:
+    """Returns the folder of the report: in the run if one run is evaluated, else in runs/evaluate."""
+    adjusted = f"adjusted{options.logit_adjustment:g}" if options.logit_adjustment else None
+    suffix = "-".join(filter(None, (options.split, options.tta, options.labels, adjusted)))
+    suffix = re.sub(r"[^\w,.-]+", "", suffix)
+    if len(sources) == 1 and sources[0].path.is_dir():
+        return sources[0].path / f"evaluation-{suffix}"
+    name = sources[0].name.replace("/", "-")
+    if len(sources) > 1:
+        name += f"-and-{len(sources) - 1}-more"
+    return ELSEWHERE / f"{name}-{suffix}"
 
 
 def writable(folder: Path) -> Path:
-    """The folder, made; UserError where that is impossible."""
+    """Creates the folder and returns it. Raises UserError if that is impossible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,17 +97,19 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def introduction(given: Sequence[Given], shown: Mapping[str, Predictions], dropped: Sequence[str]) -> list[str]:
-    """What was predicted by whom."""
-    first = shown[given[0].name]
+def introduction(
+    sources: Sequence[EvaluationInput], shown: Mapping[str, Predictions], dropped: Sequence[str]
+) -> list[str]:
+    """Returns sentences on the images and on each classifier."""
+    first = shown[sources[0].name]
     lines = [f"{len(first):,} images of {len(first.classes)} classes: {', '.join(first.classes)}.", *dropped]
-    for one in given:
-        lines.append(f"{one.name}: {' '.join([*one.about, f'Read from {one.path}.'])}")
+    for source in sources:
+        lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
     return lines
 
 
 def finite(node: Any) -> Any:
-    """`node` with plain lists and numbers, null for what is no number."""
+    """Returns `node` as JSON holds it: plain lists and numbers, None for NaN and infinity."""
     if isinstance(node, Mapping):
         return {str(key): finite(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
@@ -114,25 +119,27 @@ def finite(node: Any) -> Any:
     return node
 
 
-def closing(content: Mapping[str, Any], given: Sequence[Given], folder: Path, files: Sequence[str]) -> list[str]:
-    """Figures, files, and what to type next."""
+def closing(
+    content: Mapping[str, Any], sources: Sequence[EvaluationInput], folder: Path, files: Sequence[str]
+) -> list[str]:
+    """Returns the lines printed at the end: metrics, files, and the next command."""
     from fer.evaluation.sections import FIGURES, interval
 
-    found = content["models"] if "models" in content else {given[0].name: content["accuracy"]["all images"]}
+    estimates = content["models"] if "models" in content else {sources[0].name: content["accuracy"]["all images"]}
     lines = ["".join(f"{title:<22}" for title in FIGURES.values())]
-    for name, of in found.items():
-        lines.append("".join(f"{interval(of[key]):<22}" for key in FIGURES) + name)
-    study = next((one.study for one in given if one.study), None)
-    paths = shlex.join(str(one.path) for one in given)
-    other = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
+    for name, values in estimates.items():
+        lines.append("".join(f"{interval(values[key]):<22}" for key in FIGURES) + name)
+    study = next((source.study for source in sources if source.study), None)
+    paths = shlex.join(str(source.path) for source in sources)
+    following = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
+    if len(sources) > 1 and study:
+        following = shlex.join(["python", "-m", "fer.study", study.name])
     return [
         *(line.rstrip() for line in lines),
         *content["reads"],
         f"wrote {folder}/: {', '.join(files)}",
         f"next: open {shlex.quote(str(folder / 'report.html'))}",
-        f"      {shlex.join(['python', '-m', 'fer.study', study.name])}"
-        if len(given) > 1 and study
-        else f"      {other}",
+        f"      {following}",
     ]
 
 
@@ -188,10 +195,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     numbers = inputs.numbers_of(args.numbers)
     typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-    wanted = Wanted(
+    options = EvaluationOptions(
         args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers, args.logit_adjustment
     )
-    evaluate(args.inputs, wanted, args.out, typed)
+    evaluate(args.inputs, options, args.out, typed)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from fer.confusion import averages, per_class
 
 
 def metric_collection(num_classes: int) -> MetricCollection:
-    """Running sum of the images' losses and confusion matrix; both stay on the device until they are computed.
+    """Returns the running sum of the losses and the confusion matrix; both stay on the device until computed.
 
-    A sum and not MeanMetric, which ignores weights where its NaN check, a synchronisation a step, is switched off.
+    The loss is a sum because MeanMetric ignores weights unless its NaN check, which synchronises each step, is on.
     """
     return MetricCollection(
         {
@@ -25,9 +25,9 @@ def metric_collection(num_classes: int) -> MetricCollection:
 
 
 def figures(confusion: Tensor | np.ndarray, classes: Sequence[str]) -> dict[str, float]:
-    """Accuracy, balanced accuracy, macro F1 and accuracy/<class> (recall) of a (C, C) count matrix, rows = true.
+    """Returns accuracy, balanced_accuracy, macro_f1 and accuracy/<class> (recall) of (C, C) counts, rows = true class.
 
-    Shares in [0, 1] by the rules of `fer.confusion.averages`; a class without images has no accuracy.
+    Values lie in [0, 1], see `fer.confusion.averages`; classes without images have no accuracy.
     """
     counts = np.asarray(confusion.cpu() if isinstance(confusion, Tensor) else confusion)
     shares = {f"accuracy/{name}": share for name, share in zip(classes, per_class(counts)["recall"], strict=True)}

@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,22 @@ h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; }
-td.number { white-space: nowrap; }
+[style*="right"] { white-space: nowrap; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; }
 """
 
 
-class Report:
-    """Collects blocks of Markdown and figures; `write` puts them into a folder.
+NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±–].*)?$")
+"""A cell that holds a number, perhaps with a unit or an interval."""
+MISSING = ("", "–", "-", "nan", "None")
 
-    Text is Markdown, so what comes from outside goes through `plain`. Without `with_faces` it holds no picture of
-    faces, so that a report on data that may not be passed on may be published.
+
+class Report:
+    """Collects blocks of Markdown, tables and figures; `write` writes them into a folder.
+
+    Text is Markdown, so text from files and users must be escaped with `plain`. With `with_faces=False` the report
+    holds no picture of faces and may be published even if the data may not.
     """
 
     def __init__(self, title: str, with_faces: bool = True):
@@ -45,29 +50,29 @@ class Report:
         self.blocks.append(text)
 
     def table(self, table: pd.DataFrame, name: str | None = None) -> None:
-        """Shows `table`; with a name also written as `<name>.csv`."""
+        """Adds `table`; if it has a name, `write` also writes it as `<name>.csv`."""
         self.blocks.append(markdown_table(table))
         if name:
             self.tables[name] = table
 
     def figure(self, figure: Any, name: str, alt: str) -> None:
-        """Shows the matplotlib figure, written as `<name>.png`; `alt` says in words what is on it."""
+        """Adds the matplotlib figure, which `write` writes as `<name>.png`; alt: its description in words."""
         self.blocks.append(f"![{plain(alt)}]({name}.png)")
         self.figures[name] = figure
 
     def faces(self, draw: Callable[[], Any], name: str, alt: str) -> None:
-        """As `figure`, of a figure that shows faces of the data."""
+        """Adds the figure that `draw` returns, which shows faces of the data; a sentence if `with_faces` is False."""
         if self.with_faces:
             self.figure(draw(), name, alt)
         else:
-            self.text(f"*Left out, since it shows faces of the data: {plain(alt)}.*")
+            self.text(f"*Left out because it shows faces of the data: {plain(alt)}.*")
 
     @property
     def markdown(self) -> str:
         return "\n\n".join(self.blocks) + "\n"
 
     def write(self, folder: Path) -> list[str]:
-        """report.html, report.md, the PNGs and CSVs; returns their names."""
+        """Writes report.html, report.md, the PNGs and CSVs into `folder`; returns their names."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             with atomic(folder / f"{name}.csv") as file:
@@ -81,10 +86,9 @@ class Report:
 
 
 def page(title: str, text: str, folder: Path) -> str:
-    """Markdown as a whole HTML page, the pictures of `folder` inside it."""
+    """Returns the Markdown `text` as a complete HTML page with the PNGs of `folder` embedded."""
     body = markdown(text, extensions=["tables", "sane_lists"])
-    body = re.sub(r"<td>(?=[-+−]?\d)(?=[^<]{1,32}<)", '<td class="number">', body)
-    body = re.sub(r'src="([^":/]+\.png)"', lambda found: f'src="{embedded(folder / found[1])}"', body)
+    body = re.sub(r'src="([^":/]+\.png)"', lambda match: f'src="{embedded(folder / match[1])}"', body)
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
     )
@@ -98,10 +102,20 @@ def embedded(picture: Path) -> str:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A Markdown table of the cells as text."""
-    lines = [[plain(str(column)) for column in table.columns], ["---"] * table.shape[1]]
-    lines += [[plain(cell) for cell in row] for row in table.astype(str).to_numpy().tolist()]
+    """Returns the cells as a Markdown table; columns of numbers are right-aligned."""
+    rows = [[str(cell) for cell in row] for row in table.astype(object).to_numpy().tolist()]
+    columns = list(zip(*rows, strict=True)) or [()] * table.shape[1]
+    lines = [[plain(str(column)) for column in table.columns]]
+    lines.append(["---:" if is_numeric(cells) else "---" for cells in columns])
+    lines += [[plain(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def is_numeric(cells: Sequence[str]) -> bool:
+    """Returns whether every cell starts with a number or is a dash for a missing one, and one is a number."""
+    numbers = [bool(NUMBER.match(cell)) for cell in cells]
+    missing = [cell in MISSING for cell in cells]
+    return any(numbers) and all(a or b for a, b in zip(numbers, missing, strict=True))
 
 
 def plain(text: str) -> str:

@@ -19,7 +19,7 @@ from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.ferplus import CLASSES
 from fer.errors import UserError
 from fer.exploration import copies, light, overview, samples, suspicious, votes
-from fer.plots import PALETTE
+from fer.plots import PALETTE, class_colors, matrix_figure
 from fer.plots import data as plots
 from fer.report import Report
 
@@ -181,7 +181,7 @@ def test_without_blank_images_the_lowest_contrast_is_told(drawn):
 
 def test_copies_across_splits_are_counted_and_shown(csv):
     report = part(copies.duplicates, f"data.root={csv}", "near=false")
-    assert "Of 20 test images 1 lie in training pixel for pixel." in text_of(report)
+    assert "1 of 20 test images are identical to a training image." in text_of(report)
     assert "`near=false`" in text_of(report)
     groups = report.tables["duplicates"][["id", "label"]].to_numpy().tolist()
     assert groups == [["Training_5", "surprise"], ["PrivateTest_45", "surprise"]]
@@ -192,7 +192,7 @@ def test_near_copies_are_looked_for_when_asked(csv, made, write_csv):
     made.images[46] = made.images[6][:, ::-1]
     write_csv(csv, made)
     text = text_of(part(copies.duplicates, f"data.root={csv}"))
-    assert "Of 20 test images 1 lie in training pixel for pixel, 1 more as a near copy." in text
+    assert "1 of 20 test images are identical to a training image; 1 more are near copies of one." in text
     assert "`near=false`" not in text
 
 
@@ -497,14 +497,14 @@ def test_mean_faces_stand_above_their_deviations():
 
 def test_a_matrix_shows_share_and_count():
     counts = pd.DataFrame([[3, 1, 0], [0, 0, 0]], index=["a", "b"], columns=["x", "y", "z"])
-    figure = plots.matrix_figure(counts, "voted", "labelled")
+    figure = matrix_figure(counts, "voted", "labelled")
     assert [text.get_text() for text in figure.axes[0].texts] == ["75 %\n3", "25 %\n1"] + ["0 %\n0"] * 4
     figure.canvas.draw()
 
 
 def test_emotions_have_their_colours_and_other_classes_get_twenty():
-    assert [plots.color_of(name, 3) for name in PALETTE] == list(PALETTE.values())
-    others = {plots.color_of("own", index) for index in range(20)}
+    assert class_colors(list(PALETTE)) == PALETTE
+    others = set(class_colors([f"own {index}" for index in range(20)]).values())
     assert len(others) == 20
     assert not others & {*PALETTE.values()}
 

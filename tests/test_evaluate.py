@@ -43,7 +43,7 @@ def scored(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "mine" / "defaults" / "seed-0"
     (run / "checkpoints").mkdir(parents=True)
     save(run / "checkpoints" / "best.ckpt", {"data": DATA})
-    datamodule = pixels.data(DATA, None, None)
+    datamodule = pixels.read_data(DATA, None, None)
     figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
     record = {"status": "finished", "config": {"study": "mine", "data": DATA}, "checkpoint": "checkpoints/best.ckpt"}
     (run / "metrics.json").write_text(json.dumps(record | figures | {"data": datamodule.description()}))
@@ -105,7 +105,7 @@ def test_a_checkpoint_says_what_its_run_said(run):
 
 def test_logit_adjustment_subtracts_the_log_prior(run):
     evaluate.main([str(run), "--quick", "--logit-adjustment", "1.5"])
-    source = pixels.of_checkpoint(run / "checkpoints" / "best.ckpt", None, None, None)
+    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, None)
     counts = torch.tensor(source.classifier.hparams.class_counts, dtype=torch.float32)
     logits = source.logits("val") - 1.5 * (counts / counts.sum()).log()
     found = content(run / "evaluation-val-adjusted1.5")
@@ -120,7 +120,7 @@ def test_logit_adjustment_needs_the_network(run):
 def test_views_of_each_face_are_averaged(run):
     evaluate.main([str(run), "--quick", "--tta", "flip"])
     plain, flipped = (
-        pixels.of_checkpoint(run / "checkpoints" / "best.ckpt", None, None, tta) for tta in ("none", "flip")
+        pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, tta) for tta in ("none", "flip")
     )
     found = content(run / "evaluation-val-flip")
     assert found["confusion"] == flipped.predict("val", flipped.logits("val")).confusion.tolist()
@@ -137,7 +137,7 @@ def test_fewer_classes_are_masked_alike_in_tables_and_networks(run):
 
 
 def test_masked_logits_keep_the_numbers_of_the_classifier(run):
-    source = pixels.of_checkpoint(run / "checkpoints" / "best.ckpt", None, ("sad", "happy"), None)
+    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, ("sad", "happy"), None)
     part, logits = source.split("val"), source.logits("val")
     assert set(part.labels.tolist()) == {EMOTIONS.index("sad"), EMOTIONS.index("happy")}
     assert logits.isinf().sum() == 5 * len(part)

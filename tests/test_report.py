@@ -43,7 +43,7 @@ def test_a_report_without_faces_draws_none_and_says_so(tmp_path):
     report = Report("a", with_faces=False)
     report.faces(draw, "samples", "a row a class")
     assert report.write(tmp_path) == ["report.html", "report.md"]
-    assert "Left out, since it shows faces of the data: a row a class" in (tmp_path / "report.md").read_text()
+    assert "Left out because it shows faces of the data: a row a class" in (tmp_path / "report.md").read_text()
 
 
 def test_the_page_says_what_the_text_says(report, tmp_path):
@@ -65,6 +65,22 @@ def test_plain_text_stays_what_it_is(text, tmp_path):
 def test_a_markdown_table_has_a_row_a_row():
     assert markdown_table(pd.DataFrame({"a": [1], "b": ["x|y"]})).splitlines() == [
         "| a | b |",
-        "| --- | --- |",
+        "| ---: | --- |",
         r"| 1 | x\|y |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "alignment"),
+    [
+        (["64.4 % (62.8–65.9)", "–"], "---:"),
+        (["< 0.0001", "0.0312"], "---:"),
+        (["+1.20 (+0.31 to +2.10)"], "---:"),
+        ([1.5, float("nan")], "---:"),
+        (["1,234", "happy"], "---"),
+        (["48×48"], "---"),
+        (["–"], "---"),
+    ],
+)
+def test_columns_of_numbers_are_right_aligned(cells, alignment):
+    assert markdown_table(pd.DataFrame({"a": cells})).splitlines()[1] == f"| {alignment} |"

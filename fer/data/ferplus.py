@@ -37,6 +37,7 @@ from fer.errors import UserError
 
 MODES = ("none", "majority", "soft")
 NAME = "fer2013new.csv"
+NAME_VOTES = " or name it with labels.votes_file=PATH"
 CLASSES = WITH_CONTEMPT
 UNKNOWN, NOT_A_FACE = 8, 9
 COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf")
@@ -99,7 +100,7 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
     return joined.take(reason < 0).noting([note]).stamped()
 
 
-def find_votes(csv: str, votes_file: str | None = None) -> tuple[Files, str]:
+def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -> tuple[Files, str]:
     """Where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and their name there."""
     if votes_file:
         path = Path(os.path.abspath(os.path.expanduser(votes_file)))
@@ -116,7 +117,7 @@ def find_votes(csv: str, votes_file: str | None = None) -> tuple[Files, str]:
     files = files_at(archive) if archive else None
     packed = [name for name in files.names if posixpath.basename(name).casefold() == NAME] if files else []
     if not packed:
-        raise UserError(f"no {NAME} beside {csv}; {GET}, put it into {folder} or name it with labels.votes_file=PATH")
+        raise UserError(f"no {NAME} beside {csv}; {GET}, put it into {folder}{fix}")
     return files, packed[0]
 
 

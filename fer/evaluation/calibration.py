@@ -5,25 +5,25 @@ import pandas as pd
 
 BINS = 15
 SMALLEST = 1e-6
-"""What a probability of 0 counts as where a file has rounded all to five decimals: no logarithm of 0 is wanted."""
+"""Probabilities are clipped here: some files keep five decimals, and log(0) must be avoided."""
 RANGE = (0.05, 20.0)
 FEWEST = 100
-"""Images from which on a temperature that is kept is worth fitting."""
+"""Images that are needed to fit a temperature that is stored."""
 SEED = 0
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """(N, C) -> the same as logits, up to one number an image."""
+    """Returns (N, C) logarithms, which equal the logits up to a constant per image."""
     return np.log(np.maximum(probabilities, floor(probabilities)))
 
 
 def floor(probabilities: np.ndarray) -> float:
-    """What a probability of 0 counts as: SMALLEST, or the smallest one that is not 0 where that is smaller."""
+    """Returns the lower clipping bound: SMALLEST, or the smallest positive probability if that is smaller."""
     return float(min(SMALLEST, probabilities.min(initial=SMALLEST, where=probabilities > 0)))
 
 
 def bounded(probabilities: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether a true class has the probability 0, as in a file of five decimals: a temperature is then too small."""
+    """Returns whether a true class has probability 0, as after rounding; this biases temperatures down."""
     return bool((probabilities[np.arange(len(labels)), labels] == 0).any())
 
 
@@ -33,15 +33,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def nll(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean negative log-likelihood of (N,) labels, in nats."""
+    """Returns the mean negative log-likelihood of (N,) labels, in nats."""
     return float(-log_probabilities(probabilities)[np.arange(len(labels)), labels].mean())
 
 
 def reliability(confidence: np.ndarray, hits: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """low, high, images, confidence, accuracy of equally wide bins (low, high] of the (N,) largest probabilities.
+    """Returns low, high, images, confidence, accuracy of equally wide bins (low, high] of (N,) confidences in [0, 1].
 
-    hits: (N,) bool, which images are right. Confidence is its mean in the bin; it and accuracy are NaN where no image
-    falls.
+    hits: (N,) bool, which images are right. The columns confidence and accuracy hold means; NaN for empty bins.
     """
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -54,15 +53,15 @@ def reliability(confidence: np.ndarray, hits: np.ndarray, bins: int = BINS) -> p
 
 
 def ece(table: pd.DataFrame) -> float:
-    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) of a `reliability` table, in [0, 1]."""
+    """Returns the expected calibration error (arXiv:1706.04599) in [0, 1], from a `reliability` table."""
     gaps = (table["accuracy"] - table["confidence"]).abs()
     return float((gaps * table["images"]).sum() / table["images"].sum())
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The number to divide (N, C) logits by for the smallest NLL of (N,) labels (Guo et al. 2017); within RANGE.
+    """Returns the divisor of (N, C) logits that minimises the NLL of (N,) labels (Guo et al. 2017), within RANGE.
 
-    Logarithms of probabilities serve as well: they differ from the logits by one number an image.
+    Log probabilities may be passed instead: they differ from the logits by a constant per image.
     """
     from scipy.optimize import minimize_scalar  # takes seconds to import
 
@@ -77,29 +76,30 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def fitted(logits: np.ndarray, labels: np.ndarray) -> float | None:
-    """`temperature`, to keep beside a network; None where fewer than FEWEST images would decide it."""
+    """Returns `temperature`, rounded, to be stored with a network; None for fewer than FEWEST images."""
     return round(temperature(logits, labels), 4) if len(labels) >= FEWEST else None
 
 
 def cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """(N, C) probabilities of the logits divided by `temperature`; above 1 makes them less sure."""
+    """Returns (N, C) probabilities of the logits divided by `temperature`; above 1 lowers the confidence."""
     return softmax(log_probabilities(probabilities) / temperature)
 
 
 def cross_fitted(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Each random half with the temperature of the other one, so that no image helped to fit its own; and the two."""
+    """Scales each random half with the temperature fitted on the other; returns probabilities and both temperatures."""
     half = np.random.default_rng(SEED).permutation(len(labels)) % 2 == 0
-    logits, scaled, found = log_probabilities(probabilities), np.empty_like(probabilities), []
-    for mine in (half, ~half):
-        found.append(temperature(logits[~mine], labels[~mine]) if not mine.all() else 1.0)
-        scaled[mine] = cooled(probabilities[mine], found[-1])
-    return scaled, found
+    logits, scaled, temperatures = log_probabilities(probabilities), np.empty_like(probabilities), []
+    for part in (half, ~half):
+        value = 1.0 if part.all() else temperature(logits[~part], labels[~part])
+        scaled[part] = cooled(probabilities[part], value)
+        temperatures.append(value)
+    return scaled, temperatures
 
 
 def coverage(confidence: np.ndarray, hits: np.ndarray) -> pd.DataFrame:
-    """coverage, accuracy of the images that stay when the least confident are left out: a row for each number kept.
+    """Returns coverage and accuracy of the k most confident images, a row for each k from 1 to N.
 
-    Equally confident ones leave in random order, so that accuracy is its mean over these orders.
+    Accuracy is the mean over all orders of equally confident images.
     """
     _, group, size = np.unique(-confidence, return_inverse=True, return_counts=True)
     right = np.bincount(group, weights=hits)

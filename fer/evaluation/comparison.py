@@ -17,7 +17,7 @@ from fer.plots.evaluation import agreement_figure, coverage_figure, intervals_fi
 from fer.report import Report
 
 ENSEMBLES = ("probabilities", "logits")
-SURE = 0.05
+SIGNIFICANCE = 0.05
 
 
 def comparison(report: Report, several: Mapping[str, Predictions]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def side_by_side(report: Report, models: Mapping[str, Predictions], letters: Map
     ]
     report.table(pd.DataFrame(cells))
     report.text(METHODS)
-    report.text("An ensemble is the mean of the probabilities, or of the logits, of all of them.")
+    report.text("The ensembles average the probabilities, or the logits, of all classifiers.")
     drawn = pd.DataFrame([{"name": title(name, letters), **of["accuracy"]} for name, of in found.items()])
     report.figure(
         intervals_figure(drawn, "accuracy, %, with 95 % interval"), "accuracy", "accuracy and interval of each"
@@ -89,8 +89,8 @@ def pairs(report: Report, several: Mapping[str, Predictions], letters: Mapping[s
         {
             "pair": " − ".join(letters[name] for name in row["pair"]),
             "difference in points": points(row["difference"]),
-            "only the first right": f"{row['only_first']:,}",
-            "only the second right": f"{row['only_second']:,}",
+            "only the first is right": f"{row['only_first']:,}",
+            "only the second is right": f"{row['only_second']:,}",
             "p (McNemar)": p_value(row["p"]),
             "p (Holm)": p_value(row["p_holm"]),
         }
@@ -100,7 +100,7 @@ def pairs(report: Report, several: Mapping[str, Predictions], letters: Mapping[s
     report.text(
         "Difference in accuracy with its 95 % interval from the paired bootstrap; exact two-sided McNemar test on the "
         f"images that only one of the two has right; Holm's correction for {counted(len(found), 'pair')}. "
-        "All of it is about these images: other training seeds would differ as well."
+        "The tests cover variation between images only; retraining with another seed varies accuracy further."
     )
     report.text(verdict(found, letters))
     report.tables["pairs"] = pd.json_normalize(found)
@@ -122,10 +122,12 @@ def paired(a: Predictions, b: Predictions) -> dict[str, Any]:
 def verdict(found: list[dict[str, Any]], letters: Mapping[str, str]) -> str:
     """The pairs that differ, in words."""
     better = []
-    for row in (row for row in found if row["p_holm"] < SURE):
+    for row in (row for row in found if row["p_holm"] < SIGNIFICANCE):
         first, second = (letters[name] for name in row["pair"])
         better.append(f"{first} over {second}" if row["difference"]["value"] > 0 else f"{second} over {first}")
-    return f"Better at the 5 % level: {listed(better)}." if better else "No two differ at the 5 % level."
+    if not better:
+        return "No pair differs significantly at the 5 % level."
+    return f"Significantly more accurate at the 5 % level: {listed(better)}."
 
 
 def gain(report: Report, several: Mapping[str, Predictions], together: Predictions) -> dict[str, Any]:
@@ -133,8 +135,9 @@ def gain(report: Report, several: Mapping[str, Predictions], together: Predictio
     best = max(several, key=lambda name: several[name].hits.mean())
     of = paired(together, several[best])
     report.text(
-        f"The ensemble of mean probabilities is {points(of['difference'])} points from the best of them, which was "
-        f"chosen on these very images (p = {p_value(of['p'])} by McNemar's test)."
+        "The accuracy of the ensemble of mean probabilities less that of its best member is "
+        f"{points(of['difference'])} points (McNemar p = {p_value(of['p'])}). The best member was chosen on "
+        "the same images."
     )
     return {"best": best, **of}
 
@@ -149,11 +152,13 @@ def agreement(report: Report, several: Mapping[str, Predictions], letters: Mappi
     found = {"all_agree": united.mean(), "right_where_all_agree": right[0][united].mean() if united.any() else np.nan}
     found |= {"none_right": (~right.any(0)).mean(), "matrix": matrix.tolist()}
     report.text(
-        f"All give the same class to {percent(found['all_agree'])} of the images and are right on "
-        f"{percent(found['right_where_all_agree'])} of these. None is right on {percent(found['none_right'])} of all "
-        "images."
+        f"All classifiers predict the same class for {percent(found['all_agree'])} of the images, and that class is "
+        f"right for {percent(found['right_where_all_agree'])} of these. No classifier is right on "
+        f"{percent(found['none_right'])} of all images."
     )
-    report.figure(agreement_figure(matrix, list(letters.values())), "agreement", "share of images with the same class")
+    report.figure(
+        agreement_figure(matrix, list(letters.values())), "agreement", "share of images with equal predictions"
+    )
     return found
 
 

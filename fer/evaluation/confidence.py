@@ -12,13 +12,13 @@ from fer.evaluation.sections import SPLITS, listed, percent
 from fer.plots.evaluation import FEW, coverage_figure, reliability_figure
 from fer.report import Report
 
-KEPT = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.1)
-ENOUGH = 0.9
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.1)
+TARGET_ACCURACY = 0.9
 PLAIN, SCALED = "as predicted", "with temperature"
 
 
 def calibrated(report: Report, splits: Mapping[str, Predictions], shown: list[str]) -> dict[str, Any]:
-    """Calibration of the splits `shown`, as predicted and with the temperature that validation chose."""
+    """Adds the calibration of the splits `shown`, as predicted and with the temperature fitted on validation."""
     report.heading("Calibration")
     found, panels = {}, {}
     for split in shown:
@@ -34,7 +34,7 @@ def calibrated(report: Report, splits: Mapping[str, Predictions], shown: list[st
     report.table(pd.DataFrame([row for split in shown for row in rows(split, found[split])]))
     report.text(" ".join(words(found)))
     figure = reliability_figure(panels if len(shown) == 1 else {t: bins for t, bins in panels.items() if PLAIN in t})
-    report.figure(figure, "reliability", "share that is right against confidence, and how many images are so sure")
+    report.figure(figure, "reliability", "accuracy against confidence, and the share of images in each bin")
     return found
 
 
@@ -78,43 +78,50 @@ def rows(split: str, found: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def words(found: Mapping[str, Any]) -> list[str]:
-    """What the table says, and how ECE and temperature came about."""
-    sentences = [leaning(SPLITS[split], of[PLAIN]["confidence"] - of[PLAIN]["accuracy"]) for split, of in found.items()]
+    """Returns sentences on the table and the definitions of ECE, NLL and temperature."""
+    sentences = []
+    for split, of in found.items():
+        sentences.append(confidence_sentence(SPLITS[split], of[PLAIN]["confidence"] - of[PLAIN]["accuracy"]))
     sentences.append(
-        f"ECE is the mean distance between confidence and accuracy over {calibration.BINS} equally wide bins (Guo et "
-        f"al. 2017); in the figure dots stand at the mean confidence, bars of fewer than {FEW} images are pale. NLL is "
-        "the mean negative log-likelihood in nats. A temperature above 1 makes probabilities less sure; it changes "
-        "no prediction and was fitted on validation."
+        f"ECE (expected calibration error, Guo et al. 2017) is the mean distance between confidence and accuracy over "
+        f"{calibration.BINS} equally wide bins. In the figure, dots mark the mean confidence of a bin; bins of fewer "
+        f"than {FEW} images are pale. NLL is the mean negative log-likelihood in nats. A temperature above 1 lowers "
+        "confidence; it changes no prediction and was fitted on the validation split."
     )
     if found.get("val", {}).get("temperature"):
-        sentences.append("Of validation itself each random half has that of the other half, never its own.")
+        sentences.append("On validation itself, each random half is scaled with the temperature of the other half.")
     for split in (SPLITS[split] for split, of in found.items() if not of["temperature"]):
-        sentences.append(f"For {split} there is none: too few predictions of validation.")
+        sentences.append(f"The {split} split has no temperature: there are too few validation predictions.")
     return sentences
 
 
-def leaning(split: str, gap: float) -> str:
+def confidence_sentence(split: str, gap: float) -> str:
+    """gap: mean confidence less accuracy, in [-1, 1]."""
     if abs(gap) < 0.01:
-        return f"On {split} the classifier is on average as sure as it is right."
-    lean = "surer" if gap > 0 else "less sure"
-    return f"On {split} the classifier is on average {abs(100 * gap):.1f} points {lean} than it is right."
+        return f"On the {split} split, mean confidence matches accuracy."
+    direction, verdict = ("above", "overconfident") if gap > 0 else ("below", "underconfident")
+    return (
+        f"On the {split} split, mean confidence is {abs(100 * gap):.1f} percentage points {direction} accuracy: the "
+        f"classifier is {verdict}."
+    )
 
 
 def covered(report: Report, shown: Predictions) -> list[dict[str, float]]:
-    """Accuracy on the images that the classifier is surest of."""
-    report.heading("Leaving out the least sure")
+    """Adds accuracy on the images with the highest confidence."""
+    report.heading("Accuracy on the most confident predictions")
     curve = calibration.coverage(shown.confidence, shown.hits)
-    kept = [max(1, round(share * len(curve))) for share in KEPT]
+    kept = [max(1, round(share * len(curve))) for share in COVERAGES]
     chosen = curve.iloc[[number - 1 for number in kept]]
     cells = {
-        "answered": [f"{100 * share:.0f} %" for share in KEPT],
+        "answered": [f"{100 * share:.0f} %" for share in COVERAGES],
         "images": [f"{number:,}" for number in kept],
         "accuracy": [percent(value) for value in chosen["accuracy"]],
     }
     report.table(pd.DataFrame(cells))
-    enough = curve.loc[curve["accuracy"] >= ENOUGH, "coverage"]
+    enough = curve.loc[curve["accuracy"] >= TARGET_ACCURACY, "coverage"]
     if len(enough):
-        report.text(f"The accuracy is {percent(ENOUGH)} on the surest {percent(enough.iloc[-1])} of the images.")
-    report.figure(coverage_figure({"": curve}), "coverage", "accuracy against the share of images that are answered")
+        share, target = percent(enough.iloc[-1]), percent(TARGET_ACCURACY)
+        report.text(f"Accuracy is at least {target} on the {share} of images with the highest confidence.")
+    report.figure(coverage_figure({"": curve}), "coverage", "accuracy against the share of images answered")
     report.tables["coverage"] = curve
     return chosen.to_dict("records")

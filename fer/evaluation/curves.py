@@ -7,35 +7,28 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of a curve, each in [0, 1], and the area under it (of precision–recall: the average precision)."""
+    """Points of a curve, coordinates in [0, 1], and the area under it (average precision for precision–recall)."""
 
     x: np.ndarray
     y: np.ndarray
     area: float
 
 
-def _counts(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives when all images down to each different score are called positive, from none to all."""
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # of those with one score
-    right = np.cumsum(positive[order])[last]
-    return np.append(0, right), np.append(0, last + 1 - right)
-
-
 def roc(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
-    """False against true positive rate of (N,) scores and (N,) bool; None unless both kinds are there."""
-    right, wrong = _counts(scores, positive)
-    if not right[-1] or not wrong[-1]:
+    """Returns true over false positive rate of (N,) scores and (N,) bool; None unless both classes occur."""
+    if positive.all() or not positive.any():
         return None
-    x, y = wrong / wrong[-1], right / right[-1]
-    return Curve(x, y, float(np.trapezoid(y, x)))
+    from sklearn import metrics  # takes seconds to import
+
+    false_positive_rate, true_positive_rate, _ = metrics.roc_curve(positive, scores)
+    return Curve(false_positive_rate, true_positive_rate, float(metrics.auc(false_positive_rate, true_positive_rate)))
 
 
 def precision_recall(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
-    """Recall against precision and the average precision, not interpolated; None without positives."""
-    right, wrong = _counts(scores, positive)
-    if not right[-1]:
+    """Returns precision over recall and the average precision, not interpolated; None without positives."""
+    if not positive.any():
         return None
-    recall = right / right[-1]
-    precision = np.append(1.0, right[1:] / (right + wrong)[1:])
-    return Curve(recall, precision, float((np.diff(recall) * precision[1:]).sum()))
+    from sklearn import metrics  # takes seconds to import
+
+    precision, recall, _ = metrics.precision_recall_curve(positive, scores)
+    return Curve(recall[::-1], precision[::-1], float(metrics.average_precision_score(positive, scores)))

@@ -13,7 +13,7 @@ Interval = tuple[float, float]
 
 
 def wilson(hits: int, images: int, level: float = LEVEL) -> Interval:
-    """Interval of a share by its score test (Wilson 1927); (0, 1) of no images, which says nothing."""
+    """Returns the score interval (Wilson 1927) of the share hits / images; (0, 1) for no images."""
     if not images:
         return 0.0, 1.0
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -30,10 +30,10 @@ def bootstrap(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Interval]:
-    """Percentile intervals (Efron 1979) of what `statistic` computes from counts of images in cells.
+    """Returns percentile intervals (Efron 1979) of the values that `statistic` computes from counts of images in cells.
 
-    Images of one cell are alike to the statistic, so drawing N images with replacement is one multinomial draw over
-    the cells. `statistic` gets (resamples, *counts.shape) and gives one value each under every name; NaN is left out.
+    The statistic depends on counts only, so drawing N images with replacement is one multinomial draw over the cells.
+    `statistic` maps (resamples, *counts.shape) to arrays (resamples,) by name; NaN is ignored.
     """
     counts = np.asarray(counts)
     shares = counts.ravel() / counts.sum()
@@ -44,29 +44,29 @@ def bootstrap(
 
 
 def paired_counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) bool twice, which images A and B have right -> (4,): both, only A, only B, neither."""
+    """Returns (4,) counts from (N,) bool hits of A and B: both right, only A, only B, neither."""
     return np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])
 
 
 def paired_bootstrap(counts: np.ndarray, **options: float) -> Interval:
-    """Interval of the accuracy of A less that of B on the same images, from `paired_counts`; see `bootstrap`."""
+    """Returns the interval of the accuracy of A less that of B, from `paired_counts`; see `bootstrap`."""
     return bootstrap(counts, lambda drawn: {"difference": difference(drawn)}, **options)["difference"]
 
 
 def difference(counts: np.ndarray) -> np.ndarray:
-    """Accuracy of A less that of B, from (…, 4) `paired_counts`."""
+    """Returns the accuracy of A less that of B, from (…, 4) `paired_counts`."""
     return (counts[..., 1] - counts[..., 2]) / counts.sum(-1)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """Exact two-sided p (McNemar 1947): could a fair coin have decided which of the two has an image right?"""
+    """Returns the p value of the exact two-sided McNemar test (1947) of equal accuracy; 1.0 for no such images."""
     from scipy.stats import binomtest  # takes seconds to import
 
     return binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values adjusted for all being tests of one question (Holm 1979), in their order."""
+    """Returns p values adjusted for multiple tests (Holm 1979), in the given order."""
     values = np.asarray(values, dtype=float)
     order = np.argsort(values, kind="stable")
     adjusted = np.empty_like(values)

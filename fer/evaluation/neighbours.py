@@ -25,7 +25,7 @@ def mistakes(classifier: Classifier, train: Split, shown: Split, logits: Tensor,
     same pixels is called the same picture.
     """
     probabilities, predicted = logits.softmax(1).max(1)
-    rows = surest_mistakes(logits, shown.labels.cpu())[:most]
+    rows = most_confident_mistakes(logits, shown.labels.cpu())[:most]
     if not len(rows):
         return neighbour_sheet([])
     names, faces = classifier.classes, shown.images[rows.to(shown.images.device)]
@@ -46,7 +46,7 @@ def _alike(
     return picture, names[train.labels[row]], "same picture" if (picture == face).all() else f"cosine {cosine:.2f}"
 
 
-def surest_mistakes(logits: Tensor, labels: Tensor) -> Tensor:
+def most_confident_mistakes(logits: Tensor, labels: Tensor) -> Tensor:
     """(N, C) logits, (N,) labels -> row numbers of the mistakes, the highest probability first."""
     probabilities, predicted = logits.softmax(1).max(1)
     wrong = (predicted != labels).nonzero()[:, 0]

@@ -52,7 +52,7 @@ class Predictions:
         return pd.concat([pd.DataFrame(known), pd.DataFrame(self.probabilities, columns=list(self.classes))], axis=1)
 
     def take(self, rows: np.ndarray) -> "Predictions":
-        """Only `rows` (indices or mask)."""
+        """Returns the predictions of `rows` (indices or mask)."""
         arrays = {name: getattr(self, name)[rows] for name in ("ids", "labels", "predicted", "probabilities")}
         return replace(self, **arrays)
 
@@ -61,7 +61,7 @@ class Predictions:
 
         Raises UserError for a class that is not there and where no image is left.
         """
-        columns = [self.classes.index(name) for name in known(classes, self.classes)]
+        columns = [self.classes.index(name) for name in require_classes(classes, self.classes)]
         new = np.full(len(self.classes), -1)
         new[columns] = np.arange(len(columns))
         there = self.take(new[self.labels] >= 0)
@@ -79,24 +79,24 @@ class Predictions:
         )
 
 
-def known(wanted: Sequence[str], there: Sequence[str]) -> Sequence[str]:
-    """`wanted`, two or more different names that are all `there`; UserError otherwise."""
-    for name in wanted:
-        if name not in there:
-            raise UserError(f"--labels: no class '{name}' in what was predicted; there are {', '.join(there)}")
-    if len(set(wanted)) < max(2, len(wanted)):
-        raise UserError(f"--labels={','.join(wanted)}: expected two or more different classes")
-    return wanted
+def require_classes(names: Sequence[str], available: Sequence[str]) -> Sequence[str]:
+    """Returns `names`. Raises UserError unless they are two or more different names in `available`."""
+    for name in names:
+        if name not in available:
+            raise UserError(f"--labels: no class '{name}' in the predictions; there are {', '.join(available)}")
+    if len(set(names)) < max(2, len(names)):
+        raise UserError(f"--labels={','.join(names)}: expected two or more different classes")
+    return names
 
 
 def from_logits(ids: np.ndarray, labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> Predictions:
-    """Of (N, C) logits."""
+    """Returns the predictions of (N, C) logits."""
     probabilities = calibration.softmax(logits.astype(np.float64))
     return Predictions(tuple(classes), ids.astype(str), labels, logits.argmax(1), probabilities)
 
 
 def read(path: Path) -> dict[str, Predictions]:
-    """Split -> its predictions, of a predictions.csv or .csv.gz. Raises UserError naming file, line and cell."""
+    """Reads the predictions of each split from a predictions.csv(.gz). Raises UserError naming file, line and cell."""
     as_text = dict.fromkeys(("id", "true", "predicted"), str)
     try:
         table = pd.read_csv(path, dtype=as_text, na_filter=False)  # a class may be called None
@@ -141,9 +141,9 @@ def _of_split(table: pd.DataFrame, classes: tuple[str, ...]) -> Predictions:
 
 
 def joined(several: dict[str, Predictions]) -> tuple[dict[str, Predictions], list[str]]:
-    """The same images in the same order and classes for all, and what had to go for it in sentences.
+    """Reduces predictions to common images in one order; returns them and sentences on the images left out.
 
-    Raises UserError where classes differ, or where no image is the same with the same true class.
+    Raises UserError if the classes differ, or if no image has the same true class in all of them.
     """
     names, (first, *others) = list(several), several.values()
     for name, other in zip(names[1:], others, strict=True):
@@ -170,7 +170,7 @@ def joined(several: dict[str, Predictions]) -> tuple[dict[str, Predictions], lis
 
 
 def ensemble(several: Sequence[Predictions], of: str) -> Predictions:
-    """The mean of their "probabilities", or of their "logits", scaled to sum 1; all must be `joined`."""
+    """Returns the mean of the "probabilities" or "logits", as probabilities; `several` must come from `joined`."""
     stack = np.stack([one.probabilities for one in several])
     mean = stack.mean(0) if of == "probabilities" else calibration.softmax(calibration.log_probabilities(stack).mean(0))
     return replace(several[0], predicted=mean.argmax(1), probabilities=mean)

@@ -1,4 +1,4 @@
-"""Counts how often the test split of a study was read, by runs and by evaluations."""
+"""Records and counts how often runs and evaluations read the test split of a study."""
 
 import json
 from collections.abc import Sequence
@@ -10,34 +10,40 @@ from fer import runs
 from fer.errors import UserError
 
 if TYPE_CHECKING:
-    from fer.evaluation.inputs import Given
+    from fer.evaluation.inputs import EvaluationInput
 
 NAME = "test_reads.jsonl"
 
 
-def note(given: "Sequence[Given]", folder: Path, command: str) -> list[str]:
-    """Leaves a line for each study whose test split is about to be shown; returns how often that has happened."""
+def record_readings(inputs: "Sequence[EvaluationInput]", folder: Path, command: str) -> list[str]:
+    """Records for each study that its test split is read; returns a sentence each with the number of readings.
+
+    folder: takes the record of inputs without a study.
+    """
     from fer.hardware import commit  # imports torch
 
-    places: dict[Path, list[str]] = {}
-    for one in given:
-        places.setdefault(one.study or folder, []).append(str(one.path))
-    for place, mine in places.items():
-        add(place, command, mine, commit())
-    return [sentence(place) for place in places]
+    paths: dict[Path, list[str]] = {}
+    for source in inputs:
+        paths.setdefault(source.study or folder, []).append(str(source.path))
+    for study, paths_of_study in paths.items():
+        add(study, command, paths_of_study, commit())
+    return [sentence(study) for study in paths]
 
 
-def add(folder: Path, command: str, given: list[str], commit: str | None) -> None:
-    """One line more in `folder`: time (UTC), command, inputs, commit of the code."""
-    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "input": given}
+def add(folder: Path, command: str, paths: list[str], commit: str | None) -> None:
+    """Appends a line of JSON to the record in `folder`: time (UTC), command, inputs, commit of the code."""
+    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "input": paths}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / NAME).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line | {"commit": commit}) + "\n")
 
 
 def count(folder: Path) -> dict[str, int]:
-    """`runs` below `folder` that are finished, each having scored the test split once, and later `evaluations`."""
-    finished = sum(_finished(path) for path in folder.rglob(runs.METRICS))
+    """Returns the number of finished `runs` below `folder`, which read the test split once, and of `evaluations`.
+
+    Raises UserError if the record cannot be read.
+    """
+    finished = sum(_read_test_split(path) for path in folder.rglob(runs.METRICS))
     try:
         lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -48,16 +54,17 @@ def count(folder: Path) -> dict[str, int]:
 
 
 def sentence(folder: Path) -> str:
-    """The count in words."""
-    of = count(folder)
-    times = "once" if sum(of.values()) == 1 else f"{sum(of.values())} times"
-    looked = f"{of['evaluations']} by fer.evaluate, this one included"
-    if not of["runs"]:
+    """Returns a sentence with the number of readings."""
+    counts = count(folder)
+    total = sum(counts.values())
+    times = "once" if total == 1 else f"{total} times"
+    if not counts["runs"]:
         return f"The test split was read {times} for reports in this folder."
-    return f"The test split of this study was read {times}: {of['runs']} at the end of a run and {looked}."
+    evaluations = f"{counts['evaluations']} by fer.evaluate, this one included"
+    return f"The test split of this study was read {times}: {counts['runs']} at the end of a run and {evaluations}."
 
 
-def _finished(metrics: Path) -> bool:
+def _read_test_split(metrics: Path) -> bool:
     try:
         record = json.loads(metrics.read_text(encoding="utf-8"))
         return record.get("status") == "finished" and record.get("config", {}).get("test", True)

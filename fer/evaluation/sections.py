@@ -15,16 +15,17 @@ from fer.report import Report, plain
 
 FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
-TOLD = 8  # confusions in words
+LISTED_CONFUSIONS = 8
 METHODS = (
-    "In brackets 95 % intervals over images, not over training seeds: Wilson for accuracy and recall, "
-    f"{intervals.RESAMPLES:,} bootstrap samples for balanced accuracy (the mean recall of the classes) and macro F1."
+    "Brackets hold 95 % confidence intervals over images, not over training seeds: Wilson intervals for accuracy and "
+    f"recall, {intervals.RESAMPLES:,} bootstrap samples for balanced accuracy (the mean recall of the classes) and "
+    "macro F1."
 )
 Estimate = dict[str, float]
 
 
 def estimates(shown: Predictions) -> dict[str, Estimate]:
-    """Each of FIGURES as value, low and high of its 95 % interval, in [0, 1]."""
+    """Returns each of FIGURES as its value and the ends low and high of its 95 % interval, in [0, 1]."""
     matrix = shown.confusion
     values, ends = confusion.averages(matrix), intervals.bootstrap(matrix, confusion.averages)
     ends["accuracy"] = intervals.wilson(int(shown.hits.sum()), len(shown))
@@ -32,11 +33,11 @@ def estimates(shown: Predictions) -> dict[str, Estimate]:
 
 
 def accuracy(report: Report, parts: Mapping[str, Predictions]) -> dict[str, Any]:
-    """A row for each part: what it is -> the predictions."""
+    """Adds a table with a row for each subset; parts: title -> predictions."""
     report.heading("Accuracy")
     found = {name: {"images": len(part), **estimates(part)} for name, part in parts.items()}
     rows = [
-        {"of": name, "images": f"{row['images']:,}"} | {title: interval(row[key]) for key, title in FIGURES.items()}
+        {"subset": name, "images": f"{row['images']:,}"} | {title: interval(row[key]) for key, title in FIGURES.items()}
         for name, row in found.items()
     ]
     report.table(pd.DataFrame(rows))
@@ -45,7 +46,7 @@ def accuracy(report: Report, parts: Mapping[str, Predictions]) -> dict[str, Any]
 
 
 def by_class(report: Report, splits: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Precision, recall with its interval, F1 and support of each class of each split."""
+    """Adds precision, recall with its interval, F1 and support of each class of each split."""
     report.heading("Classes")
     rows = [row for split, shown in splits.items() for row in class_rows(split, shown)]
     cells = [
@@ -59,13 +60,14 @@ def by_class(report: Report, splits: Mapping[str, Predictions]) -> list[dict[str
         }
         for row in rows
     ]
-    report.table(pd.DataFrame(cells).drop(columns=["split"] * (len(splits) == 1)))
+    table = pd.DataFrame(cells)
+    report.table(table.drop(columns="split") if len(splits) == 1 else table)
     report.tables["classes"] = pd.DataFrame(rows)
     return rows
 
 
 def class_rows(split: str, shown: Predictions) -> list[dict[str, Any]]:
-    """Shares in [0, 1], NaN where there is nothing to divide by."""
+    """Returns shares in [0, 1], NaN for 0/0."""
     matrix = shown.confusion
     of = confusion.per_class(matrix)
     rows = []
@@ -78,7 +80,7 @@ def class_rows(split: str, shown: Predictions) -> list[dict[str, Any]]:
 
 
 def confused(report: Report, shown: Predictions) -> dict[str, Any]:
-    """The confusion matrix in counts and shares, and the most frequent confusions in words."""
+    """Adds the confusion matrix in counts and shares, and a list of the most frequent confusions."""
     matrix = shown.confusion
     report.heading("Confusions")
     report.figure(confusion_figure(matrix, shown.classes), "confusion", "confusion matrix, rows = true class")
@@ -89,16 +91,16 @@ def confused(report: Report, shown: Predictions) -> dict[str, Any]:
     table = confusion.mistakes(matrix, shown.classes)
     support = dict(zip(shown.classes, matrix.sum(1).tolist(), strict=True))
     told = [
-        f"- {row.images:,} of {support[row.true]:,} *{plain(row.true)}* images ({percent(row.share)}) were taken for "
-        f"*{plain(row.predicted)}*"
-        for row in table.head(TOLD).itertuples()
+        f"- {row.images:,} of {support[row.true]:,} *{plain(row.true)}* images ({percent(row.share)}) were classified "
+        f"as *{plain(row.predicted)}*"
+        for row in table.head(LISTED_CONFUSIONS).itertuples()
     ]
-    report.text("\n".join(told) or "No image was taken for another class.")
+    report.text("\n".join(told) or "Every image was classified correctly.")
     return {"confusion": matrix.tolist(), "mistakes": table.to_dict("records")}
 
 
 def ranked(report: Report, shown: Predictions) -> dict[str, Any]:
-    """ROC and precision–recall of each class against the rest."""
+    """Adds ROC and precision–recall curves of each class against the rest; returns the areas under them."""
     report.heading("Each class against the rest")
     found = {}
     for index, name in enumerate(shown.classes):
@@ -111,25 +113,27 @@ def ranked(report: Report, shown: Predictions) -> dict[str, Any]:
         for (name, (auc, ap)), part in zip(areas.items(), share, strict=True)
     ]
     report.table(pd.DataFrame(rows))
-    report.text("Guessing has an AUC of 0.5 and an average precision of the class's share of the images.")
+    report.text(
+        "Random guessing has a ROC AUC of 0.5, and an average precision equal to the class's share of the images."
+    )
     drawn = [{name: c for name, both in found.items() if (c := both[kind])} for kind in (0, 1)]
     figure = ranking_figure(*({name: (c.x, c.y, c.area) for name, c in kind.items()} for kind in drawn))
-    report.figure(figure, "ranking", "ROC and precision–recall, a line a class")
+    report.figure(figure, "ranking", "ROC and precision–recall curves, one line per class")
     return {name: {"roc_auc": auc, "average_precision": ap} for name, (auc, ap) in areas.items()}
 
 
 def percent(value: float) -> str:
-    """0.6439 -> `64.4 %`; a dash for no number."""
+    """0.6439 -> `64.4 %`; a dash for NaN."""
     return "–" if np.isnan(value) else f"{100 * value:.1f} %"
 
 
 def three(value: float) -> str:
-    """0.64391 -> `0.644`; a dash for no number."""
+    """0.64391 -> `0.644`; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.3f}"
 
 
 def interval(estimate: Estimate) -> str:
-    """`64.4 % (62.8–65.9)`; a dash for no number."""
+    """`64.4 % (62.8–65.9)`; a dash for NaN."""
     if np.isnan(estimate["value"]):
         return "–"
     return f"{100 * estimate['value']:.1f} % ({100 * estimate['low']:.1f}–{100 * estimate['high']:.1f})"

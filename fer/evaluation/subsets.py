@@ -12,14 +12,14 @@ from fer.evaluation.pixels import faces
 
 
 def unseen(datamodule: FERDataModule, ids: np.ndarray, near: bool = False) -> np.ndarray:
-    """(N,) bool: which images are pixel-identical to none of training, and with `near` no near copies either."""
+    """Returns (N,) bool: images without identical training images and, with `near`, without near copies there."""
     return ~seen(datamodule.splits["train"].images[:, 0].numpy(), faces(datamodule, ids), near)
 
 
 def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """(N,) bool: for which images the majority of FER+'s voters (`fer.data.ferplus`) chose the label as well.
+    """Returns (N,) bool: images whose label the majority of the FER+ voters (`fer.data.ferplus`) chose.
 
-    Raises UserError where the faces are not those of one fer2013.csv, or no votes lie beside it.
+    Raises UserError if the faces do not come from one fer2013.csv, or if there are no votes beside it.
     """
     if datamodule.hparams.votes != "none":
         raise UserError("the labels are those of FER+ already")
@@ -28,10 +28,7 @@ def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) ->
         raise UserError(
             f"FER+ goes row by row with fer2013.csv, and these faces come from {', '.join(datamodule.sources)}"
         )
-    try:
-        votes = read_votes(*find_votes(source))
-    except UserError as error:
-        raise UserError(str(error).replace(" or name it with labels.votes_file=PATH", "")) from error
+    votes = read_votes(*find_votes(source, fix=""))
     names = np.char.rpartition(ids.astype(str), "_")
     rows = np.array([int(row) if row.isdigit() else len(votes.usage) for row in names[:, 2]])
     there = rows < len(votes.usage)

@@ -8,30 +8,55 @@ import pandas as pd
 from fer.exploration.examined import Data, say
 from fer.report import Report
 
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+COUNTS = {
+    "test_in_train": "test images identical to a training image",
+    "test_in_train_or_val": "test images identical to a training or validation image",
+    "val_in_train": "validation images identical to a training image",
+    "groups": "groups of identical images",
+    "conflicting": "groups of identical images with different labels",
+    "blank": "images of a single grey level",
+    "near_pairs": "pairs of near copies",
+    "near_groups": "groups with near copies",
+    "near_conflicting": "groups with near copies and different labels",
+    "near_test_in_train": "test images with a near copy in training, but no identical one",
+    "near_test_in_train_or_val": "test images with a near copy in training or validation, but no identical one",
+    "near_val_in_train": "validation images with a near copy in training, but no identical one",
+}
+"""Key of an audit (see `fer.data.duplicates.Audit`) -> its meaning."""
+
 
 def duplicates(report: Report, data: Data) -> dict[str, int]:
-    """Returns the figures of the audit."""
+    """Adds the section; returns the counts of the audit."""
     from fer.data.duplicates import audit
     from fer.plots.duplicates import duplicate_sheet
 
     near = data.cfg.near
-    say(f"looking for copies among {len(data.images):,} images" + (", near ones too" if near else ""))
-    found = audit(data.images, data.labels, data.splits, data.ids, near=near)
-    figures, groups = found.figures, found.groups
+    scope = "identical images and near copies" if near else "identical images"
+    say(f"looking for {scope} among {len(data.images):,} images")
+    result = audit(data.images, data.labels, data.splits, data.ids, near=near)
+    counts, groups = result.figures, result.groups
     report.heading("Duplicates")
     for split in ("val", "test"):
-        more = f", {figures[f'near_{split}_in_train']:,} more as a near copy" if near else ""
-        size = len(data.module.splits[split])
-        report.text(
-            f"Of {size:,} {split} images {figures[f'{split}_in_train']:,} lie in training pixel for pixel{more}."
-        )
+        report.text(leak_sentence(split, len(data.module.splits[split]), counts, near))
     report.text(
-        f"Of {figures['groups']:,} groups of identical images {figures['conflicting']:,} carry several labels."
-        + " Near copies were not looked for (`near=false`)." * (not near)
+        f"The data hold {counts['groups']:,} groups of identical images; in {counts['conflicting']:,} of them the "
+        "labels differ."
     )
-    report.table(pd.DataFrame({"figure": figures.keys(), "count": figures.values()}))
+    if not near:
+        report.text("Near copies were not searched (`near=false`).")
+    names = [COUNTS.get(key, key) for key in counts]
+    report.table(pd.DataFrame({"what is counted": names, "count": [f"{count:,}" for count in counts.values()]}))
     if len(groups):
         sheet = partial(duplicate_sheet, data.images, groups, data.classes)
         report.faces(sheet, "duplicates", "groups of copies")
     report.tables["duplicates"] = groups.assign(label=np.array(data.classes)[groups["label"].to_numpy(int)])
-    return found.figures
+    return counts
+
+
+def leak_sentence(split: str, size: int, counts: dict[str, int], near: bool) -> str:
+    """Returns how many of the `size` images of a held-out split have a copy in training."""
+    sentence = f"{counts[f'{split}_in_train']:,} of {size:,} {SPLITS[split]} images are identical to a training image"
+    if near:
+        sentence += f"; {counts[f'near_{split}_in_train']:,} more are near copies of one"
+    return f"{sentence}."

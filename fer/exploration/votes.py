@@ -10,7 +10,7 @@ from fer.report import Report, plain
 
 
 def agreement(report: Report, data: Data) -> None:
-    from fer.plots.data import matrix_figure
+    from fer.plots import matrix_figure
 
     report.heading("Agreement with FER+")
     votes = votes_beside(data)

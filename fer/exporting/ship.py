@@ -83,21 +83,21 @@ def check(run: Path, record: dict[str, Any]) -> None:
 
 def card(run: Path, record: dict[str, Any], name: str, command: str, files: list[Path]) -> str:
     """Returns the model card as Markdown."""
-    given = inputs.read(run, name, inputs.Wanted(split="test"))
-    test = given.shown("test")
+    source = inputs.read(run, name, inputs.EvaluationOptions(split="test"))
+    test = source.predictions("test")
     report = Report(f"{name}: seven expressions of faces")
     report.text(protocol(record, command))
     report.text(f"Files: {', '.join(f'`{path.name}` ({path.stat().st_size / 1e6:.2f} MB)' for path in files)}.")
-    parts, remarks = subsets(given, test)
-    rows = {"all images, PublicTest": given.shown("val")}
+    parts, remarks = subsets(source, test)
+    rows = {"all images, PublicTest": source.predictions("val")}
     for name_of_part, predictions in parts.items():
         rows[f"{name_of_part}, PrivateTest"] = predictions
     sections.accuracy(report, rows)
-    for remark in [*remarks, *readings.note([given], run, command)]:
+    for remark in [*remarks, *readings.record_readings([source], run, command)]:
         report.text(records.ABSOLUTE.sub("PATH", remark))
     sections.by_class(report, {"test": test})
     add_confusions(report, test)
-    report.text(calibration(given.splits))
+    report.text(calibration(source.splits))
     report.text(USE)
     report.text(LICENCE)
     return report.markdown

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 PALETTE = {
@@ -17,7 +19,18 @@ PALETTE = {
     "contempt": "#2a9d8f",
 }
 RIGHT, WRONG = "#2b7a3d", "#b3261e"
-CURVES = {"train": "#8d99ae", "val": "#30638e"}
+CURVES = {"train": PALETTE["neutral"], "val": PALETTE["sad"]}
+
+
+def class_colors(classes: Sequence[str]) -> dict[str, str]:
+    """Returns the colour of each class: the emotion's own in PALETTE, for other classes one of twenty in turn."""
+    return {name: PALETTE.get(name) or _other_color(index) for index, name in enumerate(classes)}
+
+
+def _other_color(index: int) -> str:
+    """Neighbouring numbers differ in hue."""
+    hue, shade = index % 5, index // 5 % 4
+    return to_hex(colormaps["tab20b"](4 * hue + shade))
 
 
 def face_sheet(
@@ -56,19 +69,22 @@ def prediction_sheet(images: np.ndarray, true: Sequence[str], predicted: Sequenc
 
 
 def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
-    """(C, C) counts, rows = true class: shares of each row as colour, share and count as text."""
-    confusion = np.asarray(confusion)
-    shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
-    side = 1.6 + 0.75 * len(classes)
-    figure = Figure(figsize=(side, side), dpi=110, layout="constrained")
+    """Draws (C, C) counts, rows = true class, as `matrix_figure` does."""
+    return matrix_figure(pd.DataFrame(np.asarray(confusion), classes, classes), "predicted", "true", title)
+
+
+def matrix_figure(counts: pd.DataFrame, xlabel: str, ylabel: str, title: str = "") -> Figure:
+    """Draws counts with named rows and columns: the share of its row as colour, share and count as text."""
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+    figure = Figure(figsize=(1.6 + 0.75 * counts.shape[1], 1.6 + 0.75 * counts.shape[0]), dpi=110, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
-        text = f"{100 * share:.0f} %\n{confusion[row, column]}"
+        text = f"{100 * share:.0f} %\n{counts.iat[row, column]:,}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.55 else "black")
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45, ha="right")
+    axes.set_yticks(range(counts.shape[0]), counts.index)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return figure
 
 
@@ -87,7 +103,7 @@ def curves_figure(metrics: pd.DataFrame) -> Figure:
     rates = [column for column in metrics if column.startswith("lr-")]
     for column in rates[:1]:
         rate = metrics.dropna(subset=column)
-        panels[2].plot(rate["step"], rate[column], color="#e07a3f")
+        panels[2].plot(rate["step"], rate[column], color=PALETTE["surprise"])
     panels[2].set(xlabel="step", title="learning rate")
     panels[2].grid(alpha=0.3)
     return figure

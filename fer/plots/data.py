@@ -4,37 +4,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fer.plots import PALETTE
+from fer.plots import class_colors
 
 BINS = 64  # of 256 grey levels: finer bins show rounding from earlier contrast stretching
 GAP = 3  # pixels between two faces
 PIXELS = 50  # of a face in an inch
 
 
-def color_of(name: str, index: int) -> str:
-    """The colour of class number `index`: the emotion's own, or for other classes one of twenty."""
-    hue, shade = index % 5, index // 5 % 4
-    return PALETTE.get(name) or to_hex(colormaps["tab20b"](4 * hue + shade))
-
-
-def colors_of(classes: Sequence[str]) -> list[str]:
-    return [color_of(name, index) for index, name in enumerate(classes)]
-
-
 def counts_figure(counts: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Split -> class -> images: a panel a split, bars for shares, with the number of images beside them."""
+    """Draws split -> class -> images: a panel for each split, bars for shares, the number of images beside each bar."""
     classes = list(next(iter(counts.values())))
+    colors = list(class_colors(classes).values())
     figure = Figure(figsize=(12, 1.1 + 0.36 * len(classes)), dpi=110, layout="constrained")
     panels = figure.subplots(1, len(counts), sharex=True, sharey=True, squeeze=False)[0]
     shares = {split: 100 * np.array([*of.values()]) / max(sum(of.values()), 1) for split, of in counts.items()}
     for axes, (split, of) in zip(panels, counts.items(), strict=True):
-        axes.barh(classes, shares[split], color=colors_of(classes))
+        axes.barh(range(len(classes)), shares[split], color=colors)
+        axes.set_yticks(range(len(classes)), classes)
         for row, (count, share) in enumerate(zip(of.values(), shares[split], strict=True)):
             axes.text(share, row, f" {count:,}", va="center", fontsize=9)
         axes.set(title=f"{split}: {sum(of.values()):,} images", xlabel="share of the split [%]")
@@ -75,29 +65,31 @@ def faces_in_rows(
 
 
 def middles(cells: int, size: int) -> np.ndarray:
-    """Where the middle of each of `cells` lies along `size` pixels."""
+    """Returns the positions of the centres of `cells` cells along `size` pixels."""
     return (np.arange(cells) + 0.5) * (size + GAP) / cells - GAP / 2 - 0.5
 
 
 def bare(axes: Axes) -> None:
-    """Takes away frame and tick marks, and puts the names of columns on top."""
+    """Removes frame and tick marks and puts the names of columns on top."""
     axes.tick_params(length=0, bottom=False, labelbottom=False, top=False, labeltop=True)
     axes.spines[:].set_visible(False)
 
 
 def grey_level_figure(levels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """(C, 256) pixel counts: a panel a class, its histogram filled, that of all classes as a line."""
+    """Draws (C, 256) pixel counts: a panel for each class, its histogram filled, that of all classes as a line."""
     binned = levels.reshape(len(levels), BINS, -1).sum(2)
     shares = 100 * binned / np.maximum(binned.sum(1, keepdims=True), 1)
-    everyone, edges = 100 * binned.sum(0) / binned.sum(), np.linspace(0, 256, BINS + 1)
+    overall, edges = 100 * binned.sum(0) / binned.sum(), np.linspace(0, 256, BINS + 1)
     lines = -(-len(classes) // 4)
     figure = Figure(figsize=(12, 0.6 + 2.1 * lines), dpi=110, layout="constrained")
     panels = figure.subplots(lines, 4, sharex=True, sharey=True, squeeze=False)
     for axes in panels.flat[len(classes) :]:
         axes.axis("off")
-    for axes, name, mine, color in zip(panels.flat, classes, shares, colors_of(classes), strict=False):
-        axes.stairs(mine, edges, fill=True, color=color)
-        axes.stairs(everyone, edges, color="black", linewidth=0.9)
+    for axes, name, class_shares, color in zip(
+        panels.flat, classes, shares, class_colors(classes).values(), strict=False
+    ):
+        axes.stairs(class_shares, edges, fill=True, color=color)
+        axes.stairs(overall, edges, color="black", linewidth=0.9)
         axes.set_title(name)
     panels[0, 0].set_xticks([0, 64, 128, 192, 255])
     figure.supxlabel("grey level (line: all classes)", fontsize=10)
@@ -108,7 +100,7 @@ def grey_level_figure(levels: np.ndarray, classes: Sequence[str]) -> Figure:
 def measures_figure(
     table: pd.DataFrame, labels: np.ndarray, classes: Sequence[str], units: Mapping[str, str]
 ) -> Figure:
-    """A row a measure (a column of `table` that `units` names): its histogram in each class, and its boxes by class.
+    """Draws a row for each measure (column of `table` named in `units`): histograms and box plots of the classes.
 
     Boxes are quartiles, whiskers reach to 1.5 interquartile ranges, points lie beyond. Where a few values lie far above
     all others, the axes end at the 99th percentile.
@@ -123,11 +115,11 @@ def measures_figure(
         groups = [values[labels == label] for label in range(len(classes))]
         low, high = limits(values)
         edges = np.linspace(low, high, bins + 1)
-        for group, color in zip(groups, colors_of(classes), strict=True):
+        for group, color in zip(groups, class_colors(classes).values(), strict=True):
             shares = np.histogram(group, edges)[0] / max(len(group), 1)
             left.stairs(100 * shares, edges, color=color, linewidth=1.4)
         boxes = right.boxplot(groups, tick_labels=list(classes), **BOXES)
-        for box, color in zip(boxes["boxes"], colors_of(classes), strict=True):
+        for box, color in zip(boxes["boxes"], class_colors(classes).values(), strict=True):
             box.set(facecolor=color, alpha=0.85)
         for line in boxes["medians"]:
             line.set_color("black")
@@ -150,7 +142,7 @@ BOXES = {
 
 
 def limits(values: np.ndarray) -> tuple[float, float]:
-    """Between which the axis of a measure says most: all but the outermost thousandths, or less of a long tail."""
+    """Returns the limits of the axis of a measure: without the outermost thousandths, and without a long upper tail."""
     low, middle, most, high = np.percentile(values, [0.1, 50, 99, 99.9])
     return low, max(most if high > 5 * middle else high, low + 1)
 
@@ -168,20 +160,4 @@ def mean_faces_figure(means: np.ndarray, deviations: np.ndarray, classes: Sequen
         axes.set_yticks(middles(1, grey.shape[0]), [name], fontsize=11)
         bare(axes)
     figure.colorbar(heat, ax=[top, bottom], label="sd [grey levels]", shrink=0.7, aspect=16)
-    return figure
-
-
-def matrix_figure(counts: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
-    """Counts with named rows and columns: shares of each row as colour, share and count as text."""
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
-    size = 1.8 + 0.8 * counts.shape[1], 1.5 + 0.62 * counts.shape[0]
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{100 * share:.0f} %\n{counts.iat[row, column]:,}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.55 else "black")
-    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45, ha="right")
-    axes.set_yticks(range(counts.shape[0]), counts.index)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
     return figure

@@ -8,19 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from fer.plots import PALETTE
+from fer.plots import PALETTE, class_colors
 
-BAR, INK = "#30638e", "#3d3d3d"
+BAR, INK = PALETTE["sad"], "#3d3d3d"
 FEW = 10  # images; the bar of fewer is pale
-LINES = ("#30638e", "#d1495b", "#6a994e", "#edae49", "#7b5ea7", "#2a9d8f", "#e07a3f", "#8d99ae")
+LINES = tuple(PALETTE[name] for name in ("sad", "angry", "disgust", "happy", "fear", "contempt", "surprise", "neutral"))
 Points = tuple[np.ndarray, np.ndarray, float]
-
-
-def class_colors(classes: Sequence[str]) -> dict[str, str]:
-    """Each emotion in its own colour; other classes take those that are left."""
-    free = [color for name, color in PALETTE.items() if name not in classes] or list(LINES)
-    others = [name for name in classes if name not in PALETTE]
-    return {name: PALETTE.get(name) or free[others.index(name) % len(free)] for name in classes}
 
 
 def reliability_figure(panels: Mapping[str, pd.DataFrame]) -> Figure:
@@ -38,10 +31,12 @@ def reliability_figure(panels: Mapping[str, pd.DataFrame]) -> Figure:
         there = bins.dropna()
         above.plot(there["confidence"], there["accuracy"], "o", color=INK, markersize=4)
         above.set(xlim=(0, 1), ylim=(0, 1), title=title)
-        below.bar(bins["low"], 100 * bins["images"] / bins["images"].sum(), width, align="edge", color="#8d99ae")
-        below.set_xlabel("largest probability")
+        below.bar(
+            bins["low"], 100 * bins["images"] / bins["images"].sum(), width, align="edge", color=PALETTE["neutral"]
+        )
+        below.set_xlabel("confidence (largest probability)")
     figure.get_layout_engine().set(wspace=0.06)  # 1.0 of one panel and 0.0 of the next
-    grid[0, 0].set_ylabel("share that is right")
+    grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("% of images")
     return figure
 
@@ -53,10 +48,10 @@ def coverage_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
     axes = figure.subplots()
     lowest = 1.0
     for index, (name, curve) in enumerate(curves.items()):
-        shown = curve[curve["coverage"] >= 0.05]  # of the few surest ones accuracy is noise
+        shown = curve[curve["coverage"] >= 0.05]  # the accuracy of fewer images is noise
         axes.plot(100 * shown["coverage"], 100 * shown["accuracy"], label=name, **_line(index))
         lowest = min(lowest, shown["accuracy"].min())
-    axes.set(xlabel="% of images that are answered, surest first", ylabel="accuracy of these, %")
+    axes.set(xlabel="% of images answered, most confident first", ylabel="accuracy on answered images, %")
     axes.set(xlim=(0, 100), ylim=(max(0, 10 * np.floor(10 * lowest) - 2), 101))
     axes.grid(alpha=0.3)
     if len(curves) > 1:
@@ -65,7 +60,7 @@ def coverage_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _line(index: int) -> dict[str, str]:
-    """Another look for each of 24 lines."""
+    """Returns colour and line style, different for each of 24 lines."""
     return {"color": LINES[index % len(LINES)], "linestyle": ("-", "--", ":")[index // len(LINES) % 3]}
 
 

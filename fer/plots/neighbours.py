@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fer.plots import RIGHT, WRONG
 
-TITLE = "Surest mistakes, each with the training faces most alike; red labels are the predicted class, green the true"
+TITLE = "Most confident mistakes and their most similar training faces; red: the predicted class, green: the true class"
 BESIDE = 2  # mistakes side by side
 
 

@@ -61,7 +61,8 @@ def draw_picture(axes: Axes, answer: Answer) -> None:
 def draw_bars(axes: Axes, answer: Answer) -> None:
     names = list(answer.probabilities)
     shares = [100 * answer.probabilities[name] for name in names]
-    axes.barh(names[::-1], shares[::-1], color=[PALETTE.get(name, OTHER) for name in names[::-1]])
+    axes.barh(range(len(names)), shares[::-1], color=[PALETTE.get(name, OTHER) for name in names[::-1]])
+    axes.set_yticks(range(len(names)), names[::-1])
     for row, value in enumerate(shares[::-1]):
         axes.text(min(value, 78) + 2, row, f"{value:.0f} %", va="center", fontsize=8.5)
     axes.set(xlim=(0, 100), xlabel="probability, %")

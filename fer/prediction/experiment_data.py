@@ -17,12 +17,12 @@ def experiment_data(path: Path, data: Sequence[str] | None, numbers: Any = None)
     given and cannot be read; data of the run that is missing or has changed is no error.
     """
     try:
-        faces = pixels.of_checkpoint(path, data, None, None, numbers)
+        faces = pixels.from_checkpoint(path, data, None, None, numbers)
     except UserError as error:
         if data:
             raise
         return None, str(error)
     if data:
         return faces, ""
-    difference = inputs.other_data(faces, record_of(path.absolute().parent.parent))
+    difference = inputs.data_difference(faces, record_of(path.absolute().parent.parent))
     return (None, difference) if difference else (faces, "")

@@ -41,7 +41,7 @@ def test_every_pair_is_tested_as_scipy_does(several, compared):
 
 
 def test_the_verdict_names_the_better_ones(compared):
-    assert "Better at the 5 % level: A over C and B over C." in compared[1]
+    assert "Significantly more accurate at the 5 % level: A over C and B over C." in compared[1]
 
 
 def test_agreement_is_the_share_of_same_predictions(several, compared):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn import metrics as reference
 
 from fer.evaluation import curves
 
@@ -12,22 +11,23 @@ def scored(request):
     return (0.3 * positive + random.random(300)).round(request.param), positive
 
 
-def test_roc_is_scikit_learns(scored):
+def test_area_under_roc_is_the_share_of_pairs_in_right_order(scored):
     scores, positive = scored
-    x, y, _ = reference.roc_curve(positive, scores, drop_intermediate=False)
-    ours = curves.roc(scores, positive)
-    assert ours.x == pytest.approx(x)
-    assert ours.y == pytest.approx(y)
-    assert ours.area == pytest.approx(reference.roc_auc_score(positive, scores))
+    difference = scores[positive][:, None] - scores[~positive]
+    curve = curves.roc(scores, positive)
+    assert curve.area == pytest.approx((difference > 0).mean() + (difference == 0).mean() / 2)
+    assert (curve.x[0], curve.y[0], curve.x[-1], curve.y[-1]) == (0, 0, 1, 1)
 
 
-def test_precision_recall_is_scikit_learns(scored):
+def test_average_precision_is_the_precision_at_each_threshold_weighted_by_recall(scored):
     scores, positive = scored
-    precision, recall, _ = reference.precision_recall_curve(positive, scores)
-    ours = curves.precision_recall(scores, positive)
-    assert ours.x == pytest.approx(recall[::-1])
-    assert ours.y == pytest.approx(precision[::-1])
-    assert ours.area == pytest.approx(reference.average_precision_score(positive, scores))
+    curve = curves.precision_recall(scores, positive)
+    thresholds = np.unique(scores)[::-1]
+    precision = np.array([positive[scores >= threshold].mean() for threshold in thresholds])
+    recall = np.array([positive[scores >= threshold].sum() for threshold in thresholds]) / positive.sum()
+    assert curve.x == pytest.approx([0, *recall])
+    assert curve.y == pytest.approx([1, *precision])
+    assert curve.area == pytest.approx((np.diff([0, *recall]) * precision).sum())
 
 
 def test_a_class_without_images_has_no_curve():

@@ -6,7 +6,7 @@ from fer import stored
 from fer.data.datamodule import FERDataModule
 from fer.errors import UserError
 from fer.evaluation import inputs, pixels
-from fer.evaluation.inputs import Wanted
+from fer.evaluation.inputs import EvaluationOptions
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_cannot_be_evaluated_is_one_line(tmp_path, name, content, message):
     if content:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message) as error:
-        inputs.read(tmp_path / name, "x", Wanted())
+        inputs.read(tmp_path / name, "x", EvaluationOptions())
     assert "\n" not in str(error.value)
 
 
@@ -61,20 +61,20 @@ def write(path: Path) -> Path:
 
 def test_a_missing_split_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no split test; there are val"):
-        inputs.read(write(tmp_path / "a.csv"), "a", Wanted(split="test"))
+        inputs.read(write(tmp_path / "a.csv"), "a", EvaluationOptions(split="test"))
 
 
 def test_views_of_faces_need_the_network(tmp_path):
     with pytest.raises(UserError, match="--tta needs the network"):
-        inputs.read(write(tmp_path / "a.csv"), "a", Wanted(tta="flip"))
+        inputs.read(write(tmp_path / "a.csv"), "a", EvaluationOptions(tta="flip"))
 
 
 def test_a_stored_file_knows_its_data_from_the_record_beside_it(tmp_path):
     record = {"data": {"origin": "SYNTHETIC FACES"}, "config": {"study": "s"}}
     stored.write(tmp_path, {"a-seed-0": record, "a-seed-1": {"data": {"origin": "others"}}})
-    given = inputs.read(write(tmp_path / "a-seed-0.csv.gz".removesuffix(".gz")), "a", Wanted())
-    assert "SYNTHETIC" in given.about[0]
-    assert given.study is None
+    source = inputs.read(write(tmp_path / "a-seed-0.csv.gz".removesuffix(".gz")), "a", EvaluationOptions())
+    assert "SYNTHETIC" in source.description[0]
+    assert source.study is None
 
 
 @pytest.mark.parametrize(("typed", "code"), [("{1: surprise}", 5), ("{1: anger}", 0), ("{1: sad, 2: null}", 4)])
@@ -86,13 +86,13 @@ def test_numbers_say_what_class_folders_of_other_data_mean(typed, code, tmp_path
     assert inputs.numbers_of("rafdb") == "rafdb"
     assert set(module._faces().labels) == {code}
     with pytest.raises(UserError, match="training holds no image"):
-        pixels.data(options, [root], None, inputs.numbers_of(typed))
+        pixels.read_data(options, [root], None, inputs.numbers_of(typed))
     with pytest.raises(UserError, match=r"are numbers; .*type --numbers=fer2013"):
-        pixels.data({}, [root], None, None)
+        pixels.read_data({}, [root], None, None)
 
 
 @pytest.mark.parametrize("typed", ["nonsense", "{1: hapy}", "{1: happy", "7"])
 def test_numbers_that_are_none_are_one_line(typed, tmp_path):
     with pytest.raises(UserError, match=r"^--numbers") as error:
-        pixels.data({}, [str(tmp_path)], None, inputs.numbers_of(typed))
+        pixels.read_data({}, [str(tmp_path)], None, inputs.numbers_of(typed))
     assert "\n" not in str(error.value)

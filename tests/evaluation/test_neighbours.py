@@ -8,7 +8,7 @@ from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.neighbours import features, mistakes, nearest, surest_mistakes
+from fer.evaluation.neighbours import features, mistakes, most_confident_mistakes, nearest
 from fer.models.backbone import Backbone
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]}
@@ -91,7 +91,7 @@ def test_fewer_training_faces_than_asked_for_are_all_shown():
 
 def test_the_surest_mistake_comes_first():
     probabilities = torch.tensor([[0.1, 0.9, 0], [0.6, 0.4, 0], [1, 0, 0], [0.2, 0.1, 0.7]])
-    assert surest_mistakes(probabilities.log(), torch.tensor([0, 1, 0, 0])).tolist() == [0, 3, 1]
+    assert most_confident_mistakes(probabilities.log(), torch.tensor([0, 1, 0, 0])).tolist() == [0, 3, 1]
 
 
 def test_a_mistake_stands_before_its_neighbours():

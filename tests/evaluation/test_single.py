@@ -5,7 +5,7 @@ from sklearn import metrics as reference
 from fer.evaluation import sections
 from fer.evaluation import single as evaluation
 from fer.evaluation.confidence import calibrated, covered
-from fer.evaluation.inputs import Given
+from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.predictions import from_logits
 from fer.report import Report
 
@@ -23,7 +23,7 @@ def predicted(images: int, seed: int = 0, classes=CLASSES, there=4):
 @pytest.fixture
 def given(tmp_path):
     splits = {"val": predicted(300, 0), "test": predicted(300, 1)}
-    return Given(tmp_path / "a.csv", "a", splits, lacking="no data")
+    return EvaluationInput(tmp_path / "a.csv", "a", splits, pixels_missing="no data")
 
 
 @pytest.fixture
@@ -86,14 +86,14 @@ def test_validation_is_scaled_by_its_other_half(given):
     report = Report("a")
     found = calibrated(report, given.splits, ["val"])["val"]
     assert len(found["temperature"]) == 2
-    assert "each random half has that of the other half" in "\n".join(report.blocks)
+    assert "each random half is scaled with the temperature of the other half" in "\n".join(report.blocks)
 
 
 def test_without_validation_there_is_no_temperature(given):
     report = Report("a")
     found = calibrated(report, {"test": given.splits["test"]}, ["test"])["test"]
     assert found["temperature"] == []
-    assert "For test there is none" in "\n".join(report.blocks)
+    assert "The test split has no temperature" in "\n".join(report.blocks)
 
 
 def test_nobody_left_out_is_the_accuracy(given):
@@ -143,4 +143,4 @@ def test_the_short_report_shows_the_pictures_of_the_run(folder):
 )
 def test_few_images_and_classes_without_any_are_no_obstacle(folder, shown):
     evaluation.short_report(folder, {"val": shown, "test": shown}, DATA)
-    evaluation.full_report(Report("a"), Given(folder, "a", {"val": shown}, lacking="x"), "val", False)
+    evaluation.full_report(Report("a"), EvaluationInput(folder, "a", {"val": shown}, pixels_missing="x"), "val", False)

@@ -17,7 +17,7 @@ def datamodule(make_faces, write_csv, tmp_path):
     faces = make_faces(np.tile(np.arange(7), 6), usage=np.repeat([0, 1, 2], 14))
     faces.images[14] = faces.images[0]
     write_csv(tmp_path / "fer2013.csv", faces)
-    return pixels.data({"source": "fer2013"}, [str(tmp_path)], None)
+    return pixels.read_data({"source": "fer2013"}, [str(tmp_path)], None)
 
 
 def write_votes(datamodule, folder, change) -> None:
@@ -41,7 +41,7 @@ def test_near_copies_of_training_images_are_seen_too(make_faces, write_csv, tmp_
     images = drawn.images.copy()
     images[15] = np.clip(np.roll(images[1].astype(int), 1, axis=1) + 10, 0, 255)
     write_csv(tmp_path / "fer2013.csv", replace(drawn, images=images))
-    moved = pixels.data({"source": "fer2013"}, [str(tmp_path)], None)
+    moved = pixels.read_data({"source": "fer2013"}, [str(tmp_path)], None)
     ids = moved.splits["val"].ids
     assert subsets.unseen(moved, ids).all()
     assert np.flatnonzero(~subsets.unseen(moved, ids, near=True)).tolist() == [1]
@@ -80,6 +80,6 @@ def test_votes_on_other_rows_are_refused(datamodule, tmp_path):
 
 
 def test_drawn_faces_have_no_votes():
-    drawn = pixels.data({"source": "synthetic", "synthetic": {"train": 14, "val": 7, "test": 7}}, None, None)
+    drawn = pixels.read_data({"source": "synthetic", "synthetic": {"train": 14, "val": 7, "test": 7}}, None, None)
     with pytest.raises(UserError, match=r"FER\+ goes row by row with fer2013\.csv"):
         subsets.agreed(drawn, drawn.splits["val"].ids, ["sad"] * 7)

@@ -60,7 +60,7 @@ def test_faces_in_scenes_are_found_and_recognised_as_before(scenes, real_root):
     from fer.prediction.torch_network import TorchNetwork
 
     path = checkpoint_at(Path(os.environ["FER_TEST_RUN"]))
-    split = pixels.of_checkpoint(path, [str(real_root)], None, None).split("val")
+    split = pixels.from_checkpoint(path, [str(real_root)], None, None).split("val")
     predictor = Predictor(TorchNetwork(path), Haar())
     table, _ = scenes.measure(predictor, split.images[:300, 0].numpy(), split.labels[:300].numpy())
     hits = table[table["found"]]
