@@ -1,8 +1,9 @@
-"""One table of every option that is more than a hyperparameter.
+"""One table of every option that is not simply a hyperparameter.
 
-A row says whether an option is a path, whether it is part of a run's name and identity, whether it may change when a
-run is resumed, and which command it belongs to. The names of runs, their identity, what export and stored records leave
-out, and what resume accepts all follow from these rows.
+A hyperparameter needs no row: it changes results, so it is part of a run's name and of its identity. The identity is a
+hash by which a run is found again, for example to skip it in a sweep that is repeated. A row says what is different for
+an option: `data.root` is a path, so it is part of neither, is left out of exported files, and may change on resume.
+`tests/test_identity.py` fails for a new key of conf/ that would change the identity of earlier runs.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Option:
     place: its value is a file or folder of this machine. many: a list of paths is allowed.
     run: its value is a run, so that `latest` is allowed. names: it is part of a run's name.
     identity: HASHED, IGNORED or IF_SET. fixed: what is hashed instead of an ignored value; REMOVED: nothing is.
-    default: the value for IF_SET. before: what runs did before the option existed.
+    default: the value for IF_SET. before: the value that runs of versions without the option correspond to.
     looks_on: it changes no result, but is hashed because the first runs hashed it.
     resume: it may change when a run is resumed. free: a mapping whose keys the user chooses. named: or the name of one.
     text: the value is one text, commas included. owner: the command whose configuration has it; "all": several have.

@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
     path = checkpoint_at(args.checkpoint)
-    source = pixels.of_checkpoint(path, args.data, None, None)
+    source = pixels.from_checkpoint(path, args.data, None, None)
     split = source.split("val")
     rows = np.random.default_rng(SEED).permutation(len(split))[: args.scenes]
     faces, labels = split.images[:, 0].numpy()[rows], split.labels.numpy()[rows]
