@@ -124,8 +124,12 @@ def minutes(runs: list[Run], machines: dict[str, str] | None = None) -> str:
 
 
 def speed(runs: list[Run]) -> str:
-    """Returns the median of training images per second of the fits, validation included."""
-    speeds = [run["epochs"] * sum(run["data"]["counts"]["train"].values()) / run["fit_seconds"] for run in runs]
+    """Returns the median of training images per second, validation included, of the fits that took 0.1 s or more."""
+    speeds = [
+        run["epochs"] * sum(run["data"]["counts"]["train"].values()) / run["fit_seconds"]
+        for run in runs
+        if run["fit_seconds"] > 0  # rounded to a tenth of a second
+    ]
     return f"{pd.Series(speeds).median():,.0f}" if speeds else "–"
 
 

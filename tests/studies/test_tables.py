@@ -18,3 +18,9 @@ def test_emotions_stand_in_their_order_and_own_classes_behind():
     table = tables.per_emotion({"a": runs}, pd.DataFrame(columns=COLUMNS), "test")
     assert table.columns.tolist() == ["study", "run", "happy", "sad", "bored"]
     assert table.iloc[0].tolist() == ["a", "r", "100.0", "50.0", "–"]
+
+
+def test_speed_is_the_median_of_the_fits_that_took_any_time():
+    runs = [{"epochs": 2, "fit_seconds": s, "data": {"counts": {"train": {"a": 30, "b": 20}}}} for s in (0.0, 1.0, 4.0)]
+    assert tables.speed(runs) == "62"
+    assert tables.speed(runs[:1]) == "–"
