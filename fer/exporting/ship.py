@@ -28,7 +28,7 @@ from fer.evaluation.single import subsets
 from fer.exporting.formats import export
 from fer.prediction.shipped import SUMS, WEIGHTS
 from fer.report import Report
-from fer.studies import records
+from fer.studies import redaction
 from fer.studies.redaction import command_without_paths
 
 MAX_PARAMETERS, MAX_BYTES = 500_000, 1_000_000
@@ -94,7 +94,7 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, files: list
         rows[f"{name_of_part}, PrivateTest"] = predictions
     sections.accuracy(report, rows)
     for remark in [*remarks, *readings.record_readings([source], run, command)]:
-        report.text(records.ABSOLUTE.sub("PATH", remark))
+        report.text(redaction.ABSOLUTE.sub("PATH", remark))
     sections.by_class(report, {"test": test})
     add_confusions(report, test)
     report.text(calibration(source.splits))
