@@ -4,6 +4,7 @@
 
     fer.recognise("photo.jpg")            # the faces of a picture, with box, label and probabilities
     fer.Recogniser(checkpoint=RUN)        # the same with your own network
+    fer.fit("model=cnn3", "optimizer=sgd")  # trains; the run has figures, predictions() and curves()
 
 Names are loaded on first use, so `import fer` costs nothing.
 """
@@ -13,21 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fer.classifier import Classifier
-    from fer.config import compose_config as compose
+    from fer.config import compose
     from fer.data.datamodule import FERDataModule
+    from fer.notebook import Run, fit
     from fer.prediction.recogniser import Recogniser, Recognition, recognise
 
 _HOMES = {
     "recognise": "fer.prediction.recogniser",
     "Recogniser": "fer.prediction.recogniser",
     "Recognition": "fer.prediction.recogniser",
-    "compose": "fer.config:compose_config",
+    "fit": "fer.notebook",
+    "Run": "fer.notebook",
+    "compose": "fer.config",
     "FERDataModule": "fer.data.datamodule",
     "Classifier": "fer.classifier",
 }
 """Name -> its module; after a colon the name there."""
 
-__all__ = ["Classifier", "FERDataModule", "Recogniser", "Recognition", "compose", "recognise"]
+__all__ = ["Classifier", "FERDataModule", "Recogniser", "Recognition", "Run", "compose", "fit", "recognise"]
 
 
 def __getattr__(name: str) -> Any:

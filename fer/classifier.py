@@ -8,21 +8,28 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from fer import parts
+from fer import layers, parts
+from fer.data.emotions import EMOTIONS
+from fer.errors import UserError
+from fer.given import TARGET as GIVEN
 from fer.metrics import figures, metric_collection
 from fer.preprocess import SIZE
 from fer.trust import check_parts, without_loading
 from fer.views import CROP, check_views, views
 
-Batch = tuple[Tensor, Tensor, Tensor, float]  # images, labels, rows, weight: see FERDataModule
+Batch = Any  # unpacks into images and labels, see `fer.data.batches.Batch`; other loaders' tuples serve as well
+LOSS = {"_target_": "fer.losses.CrossEntropy"}
+OPTIMIZER = {"_target_": "torch.optim.AdamW", "lr": 0.001}
+SCHEDULER = {"_target_": "torch.optim.lr_scheduler.ConstantLR", "factor": 1.0, "total_iters": 0}
 
 
 class Classifier(pl.LightningModule):
     """Classifies 48×48 grey faces with a network, and trains it.
 
     model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`; the checkpoint
-    keeps them. The model is offered `num_classes` and `in_channels` (1); the loss `class_counts` and `num_classes`; the
-    scheduler `total_steps`, `T_max` and, for a plateau schedule, `mode`. A model whose first convolution takes three
+    keeps them. model may also be an nn.Module; then `load_from_checkpoint` needs it again, as `model=`. A model in a
+    mapping is offered `num_classes` and `in_channels` (1); the loss `class_counts` and `num_classes`; the scheduler
+    `total_steps`, `T_max` and, for a plateau schedule, `mode`. A model whose first convolution takes three
     channels gets the grey picture three times. A scheduler's `interval` is "step" or "epoch"; by default it is "step"
     for schedules that take the steps of the whole run, else "epoch".
 
@@ -34,6 +41,7 @@ class Classifier(pl.LightningModule):
         `fer.views`. crop, crop_to: side in pixels of the windows, and the side they are scaled to.
     decay_biases_and_norms: whether weight decay also acts on tensors with fewer than two dimensions.
     l1: factor of the sum of the absolute values of the other tensors, which is added to the training loss.
+    layer_decay: factor of the learning rate from each layer to the one before it, in (0, 1]; None for one rate.
     experiment: the whole config of the run, kept in the checkpoint for the record.
 
     Raises ValueError or UserError for options that cannot be used.
@@ -41,12 +49,12 @@ class Classifier(pl.LightningModule):
 
     def __init__(
         self,
-        model: Mapping[str, Any],
-        loss: Mapping[str, Any],
-        optimizer: Mapping[str, Any],
-        scheduler: Mapping[str, Any],
-        classes: Sequence[str],
-        class_counts: Sequence[int],
+        model: Mapping[str, Any] | nn.Module,
+        loss: Mapping[str, Any] = LOSS,
+        optimizer: Mapping[str, Any] = OPTIMIZER,
+        scheduler: Mapping[str, Any] = SCHEDULER,
+        classes: Sequence[str] = EMOTIONS,
+        class_counts: Sequence[int] | None = None,
         mean: float = 0.0,
         std: float = 1.0,
         monitor: str = "val/accuracy",
@@ -56,21 +64,28 @@ class Classifier(pl.LightningModule):
         crop_to: int = SIZE,
         decay_biases_and_norms: bool = True,
         l1: float = 0.0,
+        layer_decay: float | None = None,
         channels_last: bool = False,
         experiment: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         check_views(tta, crop, crop_to)
-        self.save_hyperparameters(logger=False)
+        if layer_decay is not None and not 0 < layer_decay <= 1:
+            raise UserError(f"classifier.layer_decay={layer_decay}: expected a number in (0, 1]")
+        given = model if isinstance(model, nn.Module) else None
+        model = {"_target_": GIVEN} if given else model
+        class_counts = [1] * len(classes) if class_counts is None else class_counts
+        self.save_hyperparameters(logger=False, ignore=["given"])
         self.hparams.model = without_loading(model)
         self.classes = tuple(classes)
-        self.model: nn.Module = parts.model(model, len(classes))
+        self.model: nn.Module = given or parts.model(model, len(classes))
         self.loss: nn.Module = parts.loss(loss, class_counts)
         self.channels = parts.channels(self.model)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model.to(memory_format=self.memory_format)
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("std", torch.tensor(float(std)))
+        self.example_input_array = torch.zeros(2, 1, SIZE, SIZE)
         metrics = metric_collection(len(classes))
         self.metrics = nn.ModuleDict({f"{split}_metrics": metrics.clone() for split in ("train", "val", "test")})
 
@@ -101,13 +116,13 @@ class Classifier(pl.LightningModule):
         return torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        images, labels, _, weight = batch
+        images, labels = batch[0], batch[1]
         logits = self(images).float()
         loss = self.loss(logits, labels)
         self._update("train", loss, logits, labels)
         if self.hparams.l1:
             loss = loss + self.hparams.l1 * sum(p.abs().sum() for p in self.parameters() if p.ndim > 1)
-        return loss * weight
+        return loss * getattr(batch, "weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("val", batch)
@@ -117,11 +132,11 @@ class Classifier(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """(rows, labels, logits) of the batch."""
-        images, labels, rows, _ = batch
-        return rows, labels, self.logits(images)
+        images, labels = batch[0], batch[1]
+        return batch.rows, labels, self.logits(images)
 
     def _evaluate(self, split: str, batch: Batch) -> None:
-        images, labels, *_ = batch
+        images, labels = batch[0], batch[1]
         logits = self.logits(images)
         self._update(split, self.loss(logits, labels), logits, labels)
 
@@ -175,9 +190,63 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval, **watched}}
 
     def parameter_groups(self) -> list[Any]:
-        """All parameters in one group; without decay of biases and norms, two groups: matrices and the rest."""
+        """Returns the trainable parameters in one group; without decay of biases and norms, in two: matrices, the rest.
+
+        With `layer_decay` each layer has groups of its own.
+        """
+        if self.hparams.layer_decay is not None:
+            return self._groups_by_layer()
         parameters = [p for p in self.parameters() if p.requires_grad]
         if self.hparams.decay_biases_and_norms:
             return parameters
-        matrices = [p for p in parameters if p.ndim > 1]
-        return [{"params": matrices}, {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]
+        return groups(parameters)
+
+    def _groups_by_layer(self) -> list[dict[str, Any]]:
+        depths = layers.depths(self.model)
+        top, rate = max(depths.values()), self.lr
+        by_depth: dict[int, list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                by_depth.setdefault(depths[name], []).append(parameter)
+        found = []
+        for depth, parameters in sorted(by_depth.items()):
+            scale = self.hparams.layer_decay ** (top - depth)
+            parts_of_layer = [{"params": parameters}] if self.hparams.decay_biases_and_norms else groups(parameters)
+            found += [{**group, "lr": rate * scale, parts.LR_SCALE: scale} for group in parts_of_layer]
+        return found
+
+    @property
+    def backbone(self) -> nn.Module:
+        """All layers but the output layer, for Lightning's BackboneFinetuning."""
+        return layers.backbone(self.model)
+
+    @property
+    def lr(self) -> float:
+        """The optimizer's learning rate, which Lightning's learning-rate finder replaces."""
+        return self.hparams.optimizer["lr"]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        factor = value / self.lr
+        self.hparams.optimizer = {**self.hparams.optimizer, "lr": value}
+        if self._trainer is not None:
+            for config in self._trainer.lr_scheduler_configs:
+                parts.rescale(config.scheduler, factor)
+
+    def lr_scheduler_step(self, scheduler: parts.Schedule, metric: Any) -> None:
+        """As in Lightning, also for parameter groups that a callback has added."""
+        parts.cover_new_groups(scheduler)
+        super().lr_scheduler_step(scheduler, metric)
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """As in torch; norms that are frozen keep their statistics."""
+        super().train(mode)
+        layers.keep_frozen_statistics(self.model)
+        return self
+
+
+def groups(parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
+    """Returns the matrices as one parameter group, and biases and norms as another one without weight decay."""
+    matrices, others = ([p for p in parameters if (p.ndim > 1) == is_matrix] for is_matrix in (True, False))
+    both = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in both if group["params"]] or both[:1]

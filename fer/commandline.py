@@ -26,7 +26,8 @@ VALUED |= {"--experimental-rerun", "--info", "-i"}
 """Flags of Hydra whose value is the next word; --info may stand without one."""
 CONFIG_DIR = ("--config-dir", "-cd")
 SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
-NO_NAME = re.compile(r"null|true|false|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
+NOTHING = re.compile(r"null|none|false|\[\]", re.IGNORECASE)
+NO_NAME = re.compile(r"null|true|false|\[\]|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 OTHERS = {
@@ -72,9 +73,10 @@ def check(word: str, before: Sequence[str]) -> None:
         raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
     if value.startswith("interval("):
         raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
-    if name in options.GROUPS and any(NO_NAME.fullmatch(part) for part in value.split(",")):
-        fix = "augment=none, average=none and scheduler=constant leave one out"
-        raise UserError(f"{word}: expected a name out of those that --help lists; {fix}")
+    if name in options.GROUPS and name != "experiment":
+        parts = value.split(",")
+        if any(NO_NAME.fullmatch(part) and not is_none(name, part) for part in parts):
+            raise UserError(f"{word}: expected a name out of those that --help lists")
     option = options.row(options.name_of(word))
     if equals and options.is_free(options.name_of(word)) and not option.named and not mapping(value):
         raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
@@ -96,6 +98,11 @@ def as_typed(word: str, multirun: bool = False) -> str:
     """Returns a word in the form that Hydra reads as it was typed; words without a path are unchanged."""
     key, equals, text = word.partition("=")
     name = options.name_of(word)
+    if equals and name in options.GROUPS and any(is_none(name, part) for part in text.split(",")):
+        return f"{key}={','.join(options.row(name).none if is_none(name, part) else part for part in text.split(','))}"
+    if equals and options.row(name).anywhere and not word.startswith(("+", "~")):
+        key = f"++{key}"
+        word = f"++{word}"
     if equals and options.row(name).text and text[:1] != "[":
         return f"{key}={quoted(unquoted(text))}" if text not in ("", "null") else word
     if not equals or key.startswith("~") or not options.is_place(name):
@@ -104,6 +111,11 @@ def as_typed(word: str, multirun: bool = False) -> str:
         return word
     pieces = list(split(text)) if multirun else [text]
     return f"{key}={','.join(value_of(name, part) for part in pieces)}"
+
+
+def is_none(group: str, text: str) -> bool:
+    """Whether a group's value, such as null or false, asks for the choice that leaves the group out."""
+    return bool(options.row(group).none) and NOTHING.fullmatch(text) is not None
 
 
 def value_of(name: str, text: str) -> str:

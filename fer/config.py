@@ -1,20 +1,23 @@
 """Composes configs, and runs Hydra commands with one-line errors."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+import hydra
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fer import commandline, hints, mappings
-from fer.errors import fail, one_line_errors
+from fer.errors import UserError, fail, one_line_errors
+from fer.naming import run_name
 from fer.resolvers import register_resolvers
 
 HERE = Path(__file__).resolve().parent
@@ -38,7 +41,30 @@ def compose_config(
         typed.append(f"hydra.searchpath=[{commandline.quoted(f'file://{os.path.abspath(config_dir)}')}]")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(name, overrides=typed, **more)
+        cfg = hydra.compose(name, overrides=typed, **more)
+    if not HydraConfig.initialized() and OmegaConf.is_interpolation(cfg, "output_dir"):
+        raw = OmegaConf.to_container(cfg, resolve=False)["output_dir"]
+        cfg.output_dir = RUN_NAME.sub(run_name(overrides or []), raw)
+    return cfg
+
+
+def compose(*overrides: str, command: str = "train", config_dir: str | None = None) -> DictConfig:
+    """Returns the config that `python -m fer.train OVERRIDES` would have, for `fer.fit` or to look at.
+
+    command: "train", "search", "eda" or "benchmark". config_dir: a folder of own configs. Raises UserError, with what
+    to type instead, for options that do not exist.
+    """
+    try:
+        return compose_config(list(overrides), command, config_dir)
+    except (HydraException, OmegaConfBaseException) as error:
+        typed = list(overrides)
+        raise UserError(
+            hints.explain(error, typed, lambda words: compose_config(words, command, config_dir))
+        ) from error
+
+
+RUN_NAME = re.compile(r"\$\{run_name:(\$\{[^}]*\},?)+\}")
+"""The part of `output_dir` that only a command line fills in."""
 
 
 def typed_overrides() -> list[str]:

@@ -1,15 +1,10 @@
-"""Prints the first and last lines of a run, and silences messages of libraries."""
+"""Writes the first lines of a run, tables and amounts as text, and silences messages of libraries."""
 
 import logging
-import shlex
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from fer.places import RUNS
-from fer.runs import study_folder
-from fer.trust import option_for
 
 RULE = "─" * 78
 QUIET = (
@@ -43,34 +38,6 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
     return [*lines, f"writing to {folder}", RULE]
 
 
-def closing(record: Mapping[str, Any], folder: Path) -> list[str]:
-    """Returns the last lines of a run: figures, files and next commands; `record` is the content of metrics.json."""
-    lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
-    for split in (name for name in record["data"]["counts"] if f"{name}/loss" in record):
-        shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
-        lines.append(f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {record[f'{split}/loss']:>8.4f}")
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "events.out")))
-    split = f"official split: {yes(record['data']['official_split'])}"
-    return [
-        *lines,
-        f"{record['data']['origin']}; {split}; {record['epochs']} epochs in {duration(record['fit_seconds'])}",
-        f"wrote {folder}/: {', '.join(names)} and TensorBoard events",
-        f"next: {shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}",
-        f"      {shlex.join(['tensorboard', '--logdir', str(folder)])}",
-        *study_line(folder, record["config"]["study"]),
-    ]
-
-
-def study_line(folder: Path, study: str) -> list[str]:
-    """Returns the command that shows all runs of a study; [] for a run outside of its study's folder."""
-    above = study_folder(folder, study)
-    if above is None:
-        return []
-    where = [] if above.parent == RUNS else ["--runs", str(above.parent)]
-    line = shlex.join(["python", "-m", "fer.study", above.name, *where])
-    return [f"      {line}    (a table over all runs of this study)"]
-
-
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Returns a text table with a row for each split, a column for each class and a column of totals."""
     classes = list(next(iter(counts.values())))
@@ -93,9 +60,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun: "1 face", "2 faces", "1,000 faces"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Returns a number with its noun: "1 face", "2 faces", "1,000 faces"; plural: if it is not the noun with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def quieten() -> None:

@@ -43,6 +43,7 @@ WITHOUT["workers"] = WITHOUT["num_workers"]
 
 UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.+?)' 1\. To use it as a list")
+NO_CHOICE = re.compile(r".*Could not find '([\w/]+)/([^']+)' Available options in '[\w/]+': (.+)")
 REWORDED = {
     re.compile(r".*Could not find 'hydra/launcher/submitit.*"): "launcher=slurm needs hydra-submitit-launcher: "
     "pip install 'fer-lightning[slurm]'",
@@ -64,7 +65,16 @@ def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
     for pattern, words in REWORDED.items():
         if match := pattern.fullmatch(text):
             return match.expand(words)
-    return text.split(" Config search path")[0].split(" See https://hydra.cc")[0]
+    text = text.split(" Config search path")[0].split(" See https://hydra.cc")[0]
+    if match := NO_CHOICE.fullmatch(text):
+        return no_choice(match[1], match[2], match[3].split())
+    return text
+
+
+def no_choice(group: str, name: str, choices: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, choices, n=1)
+    guess = f" Did you mean {group}={close[0]}?" if close else ""
+    return f"{group}={name}: no such choice.{guess} In conf/{group}: {', '.join(choices)}"
 
 
 def comma(word: str) -> str:

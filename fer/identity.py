@@ -14,11 +14,11 @@ BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
 """Options whose `auto` a run replaces by what suits its machine."""
 
 
-def run_identity(cfg: DictConfig, fingerprint: str) -> str:
+def run_identity(cfg: DictConfig, fingerprint: str, initial: str | None = None) -> str:
     """Returns 16 hex digits that two runs share if and only if they do the same on the same data.
 
     cfg: the configuration as typed, with `auto` unresolved; `fer.options` says which options count. fingerprint: of the
-    data and soft labels.
+    data and soft labels. initial: the digest of the weights that the run starts from; None for random ones.
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
@@ -26,9 +26,9 @@ def run_identity(cfg: DictConfig, fingerprint: str) -> str:
     for key in ("hydra", "launcher"):
         cfg.pop(key, None)  # they interpolate values that only a command has
     content = options.hashed(OmegaConf.to_container(cfg, resolve=True))
-    if csv := (content.get("logger") or {}).get("csv"):
-        csv["_target_"] = "lightning.pytorch.loggers.CSVLogger"  # the class that the first runs named
     text = json.dumps(content, sort_keys=True)
+    if initial:
+        text += f"\n{initial}"
     return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
 
 
@@ -48,6 +48,7 @@ def configuration_identity(record: dict[str, Any]) -> str:
     words = shlex.split(record.get("command") or "")
     typed = sorted(word for word in words if options.name_of(word) in BY_MACHINE)
     data = record.get("data") or {}
-    known = [data.get("fingerprint"), *filter(None, [data.get("soft_labels")])]
+    initial = record.get("initial") or {}
+    known = [data.get("fingerprint"), *filter(None, [data.get("soft_labels"), initial.get("digest")])]
     text = json.dumps([content, typed, *known], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -27,22 +27,35 @@ it says how to search, and no trial gets it."""
 class Option:
     """A row of the table. It applies to the option and to everything below it that has no row of its own.
 
-    name: dotted path as typed; `*` stands for one key. group: the option is a folder of `conf/`.
-    place: its value is a file or folder of this machine. many: a list of paths is allowed.
-    run: its value is a run, so that `latest` is allowed. names: it is part of a run's name.
+    name: dotted path as typed; `*` stands for one key.
+
+    What kind of option it is:
+    group: a folder of `conf/`. none: the choice that `GROUP=null` and `GROUP=false` stand for, if there is one.
+    place: a file or folder of this machine. many: a list of paths is allowed. run: a run, so `latest` is allowed.
+    free: a mapping whose keys the user chooses. named: or the name of one. text: one text, commas included.
+    anywhere: it can be typed without `+` although no YAML file lists it.
+    owner: the command whose configuration has it; "all": several have.
+
+    What it does to runs:
+    names: it is part of a run's name.
     identity: HASHED, IGNORED or IF_SET. fixed: what is hashed instead of an ignored value; REMOVED: nothing is.
     default: the value for IF_SET. before: the value that runs of versions without the option correspond to.
     looks_on: it changes no result, but is hashed because the first runs hashed it.
-    resume: it may change when a run is resumed. free: a mapping whose keys the user chooses. named: or the name of one.
-    text: the value is one text, commas included. owner: the command whose configuration has it; "all": several have.
+    resume: it may change when a run is resumed.
     in_search: VARIES, SHARED or SEARCH. refusal: why fer.search refuses the option, which it sets for each trial.
     """
 
     name: str
     group: bool = False
+    none: str = ""
     place: bool = False
     many: bool = False
     run: bool = False
+    free: bool = False
+    named: bool = False
+    text: bool = False
+    anywhere: bool = False
+    owner: str = "train"
     names: bool = True
     identity: str = HASHED
     fixed: Any = REMOVED
@@ -50,10 +63,6 @@ class Option:
     before: Any = REMOVED
     looks_on: bool = False
     resume: bool = False
-    free: bool = False
-    named: bool = False
-    text: bool = False
-    owner: str = "train"
     in_search: str = VARIES
     refusal: str = ""
 
@@ -72,25 +81,66 @@ def start(name: str, **more: Any) -> Option:
     return Option(name, names=False, identity=IGNORED, **more)
 
 
+def newer(name: str, default: Any = None, **more: Any) -> Option:
+    """An option that earlier runs did not have: it enters the identity where it is not `default`."""
+    return Option(name, identity=IF_SET, default=default, **more)
+
+
+FIRST_LOGGERS = {
+    "tensorboard": {
+        "_target_": "lightning.pytorch.loggers.TensorBoardLogger",
+        "save_dir": "",
+        "name": "",
+        "version": "",
+        "default_hp_metric": False,
+    },
+    "csv": {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "", "name": "", "version": ""},
+}
+"""The loggers that the first runs hashed."""
+
 TABLE = (
     # What a run is made of
     group("data", owner="all"),
     group("labels", owner="all"),
-    group("augment", owner="all"),
+    group("augment", owner="all", none="none"),
     group("model"),
     group("loss"),
     group("optimizer"),
-    group("scheduler"),
-    group("average"),
+    group("scheduler", none="none"),
+    group("average", none="none"),
     group("experiment"),
     Option("monitor", in_search=SHARED),
     Option("channels_last"),
     Option("compile"),
     Option("classifier"),
-    Option("trainer"),
+    group("trainer"),
     Option("trainer.accelerator", resume=True),
-    Option("logger"),
-    Option("callbacks"),
+    newer("trainer.min_epochs"),
+    newer("trainer.min_steps"),
+    newer("trainer.max_time", resume=True),
+    newer("trainer.plugins"),
+    newer("trainer.gradient_clip_algorithm"),
+    newer("trainer.deterministic"),
+    newer("trainer.benchmark"),
+    newer("trainer.inference_mode", default=True),
+    newer("trainer.fast_dev_run", default=False, refusal="such a trial leaves no figures to compare"),
+    newer("trainer.overfit_batches", default=0.0),
+    newer("trainer.limit_train_batches"),
+    newer("trainer.limit_val_batches"),
+    newer("trainer.reload_dataloaders_every_n_epochs", default=0),
+    start("trainer.limit_test_batches"),
+    start("trainer.limit_predict_batches"),
+    start("trainer.logger", resume=True),
+    start("trainer.callbacks"),
+    start("trainer.enable_checkpointing"),
+    start("trainer.enable_progress_bar", resume=True),
+    start("trainer.enable_autolog_hparams"),
+    start("trainer.profiler", resume=True),
+    start("trainer.detect_anomaly", resume=True),
+    start("trainer.barebones"),
+    start("trainer.model_registry"),
+    group("logger", names=False, identity=IGNORED, fixed=FIRST_LOGGERS, none="none"),
+    group("callbacks", none="none"),
     Option("callbacks.last", looks_on=True),
     Option("callbacks.timer._target_", looks_on=True),
     Option("callbacks.checkpoint._target_", looks_on=True),
@@ -103,6 +153,7 @@ TABLE = (
     Option("data.progressive_resizing", identity=IF_SET, free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
     Option("data.fold", identity=IF_SET),
+    newer("classifier.layer_decay"),
     Option("classifier.crop", identity=IF_SET, default=44),
     Option("classifier.crop_to", identity=IF_SET, default=48),
     Option("loss.logit_adjustment", identity=IF_SET),
@@ -127,11 +178,15 @@ TABLE = (
     # What lies in output_dir is hashed as its name within it.
     place("output_dir", fixed="", owner="all", refusal="each trial has a folder of its own in runs/<study>/"),
     place("resume", run=True, refusal="the same command goes on with the search"),
-    place("init_from", run=True),
+    place("init_from", run=True),  # its content is in the identity
+    place("model.pretrained", anywhere=True),  # a file, or true; its content is in the identity
+    place("classifier.model.pretrained"),
+    Option("model.freeze", anywhere=True),
     Option("logger.*.save_dir", place=True),
     Option("callbacks.*.dirpath", place=True),
     Option("callbacks.*.path", place=True),
-    Option("trainer.default_root_dir", place=True),
+    place("trainer.default_root_dir"),
+    Option("logger.*.tracking_uri", names=False, identity=IGNORED),
     place("launcher.submit.submitit_folder"),
     # How commands start
     group("launcher", names=False, identity=IGNORED, in_search=SEARCH),
@@ -146,7 +201,7 @@ TABLE = (
     start("search.storage", owner="search"),
     start("search.space", owner="search", free=True),
     group("sampler", names=False, identity=IGNORED, owner="search", in_search=SEARCH),
-    group("pruner", names=False, identity=IGNORED, owner="search", in_search=SEARCH),
+    group("pruner", names=False, identity=IGNORED, owner="search", in_search=SEARCH, none="none"),
     place("suspicious", owner="eda"),
     start("near", owner="eda"),
     start("faces", owner="eda"),
@@ -167,8 +222,6 @@ PLACES = tuple(row.name for row in TABLE if row.place)
 PLACE_KEYS = frozenset(name.rpartition(".")[2] for name in PLACES)
 """The last part of each place's name."""
 GROUPS = frozenset(row.name for row in TABLE if row.group)
-HYPERPARAMETER_GROUPS = tuple(row.name for row in TABLE if row.group and row.identity == HASHED)
-"""Folders of `conf/` whose choice changes results."""
 MAY_CHANGE = tuple(row.name for row in TABLE if row.resume)
 """Options that may change when a run is resumed, perhaps on another machine."""
 

@@ -45,7 +45,11 @@ class Position:
 
 MODULE = ("torch.nn:Module",)
 POSITIONS = {
-    "model": Position(MODULE, ("fer.models", "torch.nn", "torchvision.models", "torchvision.ops", "timm")),
+    "model": Position(
+        MODULE,
+        ("fer.models", "torch.nn", "torchvision.models", "torchvision.ops", "timm"),
+        functions=("fer.given.given_module",),  # builds nothing
+    ),
     "loss": Position(MODULE, ("fer.losses", "torch.nn", "timm.loss")),
     "optimizer": Position(("torch.optim:Optimizer",), ("fer.optimizers", "torch.optim", "timm.optim")),
     "scheduler": Position(

@@ -100,6 +100,7 @@ SCHEMA = {
     "crop_to": ("a count of pixels", is_count),
     "decay_biases_and_norms": ("true or false", lambda v: isinstance(v, bool)),
     "l1": ("a number, at least 0", lambda v: is_figure(v) and v >= 0),
+    "layer_decay": ("a number in (0, 1]", lambda v: v is None or (is_figure(v) and 0 < v <= 1)),
     "channels_last": ("true or false", lambda v: isinstance(v, bool)),
     "experiment": ("a mapping", lambda v: v is None or is_node(v)),
 }

@@ -10,28 +10,12 @@ their pictures, checkpoints/, metrics.csv and TensorBoard events. The name says 
 which differ between its runs. `latest` stands for the newest run.
 """
 
-from typing import Any
-
 import hydra
 from omegaconf import DictConfig
 
-from fer import config, trust, validation
-from fer.training import lifeline, resume
-
-
-def train(cfg: DictConfig) -> dict[str, Any]:
-    """Fits, reloads the best checkpoint, scores every split once; returns what metrics.json holds.
-
-    Raises UserError for a config or data that cannot be used, and for a loss that became NaN or infinite.
-    """
-    trust.allow(cfg.trust)
-    checkpoint = None
-    if cfg.resume:
-        cfg, checkpoint = resume.resumed(cfg)
-    validation.check(cfg)
-    from fer.training import experiment  # imports torch, which waits until the options have been checked
-
-    return experiment.run(cfg, checkpoint=checkpoint)
+from fer import config
+from fer.training import lifeline
+from fer.training.start import train
 
 
 @hydra.main(config_path=str(config.CONF), config_name="train", version_base="1.3")

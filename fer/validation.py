@@ -55,10 +55,33 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "retry": (True, False),
     "test": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
+    "trainer.deterministic": (True, False, "warn", None),
+    "trainer.gradient_clip_algorithm": ("norm", "value", None),
+    **dict.fromkeys(("trainer.benchmark", "trainer.enable_progress_bar"), (True, False, None)),
+    **dict.fromkeys(("trainer.inference_mode", "trainer.detect_anomaly"), (True, False)),
     "model.norm": ("batch", "group", "layer", "instance", "none"),
     "model.head_norm": ("batch", "group", "layer", "instance", "none"),
     "model.pool": ("max", "avg", "none"),
 }
+
+NOT_HERE: dict[str, tuple[tuple[Any, ...], str]] = {
+    "trainer.callbacks": ((None,), "callbacks.NAME={_target_: …} adds one, callbacks=none leaves all out"),
+    "trainer.default_root_dir": ((None,), "a run writes to output_dir"),
+    "trainer.enable_checkpointing": (
+        (None, True),
+        "a run is scored and resumed from its last state; callbacks.checkpoint=null keeps no best one",
+    ),
+    "trainer.barebones": (
+        (False, None),
+        "it allows neither checkpoints nor logs, which a run needs; python -m fer.benchmark measures the bare speed",
+    ),
+    "trainer.logger": ((None, True, False), "loggers are chosen with logger=tensorboard, logger=[tensorboard,wandb] …"),
+    **dict.fromkeys(
+        ("trainer.limit_test_batches", "trainer.limit_predict_batches"),
+        ((None,), "final figures are of whole splits; test=false leaves the test split unread"),
+    ),
+}
+"""Arguments of Lightning's Trainer -> the values that are possible here, and what to do instead of another one."""
 
 MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/accuracy/<emotion>"
 MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
@@ -70,6 +93,12 @@ def check(cfg: DictConfig) -> None:
     classes = cfg.labels.classes
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
+    for path, (possible, instead) in NOT_HERE.items():
+        value = OmegaConf.select(cfg, path)
+        if not any(value is one or value == one for one in possible):
+            raise UserError(f"{path}={value}: {instead}")
+    if cfg.trainer.get("limit_val_batches") == 0 and "Plateau" in str((cfg.get("scheduler") or {}).get("_target_")):
+        raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")
     for path, value in leaves(cfg):
         names = path.split(".")
         rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])

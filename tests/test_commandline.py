@@ -139,7 +139,9 @@ def test_flags_of_hydra_keep_their_values(monkeypatch, tmp_path):
         (["hydra/launcher=joblib"], "launcher=parallel"),
         (["hydra/sweeper=optuna"], "fer.search"),
         (["-m", "optimizer.lr=interval(0,1)"], "fer.search"),
-        (["scheduler=null"], "expected a name"),
+        (["model=null"], "expected a name"),
+        (["trainer=false"], "expected a name"),
+        (["-m", "scheduler=cosine,3"], "expected a name"),
         (["optimizer=3"], "expected a name"),
     ],
 )
@@ -186,3 +188,20 @@ def test_every_place_of_the_table_is_treated_as_one():
         assert read(as_typed(f"{typed}=a,b=c")) == "a,b=c"
     assert as_typed("model.name=a,b") == "model.name=a,b"
     assert os.sep not in as_typed("model.name=~")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("scheduler=null", "scheduler=none"),
+        ("augment=None", "augment=none"),
+        ("logger=false", "logger=none"),
+        ("callbacks=[]", "callbacks=none"),
+        ("scheduler=cosine,null", "scheduler=cosine,none"),
+        ("logger=[tensorboard,csv]", "logger=[tensorboard,csv]"),
+        ("experiment=null", "experiment=null"),
+    ],
+)
+def test_nothing_stands_for_the_choice_that_leaves_a_group_out(word, expected):
+    assert prepared([word]) == [expected]
+    assert prepared([expected]) == [expected]

@@ -68,7 +68,8 @@ def test_an_unknown_key_names_the_alternatives():
 
 
 def test_an_unknown_choice_names_the_alternatives():
-    assert "adagrad adam adamw" in said("optimizer=sdg")
+    expected = "optimizer=sdg: no such choice. Did you mean optimizer=sgd? In conf/optimizer: adagrad, adam, adamw, "
+    assert said("optimizer=sdg").startswith(expected)
 
 
 def test_an_unknown_group_names_the_alternatives():

@@ -1,5 +1,3 @@
-import hashlib
-import json
 import shlex
 
 import pytest
@@ -27,7 +25,9 @@ def test_paths_do_not_make_another_run():
     assert identity("data.root=/elsewhere", "output_dir=y", "study=z") == identity()
 
 
-@pytest.mark.parametrize("other", ["logger.csv._target_=lightning.pytorch.loggers.CSVLogger", "data.eval_batch_size=7"])
+@pytest.mark.parametrize(
+    "other", ["+logger.csv._target_=lightning.pytorch.loggers.CSVLogger", "data.eval_batch_size=7"]
+)
 def test_runs_of_earlier_versions_are_recognised(other):
     assert identity(other) == identity()
 
@@ -47,51 +47,42 @@ def test_limits_do_not_make_another_run_and_numbers_do():
     assert len({identity(), *names}) == 5
 
 
-def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
-    """As it was computed before there was a table of options."""
-    cfg = cfg.copy()
-    OmegaConf.set_struct(cfg, False)
-    cfg.output_dir, cfg.labels.votes_file = "", None
-    cfg.data.eval_batch_size = 512
-    cfg.data.update(dict.fromkeys(("root", "held_out", "votes_file")))
-    if cfg.logger.get("csv"):
-        cfg.logger.csv._target_ = "lightning.pytorch.loggers.CSVLogger"
-    for key in ("hydra", "launcher", "resume", "existing", "retry", "study", "found", "trust"):
-        cfg.pop(key, None)
-    if cfg.get("test", True):
-        cfg.pop("test", None)
-    cfg.data.pop("max_bytes", None)
-    for path in ("data.progressive_resizing", "data.numbers", "labels.numbers", "data.max_pixels", "model.attention"):
-        node, key = cfg[path.split(".")[0]], path.split(".")[1]
-        if not node.get(key) or node[key] == 150_000_000:
-            node.pop(key, None)
-    later = {"data": ("fold", "soft", "soft_weight"), "labels": ("soft", "soft_weight"), "loss": ("logit_adjustment",)}
-    for node, keys in {**later, "classifier": ("crop", "crop_to")}.items():
-        for key in keys:
-            cfg[node].pop(key, None)
-    text = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
-    for now, before in (("training.callbacks", "callbacks"), ("training.checkpointing", "survival")):
-        text = text.replace(f"fer.{now}.", f"fer.{before}.")
-    return hashlib.sha256(f"{fingerprint}\n{text}".encode()).hexdigest()[:16]
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], "6615ccf3f8363162"),
+        (["test=false", "seed=4"], "a243c5b98951a69d"),
+        (["experiment=pocket"], "514faad6531b0886"),
+        (["experiment=speedrun"], "fc32d608e80436fe"),
+        (["experiment=gradient_descent"], "185210bb6f238d59"),
+        (["experiment=few_images"], "1a91d5e944042cfa"),
+        (["data=synthetic", "data.root=/x", "data.held_out=/y", "data.eval_batch_size=3"], "8b75c2d4c44ae0c8"),
+        (["labels=ferplus8", "labels.votes_file=/x", "launcher=parallel"], "b133a59b3b3ccd02"),
+        (["launcher=slurm", "existing=continue", "retry=true", "study=x", "trust=mine"], "6615ccf3f8363162"),
+        (["callbacks.early_stopping=null", "callbacks.last.path=/z"], "84ebff0243fad515"),
+        (["~callbacks.pictures", "trainer.max_epochs=3"], "e8648e71147966c9"),
+        (["data.progressive_resizing={0: 32, 4: 48}", "+own=1", "resume=/x"], "ffc5e6f2adc73300"),
+    ],
+)
+def test_identities_are_those_of_earlier_versions(overrides, expected):
+    """The expected values were computed by commit d22e82b, before Trainer, loggers and callbacks became groups."""
+    assert run_identity(compose_config(["output_dir=/some/where", *overrides]), "f") == expected
 
 
 @pytest.mark.parametrize(
-    "overrides",
-    [
-        [],
-        ["test=false", "seed=4"],
-        ["experiment=pocket"],
-        ["experiment=gradient_descent"],
-        ["data=synthetic", "data.root=/x", "data.held_out=/y", "data.eval_batch_size=3"],
-        ["labels=ferplus8", "labels.votes_file=/x", "launcher=parallel"],
-        ["launcher=slurm", "existing=continue", "retry=true", "study=x", "trust=mine"],
-        ["~logger.csv", "callbacks.last.path=/z"],
-        ["data.progressive_resizing={0: 32, 4: 48}", "+own=1", "resume=/x"],
-    ],
+    "override",
+    ["logger=none", "logger=[tensorboard,wandb]", "trainer.profiler=simple", "trainer.enable_progress_bar=false",
+     "trainer.logger=false", "trainer=default"],
+)  # fmt: skip
+def test_what_only_watches_a_run_does_not_make_it_another(override):
+    assert identity(override) == identity()
+
+
+@pytest.mark.parametrize(
+    "override", ["trainer.overfit_batches=2", "trainer.limit_train_batches=0.5", "trainer.deterministic=true"]
 )
-def test_the_table_of_options_leaves_identities_as_they_were(overrides):
-    cfg = compose_config(["output_dir=/some/where", *overrides])
-    assert run_identity(cfg, "f") == identity_of_the_first_runs(cfg, "f")
+def test_what_the_trainer_does_makes_another_run(override):
+    assert identity(override) != identity()
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_options_go_together(overrides, tmp_path):
         "+trainer.nonsense=3",
         "callbacks.timer.duration=oops",
         "+callbacks.hello={_target_: nosuchmodule.Hello}",
-        "logger.csv._target_=os.getcwd",
+        "logger.tensorboard._target_=os.getcwd",
         "scheduler.warmup=1",
         "scheduler.min_lr_ratio=2",
     ],

@@ -23,9 +23,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from fer import commandline, config, console, naming, places, runs, validation
+from fer import commandline, config, naming, places, runs, validation
 from fer.evaluation import records
 from fer.exporting import formats
+from fer.training import closing
 
 ROOT = Path(__file__).parents[1]
 HYDRA = ("train", "search", "eda", "benchmark")
@@ -219,7 +220,7 @@ def printed(folder: Path) -> dict[str, str]:
     record = {"data": {"counts": {}, "origin": "o", "official_split": True}, "epochs": 1, "fit_seconds": 1}
     study = folder.parts[-3] if len(folder.parts) > 2 else "s"
     record |= {"config": OmegaConf.to_container(config.compose_config(["output_dir=x"])) | {"study": study}}
-    lines = console.closing(record, folder)
+    lines = closing.next_commands(record, folder, events=True)
     following = {"evaluate": next(line for line in lines if "fer.evaluate" in line)}
     studies = [line for line in lines if "fer.study" in line]
     following |= dict(zip(["study"], studies, strict=False))

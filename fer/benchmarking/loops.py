@@ -64,7 +64,7 @@ class Ceiling(Loop):
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         if cfg.compile:
             self.model.compile()
-        images, labels, *_ = next(iter(datamodule.train_dataloader()))
+        images, labels = next(iter(datamodule.train_dataloader()))
         with torch.no_grad():
             images, self.labels = datamodule.augmentation(images.to(self.device), labels.to(self.device))
             self.images = self.classifier.normalise(images)

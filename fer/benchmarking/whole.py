@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
-from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
+from fer.training.building import classifier_for
 from fer.training.checkpointing import WholeFiles
+from fer.training.trainer import build_callbacks, build_loggers, build_trainer, history, plugins
 
 UNTIMED = (Checkpoint, EarlyStopping)
 """Callbacks that save or validate, which the timed part leaves out."""
@@ -86,9 +87,9 @@ def make_trainer(cfg: DictConfig, timer: BlockTimer, folder: Path, profiler: Pro
     return build_trainer(
         cfg,
         default_root_dir=str(folder),
-        logger=build_loggers(cfg),
-        callbacks=[*(callback for callback in build_callbacks(cfg) if not isinstance(callback, UNTIMED)), timer],
-        plugins=[WholeFiles()],
+        logger=[history(folder), *build_loggers(cfg)],
+        callbacks=[*(part for part in build_callbacks(cfg, folder) if not isinstance(part, UNTIMED)), timer],
+        plugins=[*plugins(cfg), WholeFiles()],
         profiler=profiler,
         max_epochs=-1,
         max_steps=timer.total_steps,

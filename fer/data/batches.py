@@ -6,11 +6,38 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, SequentialSampler
+
+
+class Batch:
+    """A batch of faces, which unpacks into its two fields: `images, labels = batch`.
+
+    images: (B, 1, 48, 48), uint8 in 0–255 or float32 in [0, 1]. labels: (B,) int64 or (B, C) float32. rows: (B,) int64,
+    of the split. seed, weight: see `Batches`. It is no tuple, because DistributedDataParallel takes tuples apart.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, rows: Tensor, seed: int = 0, weight: float = 1.0):
+        self.images, self.labels, self.rows, self.seed, self.weight = images, labels, rows, seed, weight
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
+        tensors = (part.to(device, non_blocking=non_blocking) for part in (self.images, self.labels, self.rows))
+        return Batch(*tensors, self.seed, self.weight)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.images, self.labels))
+
+    def __getitem__(self, index: int) -> Tensor:
+        return (self.images, self.labels)[index]
+
+    def __len__(self) -> int:
+        return 2
 
 
 class Split(Dataset):
-    """The faces of one split. The item of a batch (rows, seed, weight) is (images, labels, rows, seed, weight)."""
+    """The faces of one split. The item (rows, seed, weight) is a Batch.
+
+    The item of an integer is one face: image (1, 48, 48) uint8, label.
+    """
 
     def __init__(self, images: Tensor, labels: Tensor, ids: np.ndarray, targets: Tensor | None = None):
         self.images = images  # (N, 1, 48, 48) uint8
@@ -21,10 +48,12 @@ class Split(Dataset):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, batch: tuple[Tensor, int, float]) -> tuple[Tensor, Tensor, Tensor, int, float]:
-        rows, *rest = batch
+    def __getitem__(self, batch: tuple[Tensor, int, float] | int) -> Batch | tuple[Tensor, int]:
+        if isinstance(batch, int):
+            return self.images[batch], int(self.labels[batch])
+        rows, seed, weight = batch
         rows = rows.to(self.labels.device, non_blocking=True)
-        return self.images[rows], self.labels[rows], rows, *rest
+        return Batch(self.images[rows], self.labels[rows], rows, seed, weight)
 
     def to(self, device: torch.device) -> "Split":
         targets = None if self.targets is None else self.targets.to(device)
@@ -89,6 +118,16 @@ class Batches(Sampler):
             return len(range(self.rank, self.size, self.world_size * self.batch_size))
         whole, left = divmod(self.size, self.batch_size * self.world_size)
         return max(1, whole + (left >= 2 * self.world_size))
+
+
+class RepeatedBatches(Batches, SequentialSampler):
+    """The same batches and augmentation in every epoch, for `trainer.overfit_batches`.
+
+    It is a SequentialSampler because Lightning replaces every other sampler there.
+    """
+
+    def set_epoch(self, epoch: int) -> None:
+        pass
 
 
 def derived_seed(*numbers: int) -> int:

@@ -1,6 +1,7 @@
 """FERDataModule: reads a source, picks classes, splits, and loads whole batches as slices of one tensor."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from fer.augment import Augment
 from fer.data import folds, official, soft_labels, splits
-from fer.data.batches import Batches, Split
+from fer.data.batches import Batch, Batches, RepeatedBatches, Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.folds import FOLD
@@ -22,6 +23,10 @@ from fer.data.splits import SPLITS
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
+SOURCES = ("auto", "fer2013", "folder", "synthetic")
+FROM_DATA = ("classes", "class_counts", "counts", "mean", "std", "origin", "layout", "sources", "fingerprint",
+             "official", "warnings", "soft_digest", "augmentation")  # fmt: skip
+"""Attributes that `setup` sets."""
 STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 CHOICES = {
     "roles": ("official", "folders", None),
@@ -35,12 +40,13 @@ PLACES = {"root": "data.root", "held_out": "data.held_out", "votes_file": "data.
 class FERDataModule(pl.LightningDataModule):
     """Faces in three splits and, with `fold`, a fourth one called "fold".
 
-    Batches are (images, labels, rows, weight): images (B, 1, 48, 48), uint8 in 0–255 or, augmented, float32 in [0, 1];
-    labels (B,) int64 or, soft or mixed in training, (B, C) float32; rows (B,) int64 into `splits[name].ids`; weight see
-    `Batches`. Raises UserError for data that cannot be used.
+    A Trainer gets batches that unpack as `images, labels = batch`, see `Batch`: images (B, 1, 48, 48), uint8 in 0–255
+    or, augmented, float32 in [0, 1]; labels (B,) int64 or, soft or mixed in training, (B, C) float32; `batch.rows`
+    points into `splits[name].ids`. `train_dataset`, `val_dataset` and `test_dataset` have single faces. The data is
+    read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
 
-    source: "auto", "fer2013", "folder" or "synthetic". root: path(s) for the first three, see `read_faces`, as for
-        numbers and max_bytes.
+    source: "auto", "fer2013", "folder" or "synthetic"; or a path, short for root=PATH.
+    root: path(s) for the first three, see `read_faces`, as for numbers and max_bytes.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
@@ -91,6 +97,10 @@ class FERDataModule(pl.LightningDataModule):
         seed: int = 0,
     ):
         super().__init__()
+        if is_path(source):
+            if root is not None:
+                raise UserError(f"FERDataModule({source!r}, root={root!r}): two places; give one")
+            source, root = "auto", str(source)
         self.save_hyperparameters(logger=False)
         self.resizing = Resizing(progressive_resizing)
         self.splits: dict[str, Split] = {}
@@ -199,6 +209,30 @@ class FERDataModule(pl.LightningDataModule):
             self.warnings.append(note)
         return None if targets is None else torch.from_numpy(targets)
 
+    def __getattr__(self, name: str) -> Any:
+        """Reads the data for an attribute that `setup` sets."""
+        if name not in FROM_DATA or not self.__dict__.get("_hparams"):
+            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
+        self.setup()
+        return self.__dict__[name]
+
+    @property
+    def train_dataset(self) -> Split:
+        """Single training faces: `train_dataset[0]` is an image, (1, 48, 48) uint8, and its label."""
+        return self._split("train")
+
+    @property
+    def val_dataset(self) -> Split:
+        return self._split("val")
+
+    @property
+    def test_dataset(self) -> Split:
+        return self._split("test")
+
+    def _split(self, name: str) -> Split:
+        self.setup()
+        return self.splits[name]
+
     @property
     def identity(self) -> str:
         """The identity of all that is read for training: the fingerprint and, where there are any, the soft labels."""
@@ -214,7 +248,7 @@ class FERDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         options, weights = self.hparams, None
         if options.balance == "sampler":
-            weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self.splits["train"].labels.cpu()]
+            weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self._split("train").labels.cpu()]
         return self.loader("train", options.batch_size, shuffle=True, weights=weights)
 
     def val_dataloader(self) -> DataLoader:
@@ -232,14 +266,15 @@ class FERDataModule(pl.LightningDataModule):
 
         options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
         """
-        rank, world_size = 0, 1
+        rank, world_size, kind = 0, 1, Batches
         if self.trainer is not None:
+            kind = RepeatedBatches if self.trainer.overfit_batches else Batches
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
-            self.splits[split] = self.splits[split].to(self.trainer.strategy.root_device)
-        part = self.splits[split]
+            self.splits[split] = self._split(split).to(self.trainer.strategy.root_device)
+        part = self._split(split)
         if options.get("shuffle") and len(part) < 2 * world_size:
             raise UserError(f"{len(part)} training images for {world_size} processes; use fewer, or more images")
-        batches = Batches(
+        batches = kind(
             len(part),
             batch_size or self.hparams.eval_batch_size,
             seed=self.hparams.seed,
@@ -249,18 +284,21 @@ class FERDataModule(pl.LightningDataModule):
         )
         return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
 
-    def on_after_batch_transfer(self, batch: tuple, dataloader_idx: int) -> tuple[Tensor, Tensor, Tensor, float]:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augments and resizes training batches on their device.
 
-        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws.
+        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws. What
+        is no batch of this module, such as the example of a model summary, is returned as it is.
         """
-        images, labels, rows, seed, weight = batch
+        if not isinstance(batch, Batch):
+            return batch
+        images, labels = batch
         if self.trainer.training:
-            torch.manual_seed(seed)
+            torch.manual_seed(batch.seed)
             with torch.no_grad():
                 images, labels = self.augmentation(images, labels)
                 images = self.resizing(images, self.trainer.current_epoch)
-        return images, labels, rows, weight
+        return Batch(images, labels, batch.rows, batch.seed, batch.weight)
 
     def description(self) -> dict[str, Any]:
         """Returns the facts on the data that metrics.json keeps and the first lines of a run print."""
@@ -276,6 +314,12 @@ class FERDataModule(pl.LightningDataModule):
             "std": self.std,
             "notes": self.warnings,
         }
+
+
+def is_path(source: str | os.PathLike) -> bool:
+    """Whether a data module's first argument is a path rather than the name of a source."""
+    text = os.fspath(source)
+    return text not in SOURCES and (os.path.exists(text) or any(mark in text for mark in ("/", os.sep, ".", "~")))
 
 
 def _tensors(faces: Faces, rows: np.ndarray) -> Split:

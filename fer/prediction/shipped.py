@@ -33,6 +33,16 @@ def network_path(folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
     return path
 
 
+def names(folder: Path = WEIGHTS) -> list[str]:
+    """Returns the names of the networks that ship, such as "pocket"."""
+    return sorted(Path(name).stem for name in read_sums(folder / SUMS) if name.endswith(".pt"))
+
+
+def checkpoint_named(name: str, folder: Path = WEIGHTS) -> Path | None:
+    """Returns the .pt file of the shipped network called `name`; None where there is none of this name."""
+    return folder / f"{name}.pt" if name in names(folder) else None
+
+
 def is_shipped(name: str, content: bytes, folder: Path = WEIGHTS) -> bool:
     """Whether a file with this name and content ships."""
     return read_sums(folder / SUMS).get(name) == hashlib.sha256(content).hexdigest()

@@ -35,17 +35,18 @@ class ActiveRun:
     checkpoint: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
-    def begin(self, data: Mapping[str, Any], identity: str) -> None:
+    def begin(self, data: Mapping[str, Any], identity: str, command: str | None = None) -> None:
         """Writes config.yaml and metrics.json of a new run, or checks and completes those of a resumed one.
 
-        data: the data module's description. Raises UserError where the data are not those of the resumed run.
+        data: the data module's description. command: what to type for the run; by default what was typed. Raises
+        UserError where the data are not those of the resumed run.
         """
         places.remember(self.folder)
         machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
         if self.checkpoint:
             self.record = self._earlier_record(data, identity, machine)
         else:
-            start = {"command": command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
+            start = {"command": command or command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
             self.record = {"status": "interrupted", **start, "config": plain(self.cfg), "data": data, **machine}
             runs.write_json(self.folder / runs.METRICS, self.record)  # holds unless the run is known to end otherwise
         if not (self.checkpoint and runs.config_is_whole(self.folder)):
@@ -95,7 +96,9 @@ class ActiveRun:
 
 
 @contextmanager
-def active_run(cfg: DictConfig, checkpoint: Path | None, data: Mapping[str, Any], identity: str) -> Iterator[ActiveRun]:
+def active_run(
+    cfg: DictConfig, checkpoint: Path | None, data: Mapping[str, Any], identity: str, command: str | None = None
+) -> Iterator[ActiveRun]:
     """Yields the run of `cfg` in its locked folder, begun; see `ActiveRun.begin` for the arguments.
 
     A new run claims `cfg.output_dir`, or the next free name beside it; a run with a checkpoint reopens that folder.
@@ -109,7 +112,7 @@ def active_run(cfg: DictConfig, checkpoint: Path | None, data: Mapping[str, Any]
     try:
         print("\n".join(opening(data, machine_choices(cfg), wanted, folder)), flush=True)
         run = ActiveRun(with_output_dir(cfg, folder), folder, lock, checkpoint)
-        run.begin(data, identity)
+        run.begin(data, identity, command)
         yield run
     finally:
         lock.release()

@@ -1,10 +1,7 @@
-"""Builds data module, classifier and Trainer from a composed config, and resolves `auto`."""
+"""Builds data module and classifier from a composed config, and resolves `auto`."""
 
 from typing import Any
 
-import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from fer.build import build, of_kind
@@ -40,29 +37,9 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
-def build_loggers(cfg: DictConfig, purge_step: int | None = None) -> list[Logger]:
-    """purge_step: the optimizer step after which TensorBoard drops what a resumed run is about to repeat."""
-    return [build_logger(node, f"logger.{name}", purge_step) for name, node in nodes(cfg.logger)]
-
-
-def build_logger(node: Node, where: str, purge_step: int | None) -> Logger:
-    if purge_step is not None and node["_target_"].endswith("TensorBoardLogger"):
-        node = node | {"purge_step": purge_step}
-    return build_as(Logger, node, where)
-
-
-def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    return [build_as(Callback, node, f"callbacks.{name}") for name, node in nodes(cfg.callbacks)]
-
-
-def build_trainer(cfg: DictConfig, **options: Any) -> pl.Trainer:
-    """options: arguments of Trainer that take the place of the config's."""
-    return build(plain(cfg.trainer) | options, where="trainer")
-
-
-def nodes(group: DictConfig) -> list[tuple[str, Node]]:
-    """The nodes of a group by name, without those that are null."""
-    return [(name, node) for name, node in plain(group).items() if node]
+def nodes(group: DictConfig | None) -> list[tuple[str, Node]]:
+    """Returns the nodes of a group by name, without those that are null."""
+    return [(name, node) for name, node in (plain(group) or {}).items() if node]
 
 
 def build_as(kind: type, node: Node, where: str) -> Any:

@@ -171,8 +171,13 @@ def writers(trainer: pl.Trainer) -> list[Any]:
 class Lines(ProgressBar):
     """Prints one line for each epoch, for logs and pipes."""
 
+    is_enabled = True
+
     def disable(self) -> None:
-        self.print = lambda *_, **__: None
+        self.is_enabled = False
+
+    def enable(self) -> None:
+        self.is_enabled = True
 
     def on_train_start(self, trainer, pl_module) -> None:
         self.started = time.perf_counter()
@@ -209,7 +214,8 @@ class Lines(ProgressBar):
         )
 
     def print(self, *args: Any, **kwargs: Any) -> None:
-        print(*args, **kwargs)
+        if self.is_enabled:
+            print(*args, **kwargs)
 
 
 def progress_bar(refresh_rate: int = 10) -> ProgressBar:

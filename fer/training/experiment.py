@@ -1,5 +1,6 @@
 """Runs one experiment: rehearses, reads the data, fits, scores and records."""
 
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +11,16 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from fer import files, runs
-from fer.console import closing, quieten
+from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError, interruptible
 from fer.identity import run_identity
 from fer.training import resume
-from fer.training.active_run import ActiveRun, active_run
+from fer.training.active_run import ActiveRun, active_run, with_output_dir
 from fer.training.building import build_datamodule, plain, resolve_auto
+from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
+from fer.training.initial import InitialWeights, initial_weights
 from fer.training.rehearsal import rehearse
 from fer.training.scoring import score
 from fer.training.tensorboard import log_hyperparameters
@@ -25,48 +28,68 @@ from fer.training.tensorboard import log_hyperparameters
 Record = dict[str, Any]
 
 
-def run(cfg: DictConfig, watchers: Sequence[Callback] = (), checkpoint: Path | None = None) -> Record:
-    """Trains as `cfg` says and returns the content of metrics.json; see `fer.train.train`.
+def run(
+    cfg: DictConfig, watchers: Sequence[Callback] = (), checkpoint: Path | None = None, command: str | None = None
+) -> Record:
+    """Trains as `cfg` says and returns the content of metrics.json; see `fer.training.start.train`.
 
     watchers: callbacks that observe the run and may stop it, but do not change its identity, such as a search's.
-    checkpoint: the saved state of the run in `cfg.output_dir` to go on from. In a distributed run only rank 0 records,
-    scores and returns the record; the other ranks return an empty one.
+    checkpoint: the saved state of the run in `cfg.output_dir` to go on from. command: see `fer.training.start.train`.
+    In a distributed run only rank 0 records, scores and returns the record; the other ranks return an empty one.
     """
     quieten()
     resolved = resolve_auto(cfg)
     rehearse(resolved)
+    initial = None if checkpoint else initial_weights(resolved)
     datamodule = build_datamodule(resolved)
     datamodule.setup()
-    identity = run_identity(cfg, datamodule.identity)
+    if resolved.trainer.get("fast_dev_run"):
+        return trial(resolved, datamodule, watchers, initial)
+    identity = run_identity(cfg, datamodule.identity, initial.digest if initial else None)
 
     if cfg.existing == "continue" and checkpoint is None:
         earlier = runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
         if earlier and is_over(*earlier, retry=cfg.retry):
-            return earlier[1]
+            return earlier[1] | {"folder": str(earlier[0])}
         if earlier and not earlier[1].get("diverged"):
             resolved, checkpoint = resume.repeated(resolved, earlier[0])
 
     if rank_zero_only.rank:
         with suppress(Interrupted), interruptible():
-            fit(resolved, datamodule, Path(resolved.output_dir), checkpoint, watchers)
+            fit(resolved, datamodule, Path(resolved.output_dir), checkpoint, watchers, initial)
         return {}
     with (
         interruptible(),
         files.quiet_threads(),
-        active_run(resolved, checkpoint, datamodule.description(), identity) as active,
+        active_run(resolved, checkpoint, datamodule.description(), identity, command) as active,
     ):
         with active.recorded():
-            fit_and_score(active, datamodule, watchers)
+            fit_and_score(active, datamodule, watchers, initial)
         print("\n".join(closing(active.record, active.folder)), flush=True)
-        return active.record
+        return active.record | {"folder": str(active.folder)}
 
 
-def fit_and_score(run: ActiveRun, datamodule: FERDataModule, watchers: Sequence[Callback]) -> None:
+def trial(
+    cfg: DictConfig, datamodule: FERDataModule, watchers: Sequence[Callback], initial: InitialWeights | None
+) -> Record:
+    """Fits for the few batches of `trainer.fast_dev_run` in a folder that is then deleted; nothing is scored."""
+    with interruptible(), tempfile.TemporaryDirectory(prefix="fer-trial-") as folder:
+        say(f"a trial (trainer.fast_dev_run={cfg.trainer.fast_dev_run}): nothing is scored, and no run is left")
+        fit(with_output_dir(cfg, Path(folder)), datamodule, Path(folder), watchers=watchers, initial=initial)
+    say("the trial passed")
+    return {"status": "trial"}
+
+
+def fit_and_score(
+    run: ActiveRun, datamodule: FERDataModule, watchers: Sequence[Callback], initial: InitialWeights | None
+) -> None:
     """Fits, scores every split once with the best checkpoint's weights, and adds the figures to the run's record."""
-    trainer = fit(run.cfg, datamodule, run.folder, run.checkpoint, watchers)
+    if initial:
+        run.record["initial"] = {"source": initial.source, "digest": initial.digest}
+    trainer = fit(run.cfg, datamodule, run.folder, run.checkpoint, watchers, initial)
     options = run.cfg.trainer
     classifier = best_classifier(trainer, run.folder)
-    run.record |= fit_summary(trainer, run.folder)
+    run.record |= fit_summary(trainer, run.cfg, run.folder)
     run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 

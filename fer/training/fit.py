@@ -7,20 +7,22 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, StochasticWeightAveraging, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from fer import runs
 from fer.classifier import Classifier
+from fer.console import counted
 from fer.data.datamodule import FERDataModule
-from fer.errors import Interrupted
+from fer.errors import Interrupted, UserError
 from fer.memory import keep_freed
-from fer.training import history, states
-from fer.training.building import build_callbacks, build_loggers, build_trainer, classifier_for
+from fer.training import history, resume, states
+from fer.training.building import classifier_for
 from fer.training.callbacks import ValidatedInTime
-from fer.training.checkpointing import WholeFiles
+from fer.training.initial import InitialWeights
 from fer.training.states import State
+from fer.training.trainer import is_unvalidated, profile_text, trainer_for
 
 
 def fit(
@@ -29,8 +31,11 @@ def fit(
     folder: Path,
     checkpoint: Path | None = None,
     watchers: Sequence[Callback] = (),
+    initial: InitialWeights | None = None,
 ) -> pl.Trainer:
     """Trains from the start or, with `checkpoint`, from a saved state; returns the trainer.
+
+    initial: the weights of a run that starts from the beginning; None for random ones.
 
     checkpoint: where it is the run's last.ckpt, and missing or damaged, the newest whole state beside it stands in.
     """
@@ -40,17 +45,13 @@ def fit(
     if cfg.compile:
         classifier.model.compile()  # in place, so that the names in checkpoints stay the same
     state = states.newest(checkpoint, classifier.state_dict())
-    announce(classifier, cfg.trainer, state, resumed=checkpoint is not None)
+    announce(classifier, cfg, state, resumed=checkpoint is not None)
+    if state.file is None:
+        begin(classifier, cfg, initial)
     if checkpoint and not rank_zero_only.rank:
         state.put_aside()
         history.keep_history(folder, state.step)
-    trainer = build_trainer(
-        cfg,
-        logger=build_loggers(cfg, purge_step=state.step if checkpoint else None),
-        callbacks=[*build_callbacks(cfg), *watchers, ValidatedInTime()],
-        plugins=[WholeFiles()],
-        default_root_dir=str(folder),
-    )
+    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, ValidatedInTime()])
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:
@@ -60,14 +61,34 @@ def fit(
     finally:
         if not rank_zero_only.rank:
             history.join_history(folder)
+    if text := profile_text(folder):
+        print(text, flush=True)
     return trainer
 
 
+def begin(classifier: Classifier, cfg: DictConfig, initial: InitialWeights | None) -> None:
+    """Gives a new run its initial weights, and prints which ones fitted."""
+    if cfg.get("initial"):
+        raise UserError(f"{cfg.output_dir}: {resume.NOT_SAVED}")
+    if initial:
+        say(initial.put_into(classifier))
+
+
 @rank_zero_only
-def announce(classifier: Classifier, trainer: DictConfig, state: State, resumed: bool) -> None:
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+@rank_zero_only
+def announce(classifier: Classifier, cfg: DictConfig, state: State, resumed: bool) -> None:
     """Prints the size of the network, the length of the training, and the step at which it starts."""
     size = sum(p.numel() for p in classifier.model.parameters())
-    length = f"{trainer.max_epochs} epochs" if trainer.max_epochs != -1 else f"{trainer.max_steps} steps"
+    epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
+    length = counted(epochs, "epoch") if epochs != -1 else counted(steps, "step")
+    if cfg.trainer.get("fast_dev_run"):
+        length = counted(int(cfg.trainer.fast_dev_run), "batch", "batches")
+    if is_unvalidated(cfg):
+        print("trainer.limit_val_batches=0: no validation, no early stopping; the last weights are scored", flush=True)
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
     if state.note:
         print(state.note, flush=True)
@@ -77,20 +98,32 @@ def announce(classifier: Classifier, trainer: DictConfig, state: State, resumed:
         print("nothing was saved yet: starts from the beginning", flush=True)
 
 
-def fit_summary(trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
-    """Returns epochs, optimizer steps, seconds and the best checkpoint of a training, and the network's size."""
+def fit_summary(trainer: pl.Trainer, cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Returns epochs, optimizer steps, seconds and the best checkpoint of a training, and the network's size.
+
+    With them the learning rate and the batch size, if Lightning's finders have set others than the config's.
+    """
     best = best_checkpoint(trainer, folder)
-    return {
+    classifier, datamodule = trainer.lightning_module, trainer.datamodule
+    used = {"optimizer.lr": classifier.lr, "data.batch_size": datamodule.hparams.batch_size}
+    typed = {"optimizer.lr": cfg.optimizer.get("lr"), "data.batch_size": cfg.data.batch_size}
+    found = {name: value for name, value in used.items() if value != typed[name]}
+    return ({"found": found} if found else {}) | {
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "fit_seconds": round(fit_seconds(trainer), 1),
         "checkpoint": str(best.relative_to(folder) if best.is_relative_to(folder) else best),
-        "parameters": sum(p.numel() for p in trainer.lightning_module.model.parameters()),
+        "parameters": sum(p.numel() for p in classifier.model.parameters()),
     }
 
 
 def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
-    """Returns the file that the first ModelCheckpoint calls the best or, without one, the run's last.ckpt."""
+    """Returns the file that the first ModelCheckpoint calls the best or, without one, the run's last.ckpt.
+
+    Stochastic weight averaging replaces the weights at the very end of training, so with it last.ckpt has the result.
+    """
+    if any(isinstance(callback, StochasticWeightAveraging) for callback in trainer.callbacks):
+        return folder / runs.LAST
     best = next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
     return Path(best) if best else folder / runs.LAST
 

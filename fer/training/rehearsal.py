@@ -1,5 +1,7 @@
 """Builds every part of a config once, so that impossible options fail before data is read."""
 
+from pathlib import Path
+
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
@@ -11,7 +13,9 @@ from fer.data.faces import SIZE
 from fer.data.resizing import Resizing
 from fer.errors import UserError, as_user_error
 from fer.hardware import has_compiler
-from fer.training.building import build_callbacks, build_classifier, build_loggers, build_trainer, plain
+from fer.training.building import build_classifier, plain
+from fer.training.initial import initial_weights
+from fer.training.trainer import trainer_for
 
 
 def rehearse(cfg: DictConfig) -> None:
@@ -22,14 +26,19 @@ def rehearse(cfg: DictConfig) -> None:
     if cfg.compile and not has_compiler():
         raise UserError("compile=true needs a C++ compiler and finds none; install g++, or leave compile=false")
     try:
-        rehearse_parts(cfg)
+        classifier = rehearse_parts(cfg)
         rehearse_trainer(cfg)
+        if initial := initial_weights(cfg):
+            initial.fitting(classifier)
     except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
 
 
-def rehearse_parts(cfg: DictConfig) -> None:
-    """Builds augmentation, network, loss, optimizer and schedule, and runs the first three on two pictures."""
+def rehearse_parts(cfg: DictConfig) -> Classifier:
+    """Builds augmentation, network, loss, optimizer and schedule, and runs the first three on two pictures.
+
+    Returns the classifier.
+    """
     classes = list(cfg.labels.classes or ("a", "b"))
     augment = Augment(num_classes=len(classes), **plain(cfg.augment))
     images, labels = rehearse_augment(augment, len(classes))
@@ -44,6 +53,7 @@ def rehearse_parts(cfg: DictConfig) -> None:
         mode = cfg.classifier.mode
         parts.scheduler(plain(cfg.scheduler), optimizer, total_steps=lambda: 1000, epochs=epochs, mode=mode)
     rehearse_loss(parts.loss(plain(cfg.loss), [1] * len(classes)), labels, len(classes))
+    return classifier
 
 
 def rehearse_augment(augment: nn.Module, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -119,4 +129,4 @@ def rehearse_trainer(cfg: DictConfig) -> None:
     """Builds loggers, callbacks and the Trainer; none of them writes a file before training starts."""
     cfg = cfg.copy()
     cfg.output_dir = "."
-    build_trainer(cfg, logger=build_loggers(cfg), callbacks=build_callbacks(cfg))
+    trainer_for(cfg, Path("."))

@@ -23,6 +23,8 @@ def resumed(cfg: DictConfig) -> tuple[DictConfig, Path]:
     if runs.read_record(folder)["status"] == "finished":
         raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}")
     config = checked_config(folder)
+    if config.get("initial") and not os.path.lexists(checkpoint):
+        raise UserError(f"{folder}: {NOT_SAVED}")
     for name in overrides(folder):
         OmegaConf.update(config, name, OmegaConf.select(cfg, name))
         if name.startswith("labels."):  # the stored data node has copies of these, its interpolations resolved
@@ -32,9 +34,26 @@ def resumed(cfg: DictConfig) -> tuple[DictConfig, Path]:
 
 def checked_config(folder: Path) -> DictConfig:
     """Returns the config that the run in `folder` was started with; UserError where it names what is not trusted."""
-    content = stored_config(folder)
+    content = without_initial_weights(stored_config(folder))
     trust.check_config(content, str(folder), folder / runs.CONFIG)
     return OmegaConf.create(content)
+
+
+NOT_SAVED = "no state was saved, and a resumed run reads no initial weights; start it again with its own command"
+
+
+def without_initial_weights(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the config of a run without the initial weights, since its saved state has taken their place.
+
+    The key `initial` says which ones they were.
+    """
+    model = content.get("model") or {}
+    initial = content.get("init_from") or model.get("pretrained")
+    if not initial:
+        return content
+    classifier = {**content["classifier"], "model": trust.without_loading(content["classifier"].get("model"))}
+    changed = {"model": trust.without_loading(model), "classifier": classifier}
+    return {**content, **changed, "init_from": None, "initial": str(initial)}
 
 
 def stored_config(folder: Path) -> dict[str, Any]:

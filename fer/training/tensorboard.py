@@ -11,8 +11,9 @@ from torch.utils.tensorboard.summary import hparams
 from fer.commandline import hyperparameters
 from fer.data.folds import FOLD
 from fer.data.splits import SPLITS
-from fer.options import HYPERPARAMETER_GROUPS
 
+GROUPS = ("data", "labels", "augment", "model", "loss", "optimizer", "scheduler", "average")
+"""Groups whose options are columns of the table; further options are where they were typed."""
 FIRST = ("val/accuracy", "test/accuracy", "train/accuracy", "val/loss")
 """Figures in the first columns of the table."""
 
@@ -49,7 +50,7 @@ def add_run(
     names = sorted(figures, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     finals = {f"final/{name}": figures[name] for name in names}
     typed = hyperparameters(command or "")
-    options = {name: config[name] for name in (*HYPERPARAMETER_GROUPS, "seed", "study") if name in config}
+    options = {name: config[name] for name in (*GROUPS, "seed", "study") if name in config}
     experiment, start, end = hparams(typed | flatten(options), finals)
     mark_as_differing(experiment, {*typed, "seed"})
     file = writer._get_file_writer()

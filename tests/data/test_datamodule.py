@@ -43,7 +43,7 @@ class Spy(pl.LightningModule):
         self.drawn: list[float] = []
 
     def keep(self, stage: str, batch) -> torch.Tensor:
-        self.seen[stage].append((self.current_epoch, *batch))
+        self.seen[stage].append((self.current_epoch, *batch, batch.rows, batch.weight))
         return self.layer(torch.ones(1, 1)).sum()
 
     def training_step(self, batch, batch_idx):
@@ -318,7 +318,8 @@ def soft_file(tmp_path):
 
 def test_soft_labels_are_training_targets_only(datamodule, soft_file):
     module = datamodule(soft=soft_file(), soft_weight=0.25, batch_size=14)
-    _, targets, rows, *_ = next(iter(module.train_dataloader()))
+    batch = next(iter(module.train_dataloader()))
+    targets, rows = batch.labels, batch.rows
     assert targets.dtype == torch.float32
     targets = targets[rows.argsort()]
     hard = nn.functional.one_hot(module.splits["train"].labels, 7).float()
@@ -467,7 +468,8 @@ def test_a_class_without_training_images_is_an_error(tmp_path, faces, write_csv)
 def test_batches_have_the_promised_shapes_and_types(batch_size, datamodule):
     module = datamodule(batch_size=batch_size, eval_batch_size=batch_size)
     for loader in (module.train_dataloader(), module.val_dataloader(), module.test_dataloader()):
-        for images, labels, index, seed, weight in loader:
+        for batch in loader:
+            (images, labels), index, seed, weight = batch, batch.rows, batch.seed, batch.weight
             n = len(labels)
             assert images.shape == (n, 1, 48, 48)
             assert images.dtype == torch.uint8
@@ -480,9 +482,10 @@ def test_batches_have_the_promised_shapes_and_types(batch_size, datamodule):
 def test_a_batch_holds_the_rows_it_names(datamodule):
     module = datamodule(batch_size=5)
     for split, loader in zip(SPLITS, module.predict_dataloader(), strict=True):
-        for images, labels, index, *_ in [*loader, *(module.train_dataloader() if split == "train" else ())]:
-            assert images.equal(module.splits[split].images[index])
-            assert labels.equal(module.splits[split].labels[index])
+        for batch in [*loader, *(module.train_dataloader() if split == "train" else ())]:
+            images, labels = batch
+            assert images.equal(module.splits[split].images[batch.rows])
+            assert labels.equal(module.splits[split].labels[batch.rows])
 
 
 def test_the_sampler_balances_classes(tmp_path, make_faces, write_csv):
@@ -494,7 +497,7 @@ def test_the_sampler_balances_classes(tmp_path, make_faces, write_csv):
     for epoch in range(10):
         loader = module.train_dataloader()
         loader.sampler.set_epoch(epoch)
-        drawn.update(label for _, batch, *_ in loader for label in batch.tolist())
+        drawn.update(label for _, labels in loader for label in labels.tolist())
     assert min(drawn.values()) > 0.8 * max(drawn.values())
 
 

@@ -461,15 +461,15 @@ class Spy(Classifier):
         self.seen: dict[str, list] = {"train": [], "val": [], "test": [], "predict": []}
 
     def training_step(self, batch, batch_idx):
-        self.seen["train"].append((batch[1].clone(), batch[2]))
+        self.seen["train"].append((batch[1].clone(), batch.rows))
         return super().training_step(batch, batch_idx)
 
     def validation_step(self, batch, batch_idx):
-        self.seen["val"].append((batch[1], batch[2]))
+        self.seen["val"].append((batch[1], batch.rows))
         super().validation_step(batch, batch_idx)
 
     def predict_step(self, batch, batch_idx, dataloader_idx=0):
-        self.seen["predict"].append((batch[1], batch[2]))
+        self.seen["predict"].append((batch[1], batch.rows))
         return super().predict_step(batch, batch_idx, dataloader_idx)
 
 
