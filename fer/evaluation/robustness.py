@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from fer import augment
-from fer.augment.erasing import box
+from fer.augment.erasing import rectangle_masks
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.evaluation.tta import predict
@@ -118,7 +118,7 @@ def occlusion(images: Tensor, side: float) -> Tensor:
     down, right = torch.rand(2, len(images), generator=generator())
     top, left = (down * (height - side + 1)).floor(), (right * (width - side + 1)).floor()
     size = torch.full((len(images),), side)
-    return images.masked_fill(box(images, top, left, size, size), GREY)
+    return images.masked_fill(rectangle_masks(images, top, left, size, size), GREY)
 
 
 CORRUPTIONS = {
