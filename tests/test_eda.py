@@ -18,7 +18,7 @@ from fer.config import compose_config
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.ferplus import CLASSES
 from fer.errors import UserError
-from fer.exploration import copies, light, overview, samples, suspicious, votes
+from fer.exploration import duplicates, image_statistics, overview, samples, suspicious_labels, votes
 from fer.plots import PALETTE, class_colors, matrix_figure
 from fer.plots import data as plots
 from fer.report import Report
@@ -146,7 +146,7 @@ def test_measures_are_summed_up_as_pandas_does(drawn):
 
 
 def test_the_seed_decides_which_faces_are_shown():
-    for section, name in ((samples.samples, "samples"), (samples.augmented, "augmented")):
+    for section, name in ((samples.add_samples, "samples"), (samples.add_augmented, "augmented")):
         first, again, other = (
             part(section, *TINY, f"seed={seed}").figures[name].axes[0].images[0].get_array() for seed in (0, 0, 1)
         )
@@ -160,7 +160,7 @@ def test_equal_classes_are_called_balanced(drawn):
 
 
 def test_the_imbalance_is_that_of_the_counts(csv):
-    report = part(overview.counts, f"data.root={csv}")
+    report = part(overview.add_counts, f"data.root={csv}")
     assert "happy has 8 training images, 4.0 times angry's 2." in text_of(report)
     assert "`loss.class_weights=balanced`" in text_of(report)
     row = report.tables["counts"].set_index("class").loc["happy"]
@@ -168,7 +168,7 @@ def test_the_imbalance_is_that_of_the_counts(csv):
 
 
 def test_blank_images_are_named(csv):
-    report = part(samples.blanks, f"data.root={csv}")
+    report = part(samples.add_blanks, f"data.root={csv}")
     assert "1 of 60 images have one grey level throughout" in text_of(report)
     assert report.tables["blanks"].to_numpy().tolist() == [["train", "Training_4", "sad", 0]]
     assert "blanks" in report.figures
@@ -180,7 +180,7 @@ def test_without_blank_images_the_lowest_contrast_is_told(drawn):
 
 
 def test_copies_across_splits_are_counted_and_shown(csv):
-    report = part(copies.duplicates, f"data.root={csv}", "near=false")
+    report = part(duplicates.add_duplicates, f"data.root={csv}", "near=false")
     assert "1 of 20 test images are identical to a training image." in text_of(report)
     assert "`near=false`" in text_of(report)
     groups = report.tables["duplicates"][["id", "label"]].to_numpy().tolist()
@@ -191,7 +191,7 @@ def test_copies_across_splits_are_counted_and_shown(csv):
 def test_near_copies_are_looked_for_when_asked(csv, made, write_csv):
     made.images[46] = made.images[6][:, ::-1]
     write_csv(csv, made)
-    text = text_of(part(copies.duplicates, f"data.root={csv}"))
+    text = text_of(part(duplicates.add_duplicates, f"data.root={csv}"))
     assert "1 of 20 test images are identical to a training image; 1 more are near copies of one." in text
     assert "`near=false`" not in text
 
@@ -199,17 +199,17 @@ def test_near_copies_are_looked_for_when_asked(csv, made, write_csv):
 def test_sizes_are_those_of_the_pictures(made, tmp_path, write_pictures):
     root = write_pictures(tmp_path / "set", made, "{part}/{emotion}/{row}.png")
     assert "All 60 pictures have 48×48 pixels, as networks see them." in text_of(
-        part(overview.sizes, f"data.root={root}")
+        part(overview.add_sizes, f"data.root={root}")
     )
     Image.new("L", (96, 40)).save(root / "train" / "happy" / "odd.png")
-    report = part(overview.sizes, f"data.root={root}")
+    report = part(overview.add_sizes, f"data.root={root}")
     assert "61 pictures in 2 sizes, 48–96 pixels wide and 40–48 high." in text_of(report)
     assert "1 of them are smaller and get enlarged, 1 are more than a tenth off square" in text_of(report)
     assert report.tables["sizes"]["pictures"].tolist() == [60, 1]
 
 
 def test_a_csv_has_one_size(csv):
-    text = text_of(part(overview.sizes, f"data.root={csv}"))
+    text = text_of(part(overview.add_sizes, f"data.root={csv}"))
     assert "All 60 faces came with 48×48 pixels (fer2013.csv (emotion, pixels, usage))." in text
 
 
@@ -223,11 +223,11 @@ def test_a_csv_has_one_size(csv):
     ],
 )
 def test_augmented_faces_follow_the_option(options, words):
-    assert words in text_of(part(samples.augmented, *TINY, *options))
+    assert words in text_of(part(samples.add_augmented, *TINY, *options))
 
 
 def test_every_transform_is_shown_by_itself():
-    figures = part(samples.augmented, *TINY).figures
+    figures = part(samples.add_augmented, *TINY).figures
     assert names_of(figures["augmented"].axes[0]) == list(EMOTIONS)
     assert names_of(figures["augmented_each"].axes[0]) == ["flip", "affine", "jitter"]
 
@@ -236,7 +236,7 @@ def test_agreement_with_ferplus_is_that_of_the_rows(csv, made):
     answers = [EMOTIONS[label] for label in made.labels]
     answers[0], answers[1], answers[2], answers[3] = "contempt", "NF", "angry", "unknown"
     write_votes(csv.with_name("fer2013new.csv"), made, answers)
-    report = part(votes.agreement, f"data.root={csv}")
+    report = part(votes.add_agreement, f"data.root={csv}")
     assert f"on {100 * 56 / 60:.1f} % of the images (80.0 % of train, 100.0 % of val and" in text_of(report)
     assert "On 2 images no emotion leads" in text_of(report)
     rows = report.tables["ferplus"].set_index("class")
@@ -250,7 +250,7 @@ def test_merged_emotions_agree_as_one(csv, made):
     answers[answers == "disgust"] = "angry"
     write_votes(csv.with_name("fer2013new.csv"), made, answers)
     options = [f"data.root={csv}", "labels.merge={disgust: angry}", "labels.classes=[angry,happy]"]
-    assert "on 100.0 % of the images" in text_of(part(votes.agreement, *options))
+    assert "on 100.0 % of the images" in text_of(part(votes.add_agreement, *options))
 
 
 @pytest.mark.parametrize("damage", ["Usage", "rows"])
@@ -259,7 +259,7 @@ def test_votes_that_do_not_fit_are_not_used(damage, csv, made):
     write_votes(path, made, ["happy"] * 60)
     text = path.read_text()
     path.write_text(text.replace("PublicTest", "Training") if damage == "Usage" else "nonsense\n1\n")
-    assert "Not used: " in text_of(part(votes.agreement, f"data.root={csv}"))
+    assert "Not used: " in text_of(part(votes.add_agreement, f"data.root={csv}"))
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_suspicious_labels_are_listed_with_their_precision(csv, made, opinions, 
     answers[0] = "surprise"
     write_votes(tmp_path / "votes.csv", made, answers)
     options = [f"data.root={csv}", f"suspicious={opinions}", f"labels.votes_file={tmp_path / 'votes.csv'}"]
-    report = part(suspicious.suspicious, *options)
+    report = part(suspicious_labels.add_suspicious_labels, *options)
     listed = report.tables["suspicious"]
     assert listed.to_dict("records") == [
         {"id": "Training_0", "label": EMOTIONS[made.labels[0]], "opinion": "surprise", "margin": -0.93}
@@ -295,20 +295,20 @@ def test_suspicious_labels_are_listed_with_their_precision(csv, made, opinions, 
 
 
 def test_suspicious_labels_without_votes(csv, opinions):
-    report = part(suspicious.suspicious, f"data.root={csv}", f"suspicious={opinions}")
+    report = part(suspicious_labels.add_suspicious_labels, f"data.root={csv}", f"suspicious={opinions}")
     assert "suspicious" in report.tables
     assert "suspicious_precision" not in report.tables
     assert "No FER+ votes beside the data." in text_of(report)
 
 
 def test_without_opinions_there_is_no_section(csv):
-    assert part(suspicious.suspicious, f"data.root={csv}").blocks == ["# a part"]
+    assert part(suspicious_labels.add_suspicious_labels, f"data.root={csv}").blocks == ["# a part"]
 
 
 def test_opinions_on_other_images_are_an_error(csv, opinions):
     opinions.write_text(opinions.read_text().replace("Training_", "Other_"))
     with pytest.raises(UserError, match="none of its 19 ids is a training image"):
-        part(suspicious.suspicious, f"data.root={csv}", f"suspicious={opinions}")
+        part(suspicious_labels.add_suspicious_labels, f"data.root={csv}", f"suspicious={opinions}")
 
 
 def test_a_fold_is_refused(csv):
@@ -325,19 +325,19 @@ def test_without_votes_to_compare_there_is_a_sentence(place, csv, made, tmp_path
     if place == "labels":
         options.append("labels=ferplus7")
     expected = "The labels are FER+'s own." if place == "labels" else "No FER+ votes beside the data."
-    assert part(votes.agreement, *options).blocks[1:] == ["## Agreement with FER+", expected]
+    assert part(votes.add_agreement, *options).blocks[1:] == ["## Agreement with FER+", expected]
 
 
 def test_ones_own_classes_keep_their_names(made, tmp_path, write_pictures):
     classes = ("cat|*x*", "Dog <b>", "wink_left", "d", "e", "f", "g")
     root = write_pictures(tmp_path / "own", replace(made, classes=classes), "{part}/{emotion}/{row}.png")
     for section in (
-        overview.source,
-        overview.counts,
-        light.grey_levels,
-        light.measures,
-        light.mean_faces,
-        copies.duplicates,
+        overview.add_source,
+        overview.add_counts,
+        image_statistics.add_grey_levels,
+        image_statistics.add_measures,
+        image_statistics.add_mean_faces,
+        duplicates.add_duplicates,
     ):
         report = part(section, "data=folder", f"data.root={root}", "near=false")
         assert "<b>" not in text_of(report)

@@ -16,7 +16,9 @@ from fer import checkpoint, evaluate
 from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
-from fer.evaluation import explain, neighbours, pixels, robustness
+from fer.evaluation import explain, neighbours, robustness
+from fer.evaluation.images import read_data
+from fer.evaluation.loading import load_classifier
 from fer.training.scoring import score
 
 DATA = {"source": "synthetic", "synthetic": {"train": 21, "val": 14, "test": 14}}
@@ -43,7 +45,7 @@ def scored(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "mine" / "defaults" / "seed-0"
     (run / "checkpoints").mkdir(parents=True)
     save(run / "checkpoints" / "best.ckpt", {"data": DATA})
-    datamodule = pixels.read_data(DATA, None, None)
+    datamodule = read_data(DATA, None, None)
     figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
     record = {"status": "finished", "config": {"study": "mine", "data": DATA}, "checkpoint": "checkpoints/best.ckpt"}
     (run / "metrics.json").write_text(json.dumps(record | figures | {"data": datamodule.description()}))
@@ -105,11 +107,11 @@ def test_a_checkpoint_says_what_its_run_said(run):
 
 def test_logit_adjustment_subtracts_the_log_prior(run):
     evaluate.main([str(run), "--quick", "--logit-adjustment", "1.5"])
-    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, None)
+    source = load_classifier(run / "checkpoints" / "best.ckpt")
     counts = torch.tensor(source.classifier.hparams.class_counts, dtype=torch.float32)
     logits = source.logits("val") - 1.5 * (counts / counts.sum()).log()
     found = content(run / "evaluation-val-adjusted1.5")
-    assert found["confusion"] == source.predict("val", logits).confusion.tolist()
+    assert found["confusion"] == source.predictions("val", logits).confusion.tolist()
 
 
 def test_logit_adjustment_needs_the_network(run):
@@ -119,11 +121,9 @@ def test_logit_adjustment_needs_the_network(run):
 
 def test_views_of_each_face_are_averaged(run):
     evaluate.main([str(run), "--quick", "--tta", "flip"])
-    plain, flipped = (
-        pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, tta) for tta in ("none", "flip")
-    )
+    plain, flipped = (load_classifier(run / "checkpoints" / "best.ckpt", tta=tta) for tta in ("none", "flip"))
     found = content(run / "evaluation-val-flip")
-    assert found["confusion"] == flipped.predict("val", flipped.logits("val")).confusion.tolist()
+    assert found["confusion"] == flipped.predictions("val", flipped.logits("val")).confusion.tolist()
     assert not torch.equal(plain.logits("val"), flipped.logits("val"))
 
 
@@ -137,7 +137,7 @@ def test_fewer_classes_are_masked_alike_in_tables_and_networks(run):
 
 
 def test_masked_logits_keep_the_numbers_of_the_classifier(run):
-    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, ("sad", "happy"), None)
+    source = load_classifier(run / "checkpoints" / "best.ckpt", classes=("sad", "happy"))
     part, logits = source.split("val"), source.logits("val")
     assert set(part.labels.tolist()) == {EMOTIONS.index("sad"), EMOTIONS.index("happy")}
     assert logits.isinf().sum() == 5 * len(part)
@@ -186,9 +186,9 @@ def test_the_network_is_shown_at_work(run, monkeypatch):
             {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
         )
 
-    monkeypatch.setattr(neighbours, "mistakes", mistakes)
-    monkeypatch.setattr(explain, "sheets", sheets)
-    monkeypatch.setattr(robustness, "curves", curves)
+    monkeypatch.setattr(neighbours, "mistakes_figure", mistakes)
+    monkeypatch.setattr(explain, "heat_figures", sheets)
+    monkeypatch.setattr(robustness, "accuracy_curves", curves)
     evaluate.main([str(run)])
     folder = run / "evaluation-val"
     ids = pd.read_csv(run / "predictions.csv").query("split == 'val'")["id"]
@@ -200,7 +200,7 @@ def test_the_network_is_shown_at_work(run, monkeypatch):
 
 def test_a_report_to_be_published_shows_no_face(run, monkeypatch):
     table = {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
-    monkeypatch.setattr(robustness, "curves", lambda *_: pd.DataFrame(table))
+    monkeypatch.setattr(robustness, "accuracy_curves", lambda *_: pd.DataFrame(table))
     evaluate.main([str(run), "--no-faces"])
     left = {path.stem for path in (run / "evaluation-val").glob("*.png")}
     assert left == {"confusion", "reliability", "coverage", "ranking", "robustness"}
@@ -210,7 +210,7 @@ def test_what_a_part_refuses_is_said_in_its_place(run, monkeypatch):
     def refuse(*_):
         raise UserError("no map to explain")
 
-    for module, name in ((neighbours, "mistakes"), (explain, "sheets"), (robustness, "curves")):
+    for module, name in ((neighbours, "mistakes_figure"), (explain, "heat_figures"), (robustness, "accuracy_curves")):
         monkeypatch.setattr(module, name, refuse)
     evaluate.main([str(run)])
     assert (run / "evaluation-val" / "report.md").read_text().count("Not shown: no map to explain.") == 3

@@ -8,7 +8,7 @@ from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.neighbours import features, mistakes, most_confident_mistakes, nearest
+from fer.evaluation.neighbours import features, mistakes_figure, most_confident_mistakes, nearest
 from fer.models.backbone import Backbone
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]}
@@ -97,7 +97,7 @@ def test_the_surest_mistake_comes_first():
 def test_a_mistake_stands_before_its_neighbours():
     train, shown = some_faces(12, 1), some_faces(1, 2)
     train[7] = shown[0]
-    figure = mistakes(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
+    figure = mistakes_figure(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
     assert texts(figure)[:2] == ["happy 79 %\nis angry", "happy\nsame picture"]
     assert len(figure.axes) == 5
     shown_pixels = [axes.images[0].get_array() for axes in figure.axes]
@@ -107,7 +107,7 @@ def test_a_mistake_stands_before_its_neighbours():
 
 def test_a_label_is_coloured_by_what_it_speaks_for():
     train, shown = some_faces(3, 1), some_faces(1, 2)
-    figure = mistakes(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
+    figure = mistakes_figure(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
     colors = {axes.get_title().split("\n")[0]: axes.title.get_color() for axes in figure.axes[1:]}
     assert len(set(colors.values())) == len(colors) == 3
     assert colors["sad"] == "black"
@@ -116,12 +116,12 @@ def test_a_label_is_coloured_by_what_it_speaks_for():
 @pytest.mark.parametrize(("most", "count"), [(0, 0), (2, 2), (12, 8)])
 def test_at_most_so_many_mistakes_are_shown(most, count):
     logits = torch.tensor([[1.0, 0.0, 0.0]]).expand(12, 3)  # 4 of 12 are angry
-    figure = mistakes(classifier(), split(some_faces(12, 1)), split(some_faces(12, 2)), logits, most)
+    figure = mistakes_figure(classifier(), split(some_faces(12, 1)), split(some_faces(12, 2)), logits, most)
     assert sum("\nis " in text for text in texts(figure)) == count
     figure.canvas.draw()
 
 
 def test_no_mistakes_are_a_sentence():
     shown = split(some_faces(3, 2))
-    figure = mistakes(classifier(), split(some_faces(3, 1)), shown, torch.eye(3))
+    figure = mistakes_figure(classifier(), split(some_faces(3, 1)), shown, torch.eye(3))
     assert [text.get_text() for text in figure.texts] == ["no mistakes"]

@@ -83,7 +83,7 @@ def test_fewer_classes_are_masked_logits():
     random = np.random.default_rng(0)
     logits, labels = random.normal(size=(200, 4)), random.integers(0, 4, 200)
     ids = np.arange(200).astype(str)
-    ours = predictions.from_logits(ids, labels, logits, CLASSES).among(["neutral", "angry"])
+    ours = predictions.from_logits(ids, labels, logits, CLASSES).restrict(["neutral", "angry"])
     rows = np.isin(labels, [0, 3])
     masked = logits[rows][:, [3, 0]]
     assert ours.ids.tolist() == ids[rows].tolist()
@@ -96,7 +96,7 @@ def test_fewer_classes_are_masked_logits():
 def test_a_kept_winner_stays_the_winner(table, write):
     """Also where rounding made two probabilities equal."""
     tied = table.assign(angry=0.5, happy=0.5, sad=0.0, neutral=0.0, predicted="happy", true="happy")
-    assert predictions.read(write(tied))["val"].among(["angry", "happy"]).hits.all()
+    assert predictions.read(write(tied))["val"].restrict(["angry", "happy"]).hits.all()
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_kept_winner_stays_the_winner(table, write):
 )
 def test_only_classes_that_were_predicted_can_be_kept(table, write, classes, message):
     with pytest.raises(UserError, match=message):
-        predictions.read(write(table))["val"].among(classes)
+        predictions.read(write(table))["val"].restrict(classes)
 
 
 def test_joining_keeps_the_same_images_in_the_same_order(table, write):
     val = predictions.read(write(table))["val"]
     other = val.take(np.random.default_rng(0).permutation(30))
-    together, dropped = predictions.joined({"a": val, "b": other})
+    together, dropped = predictions.align({"a": val, "b": other})
     assert together["a"].ids.tolist() == together["b"].ids.tolist()
     assert np.array_equal(together["a"].labels, together["b"].labels)
     assert np.array_equal(together["a"].probabilities, together["b"].probabilities)
@@ -121,7 +121,7 @@ def test_joining_leaves_out_images_with_other_true_classes(table, write):
     val = predictions.read(write(table))["val"]
     wrong = predictions.read(write(table.assign(true=["sad", *table["true"][1:]])))["val"]
     different = int(table["true"][0] != "sad")
-    together, dropped = predictions.joined({"a": val, "b": wrong})
+    together, dropped = predictions.align({"a": val, "b": wrong})
     assert len(together["a"]) == 40 - different
     assert len(dropped) == different
 
@@ -129,7 +129,7 @@ def test_joining_leaves_out_images_with_other_true_classes(table, write):
 def test_joining_brings_classes_into_one_order(table, write):
     val = predictions.read(write(table))["val"]
     turned = predictions.read(write(table[["split", "id", "true", "predicted", *reversed(CLASSES)]]))["val"]
-    together, _ = predictions.joined({"a": val, "b": turned})
+    together, _ = predictions.align({"a": val, "b": turned})
     assert together["b"].classes == val.classes
     assert together["b"].probabilities == pytest.approx(val.probabilities, abs=1e-5)
 
@@ -137,9 +137,9 @@ def test_joining_brings_classes_into_one_order(table, write):
 def test_what_shares_nothing_cannot_be_joined(table, write):
     found = predictions.read(write(table))
     with pytest.raises(UserError, match="no image is in all of them"):
-        predictions.joined({"a": found["val"], "b": found["test"]})
+        predictions.align({"a": found["val"], "b": found["test"]})
     with pytest.raises(UserError, match="--labels angry,happy"):
-        predictions.joined({"a": found["val"], "b": found["val"].among(["angry", "happy"])})
+        predictions.align({"a": found["val"], "b": found["val"].restrict(["angry", "happy"])})
 
 
 @pytest.mark.parametrize("of", ["probabilities", "logits"])

@@ -4,7 +4,7 @@ from sklearn import metrics as reference
 
 from fer.evaluation import sections
 from fer.evaluation import single as evaluation
-from fer.evaluation.confidence import calibrated, covered
+from fer.evaluation.confidence import add_calibration, add_coverage
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.predictions import from_logits
 from fer.report import Report
@@ -23,12 +23,12 @@ def predicted(images: int, seed: int = 0, classes=CLASSES, there=4):
 @pytest.fixture
 def given(tmp_path):
     splits = {"val": predicted(300, 0), "test": predicted(300, 1)}
-    return EvaluationInput(tmp_path / "a.csv", "a", splits, pixels_missing="no data")
+    return EvaluationInput(tmp_path / "a.csv", "a", splits, images_missing="no data")
 
 
 @pytest.fixture
 def content(given):
-    return evaluation.full_report(Report("a"), given, "val", pixels=False)
+    return evaluation.full_report(Report("a"), given, "val", images=False)
 
 
 def test_figures_are_scikit_learns(given, content):
@@ -57,7 +57,7 @@ def test_every_class_has_a_row_with_its_interval(content):
 
 def test_the_report_says_what_it_cannot_show(given):
     report = Report("a")
-    evaluation.full_report(report, given, "val", pixels=True)
+    evaluation.full_report(report, given, "val", images=True)
     text = "\n".join(report.blocks)
     assert "needs the images: no data" in text
     assert "need the network: give the run's folder or its checkpoint" in text
@@ -65,7 +65,7 @@ def test_the_report_says_what_it_cannot_show(given):
 
 def test_confusions_are_told_in_words(given):
     report = Report("a")
-    found = sections.confused(report, given.splits["val"])
+    found = sections.add_confusions(report, given.splits["val"])
     first, matrix = found["mistakes"][0], np.array(found["confusion"])
     np.fill_diagonal(matrix, 0)
     assert first["images"] == matrix.max()
@@ -75,30 +75,30 @@ def test_confusions_are_told_in_words(given):
 
 def test_the_temperature_of_test_comes_from_validation(given):
     report = Report("a")
-    found = calibrated(report, given.splits, ["test"])["test"]
+    found = add_calibration(report, given.splits, ["test"])["test"]
     changed = given.splits | {"test": predicted(50, 7)}
-    assert calibrated(Report("a"), changed, ["test"])["test"]["temperature"] == found["temperature"]
+    assert add_calibration(Report("a"), changed, ["test"])["test"]["temperature"] == found["temperature"]
     assert len(found["temperature"]) == 1
     assert found["with temperature"]["accuracy"] == found["as predicted"]["accuracy"]
 
 
 def test_validation_is_scaled_by_its_other_half(given):
     report = Report("a")
-    found = calibrated(report, given.splits, ["val"])["val"]
+    found = add_calibration(report, given.splits, ["val"])["val"]
     assert len(found["temperature"]) == 2
     assert "each random half is scaled with the temperature of the other half" in "\n".join(report.blocks)
 
 
 def test_without_validation_there_is_no_temperature(given):
     report = Report("a")
-    found = calibrated(report, {"test": given.splits["test"]}, ["test"])["test"]
+    found = add_calibration(report, {"test": given.splits["test"]}, ["test"])["test"]
     assert found["temperature"] == []
     assert "The test split has no temperature" in "\n".join(report.blocks)
 
 
 def test_nobody_left_out_is_the_accuracy(given):
     shown = given.splits["val"]
-    rows = covered(Report("a"), shown)
+    rows = add_coverage(Report("a"), shown)
     assert rows[0] == {"coverage": 1.0, "accuracy": pytest.approx(shown.hits.mean())}
 
 
@@ -124,7 +124,7 @@ def test_the_short_report_shows_validation_and_test(folder):
 
 
 def test_the_short_report_shows_the_pictures_of_the_run(folder):
-    evaluation.confused(report := Report("x"), predicted(20))
+    sections.add_confusions(report := Report("x"), predicted(20))
     report.figures["confusion"].savefig(folder / "confusion.png")
     evaluation.short_report(folder, {"val": predicted(60), "test": predicted(60, 1)}, DATA)
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == 2
@@ -143,4 +143,4 @@ def test_the_short_report_shows_the_pictures_of_the_run(folder):
 )
 def test_few_images_and_classes_without_any_are_no_obstacle(folder, shown):
     evaluation.short_report(folder, {"val": shown, "test": shown}, DATA)
-    evaluation.full_report(Report("a"), EvaluationInput(folder, "a", {"val": shown}, pixels_missing="x"), "val", False)
+    evaluation.full_report(Report("a"), EvaluationInput(folder, "a", {"val": shown}, images_missing="x"), "val", False)
