@@ -349,20 +349,20 @@ def test_ones_own_classes_keep_their_names(made, tmp_path, write_pictures):
 
 
 def test_leaks_are_told_with_what_to_do(csv, capsys):
-    crossing = eda.leaks(configured(f"data.root={csv}"))
+    crossing = eda.count_leaks(configured(f"data.root={csv}"))
     assert crossing == {"test_in_train": 1, "test_in_train_or_val": 1, "val_in_train": 0}
     assert "data.drop_train_copies=true" in capsys.readouterr().out
 
 
 def test_clean_splits_are_called_so(capsys):
-    assert not any(eda.leaks(configured(*TINY)).values())
+    assert not any(eda.count_leaks(configured(*TINY)).values())
     assert "no exact copy crosses the splits; next: python -m fer.train" in capsys.readouterr().out
 
 
 def test_copies_in_both_held_out_splits_are_not_blamed_on_training(made, tmp_path, write_csv, capsys):
     made.images[45], made.images[25] = made.images[46], made.images[46]
     csv = write_csv(tmp_path / "here" / "fer2013.csv", made)
-    assert eda.leaks(configured(f"data.root={csv}"))["test_in_train_or_val"] == 2
+    assert eda.count_leaks(configured(f"data.root={csv}"))["test_in_train_or_val"] == 2
     assert "validation and test share images" in capsys.readouterr().out
 
 

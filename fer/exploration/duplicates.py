@@ -55,9 +55,8 @@ def add_duplicates(report: Report, data: Dataset) -> dict[str, int]:
 
 def leak_sentence(split: str, size: int, counts: dict[str, int], near: bool) -> str:
     """Returns a sentence on the number of images of a held-out split with a copy in training; size: of the split."""
-    sentence = (
-        f"{counts[f'{split}_in_train']:,} of {size:,} {SPLIT_TITLES[split]} images are identical to a training image"
-    )
+    images = f"{counts[f'{split}_in_train']:,} of {size:,} {SPLIT_TITLES[split]} images"
+    sentence = f"{images} are identical to a training image"
     if near:
         sentence += f"; {counts[f'near_{split}_in_train']:,} more are near copies of one"
     return f"{sentence}."

@@ -31,7 +31,7 @@ def add_grey_levels(report: Report, data: Dataset) -> None:
 
 
 def add_measures(report: Report, data: Dataset) -> None:
-    """Adds brightness, contrast, sharpness and noise: what they tell about the class, and their shift between splits."""
+    """Adds brightness, contrast, sharpness and noise by class and by split."""
     _, labels = data.training
     names = list(UNITS)
     train = pd.DataFrame(data.measures[names]).iloc[: len(labels)]
@@ -57,10 +57,7 @@ def class_sentence(train: pd.DataFrame, labels: np.ndarray) -> str:
     """Returns a sentence on the share of each measure's variance that the class explains."""
     shares = {name: 100 * statistics.explained(train[name].to_numpy(), labels) for name in UNITS}
     strongest = max(shares, key=shares.__getitem__)
-    if shares[strongest] >= INFORMATIVE:
-        verdict = f"{strongest} alone says something"
-    else:
-        verdict = "none of them says much"
+    verdict = f"{strongest} alone says something" if shares[strongest] >= INFORMATIVE else "none of them says much"
     phrases = join_words([f"{share:.1f} % of the variance of {name}" for name, share in shares.items()])
     return f"The class explains {phrases}, beyond chance: {verdict} about the class."
 

@@ -64,7 +64,10 @@ def balance_sentences(counts: dict[str, int]) -> str:
 
 
 def share_sentence(shares: pd.DataFrame) -> str:
-    """Returns a sentence on the class whose share differs most between splits; shares: percent, a row for each class."""
+    """Returns a sentence on the class whose share differs most between splits.
+
+    shares: in percent, a row for each class and a column for each split.
+    """
     values = shares.to_numpy(float)
     spread = np.ptp(values, axis=1)
     if not spread.max():

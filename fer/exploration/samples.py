@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from fer.augment import Augment
 from fer.data import statistics
 from fer.exploration.dataset import Dataset, join_words, sample_rows, short_id
 from fer.plots import face_sheet
@@ -30,7 +31,7 @@ def add_samples(report: Report, data: Dataset) -> None:
     fewest = min(map(len, rows_by_class))
     exception = "" if fewest == SAMPLES else f", {fewest} where there are no more"
     report.text(f"{SAMPLES} training images of each class{exception}, drawn at random (seed {data.cfg.seed}).")
-    faces = [images[rows] for rows in rows_by_class]
+    faces = [list(images[rows]) for rows in rows_by_class]
     report.faces(lambda: faces_in_rows(faces, data.classes), "samples", "a row of faces a class")
 
 
@@ -43,6 +44,7 @@ def add_augmented(report: Report, data: Dataset) -> None:
     rows = np.concatenate(sample_rows(data, 1))[:MAX_AUGMENTED]
     images, labels = (array[rows] for array in data.training)
     augmentation, seed = data.module.augmentation, data.cfg.seed
+    assert isinstance(augmentation, Augment)
     augmented = draw(augmentation, images, labels, seed)
     change = ""
     if augmented.shape[2:] == images.shape[1:]:

@@ -62,7 +62,7 @@ def find_suspects(data: Dataset) -> Suspects:
     train = np.flatnonzero(data.splits == "train")
     matches = pd.Index(opinions.ids).get_indexer(data.ids[train])
     has_opinion = (matches >= 0) & np.isfinite(probabilities[matches]).all(1)
-    opinions.require(has_opinion.any(), data.ids[train])
+    opinions.require(bool(has_opinion.any()), data.ids[train])
     rows = train[has_opinion]
     ranked, likely, margin = label_noise.suspicious(data.labels[rows], probabilities[matches[has_opinion]])
     return Suspects(rows, rows[ranked], likely, margin)
