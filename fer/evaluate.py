@@ -30,20 +30,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fer import config, runs
+from fer import config
 from fer.arguments import add_trust, again, path, place, run
 from fer.commandline import assigned
 from fer.commandline import command as command_line
 from fer.errors import UserError
-from fer.evaluation import inputs, readings
+from fer.evaluation import inputs
 from fer.evaluation.formatting import METRIC_TITLES, interval
 from fer.evaluation.input_names import unique_names
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import EvaluationOptions, parse_numbers
-from fer.evaluation.predictions import Predictions, align
+from fer.evaluation.predictions import align
 from fer.memory import keep_freed
 
-RESULT = "evaluation.json"
 FOLDER = Path("runs") / "evaluate"
 """Reports on files and on several inputs."""
 
@@ -60,33 +59,10 @@ def evaluate(paths: Sequence[Path], options: EvaluationOptions, out: Path | None
     sources = [inputs.read(path, name, options) for path, name in zip(paths, names, strict=True)]
     predictions, dropped = align({source.name: source.predictions(options.split) for source in sources})
     folder = writable(out or default_folder(sources, options))
-    from fer.evaluation.comparison import add_comparison  # imports matplotlib: after the input is known to be valid
-    from fer.evaluation.single import full_report
-    from fer.report import Report, plain
+    from fer.evaluation.report import write_report  # imports matplotlib: after the input is known to be valid
 
-    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
-    title = names[0] if len(names) == 1 else f"{len(names)} classifiers"
-    report = Report(f"{title}, {options.split} split", options.faces)
-    first = predictions[names[0]]
-    for line in [*introduction(sources, first, dropped), *reads]:
-        report.text(plain(line))
-    content = {
-        "command": command,
-        "split": options.split,
-        "inputs": dict(zip(names, map(str, paths), strict=True)),
-        "images": len(first),
-        "classes": first.classes,
-        "dropped": dropped,
-        "reads": reads,
-    }
-    if len(sources) == 1:
-        content |= full_report(report, sources[0], options.split, options.images)
-        report.tables["predictions"] = first.table(options.split)
-    else:
-        content |= add_comparison(report, predictions)
-    files = report.write(folder)
-    runs.write_json(folder / RESULT, finite(content))
-    print("\n".join(closing(content, sources, folder, [*files, RESULT])))
+    content, files = write_report(folder, sources, predictions, dropped, options, command)
+    print("\n".join(closing(content, sources, folder, files)))
     return folder
 
 
@@ -110,26 +86,6 @@ def writable(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another with --out FOLDER") from error
     return folder
-
-
-def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, dropped: Sequence[str]) -> list[str]:
-    """Returns sentences on the images and on each classifier; predictions: those of one of them."""
-    classes = predictions.classes
-    lines = [f"{len(predictions):,} images of {len(classes)} classes: {', '.join(classes)}.", *dropped]
-    for source in sources:
-        lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
-    return lines
-
-
-def finite(node: Any) -> Any:
-    """Returns `node` as JSON holds it: plain lists and numbers, None for NaN and infinity."""
-    if isinstance(node, Mapping):
-        return {str(key): finite(value) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [finite(value) for value in node]
-    if isinstance(node, float):  # includes numpy's float64
-        return float(node) if math.isfinite(node) else None
-    return node
 
 
 def closing(

@@ -23,7 +23,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fer.benchmark import benchmark, check
-from fer.benchmarking import keras_fit, loops, record, report, rounds, setting, timing, whole
+from fer.benchmarking import keras_column, lightning_fit, loops, preparation, report, results, rounds, timing
 from fer.benchmarking.costs import ACTIONS, StepProfiler
 from fer.benchmarking.growth import axis_values, config_at
 from fer.benchmarking.per_sample import transforms
@@ -89,7 +89,7 @@ def test_warm_up_steps_are_left_out_of_a_fit():
         pauses.append(blocks.steps_done)
         clock.now += 1000  # the other columns' blocks
 
-    blocks = whole.BlockTimer(2, 3, 4, clock, between)
+    blocks = lightning_fit.BlockTimer(2, 3, 4, clock, between)
     blocks.on_train_start(None, None)
     for step in range(blocks.total_steps):
         clock.now += 100 if step % 7 < 3 else 2
@@ -144,8 +144,8 @@ def test_candidates_are_ranked_by_their_fastest_short_block():
 )
 def test_the_fastest_ceiling_runs_with_the_wholes_own_format_or_the_second(monkeypatch, speeds, kept):
     columns = [paced(*[speed] * 3, how=how) for how, speed in speeds.items()]
-    monkeypatch.setattr(setting, "candidates", lambda *_: columns)
-    chosen, speed = setting.ceilings(tiny("channels_last=false"), None, None)
+    monkeypatch.setattr(preparation, "candidates", lambda *_: columns)
+    chosen, speed = preparation.ceilings(tiny("channels_last=false"), None, None)
     assert list(chosen.values()) == [columns[index] for index in kept]
     assert speed == 4
 
@@ -176,8 +176,8 @@ def test_the_faster_way_of_a_column_counts_and_names_the_other():
 @pytest.fixture(scope="module")
 def work(tmp_path_factory) -> dict[str, Any]:
     """What hooks of torch saw of each network while three columns ran their rounds."""
-    cfg = setting.prepare(tiny())
-    datamodule, watch = setting.read_data(cfg), timing.DeviceClock(CPU)
+    cfg = preparation.prepare(tiny())
+    datamodule, watch = preparation.read_data(cfg), timing.DeviceClock(CPU)
     columns = {"ceiling": loops.Ceiling(cfg, datamodule, watch), "default": loops.Default(cfg, datamodule, watch)}
     seen, losses, steps = defaultdict(lambda: {"batches": []}), defaultdict(list), defaultdict(int)
 
@@ -237,12 +237,12 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
             asked.append(options)
             raise RuntimeError("stop")
 
-    cfg = setting.prepare(tiny(f"output_dir={tmp_path}", "callbacks.pictures.histograms=true"))
-    datamodule = setting.read_data(cfg)
+    cfg = preparation.prepare(tiny(f"output_dir={tmp_path}", "callbacks.pictures.histograms=true"))
+    datamodule = preparation.read_data(cfg)
     monkeypatch.setattr(pl, "Trainer", Trainer)
     for start in (
         lambda: fit.fit(cfg, datamodule, tmp_path),
-        lambda: whole.make_trainer(cfg, whole.BlockTimer(1, 1, 1, Clock()), tmp_path),
+        lambda: lightning_fit.make_trainer(cfg, lightning_fit.BlockTimer(1, 1, 1, Clock()), tmp_path),
     ):
         with pytest.raises(Exception, match="stop"):
             start()
@@ -251,7 +251,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
     left_out = [c for c in train["callbacks"] if isinstance(c, apart)]
     kept = [type(c) for c in train["callbacks"] if c not in left_out]
     assert len(left_out) == 4
-    assert [type(c) for c in ours["callbacks"]] == [*kept, whole.BlockTimer]
+    assert [type(c) for c in ours["callbacks"]] == [*kept, lightning_fit.BlockTimer]
     for name in ("logger", "plugins"):
         assert [type(part) for part in ours[name]] == [type(part) for part in train[name]]
     changed = {"max_epochs", "max_steps", "limit_val_batches", "enable_checkpointing", "profiler"}
@@ -262,7 +262,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
 
 def test_the_default_user_sees_the_pixels_that_the_classifier_sees():
     cfg = tiny("augment=none", "data.normalize=train")
-    datamodule = setting.read_data(cfg)
+    datamodule = preparation.read_data(cfg)
     default = loops.Default(cfg, datamodule, timing.DeviceClock(CPU))
     images = datamodule.splits["train"].images
     theirs = torch.stack([default.loader.dataset[row][0] for row in range(5)])
@@ -281,7 +281,7 @@ def test_transforms_have_the_ranges_of_the_config_and_name_what_torchvision_lack
 
 def test_ceilings_come_in_every_format_and_in_the_precision_of_the_whole():
     cfg = tiny("trainer.precision=bf16-mixed")
-    ceilings = setting.candidates(cfg, setting.read_data(cfg), timing.DeviceClock(CPU))
+    ceilings = preparation.candidates(cfg, preparation.read_data(cfg), timing.DeviceClock(CPU))
     assert {"32-true, contiguous", "bf16-mixed, channels_last"} <= {ceiling.how for ceiling in ceilings}
     assert len({ceiling.how for ceiling in ceilings}) == len(ceilings)
 
@@ -319,7 +319,7 @@ def test_one_measurement_leaves_tables_figure_and_readme(written):
 
 
 def test_the_table_has_a_row_a_column(written):
-    table = record.read(written / "benchmark.csv")
+    table = results.read(written / "benchmark.csv")
     columns = ["ceiling", "whole", "default"] + ["keras"] * (find_spec("tensorflow") is not None)
     assert table["column"].tolist() == columns
     assert {"images_per_s", "ratio_to_ceiling", "spread", "machine", "model", "batch_size", "commit"} <= set(table)
@@ -327,7 +327,7 @@ def test_the_table_has_a_row_a_column(written):
 
 
 def test_costs_hold_the_parts_of_a_step_and_what_lies_apart(written):
-    costs = record.read(written / "costs.csv")
+    costs = results.read(written / "costs.csv")
     apart = ["validation", "checkpoint", "checkpoint on disk", "peak memory"]
     assert costs["part"].tolist()[:9] == [*ACTIONS, "logging and the rest", *apart]
     assert set(speed.PARTS) == set(costs["part"][costs["unit"] == report.STEP])
@@ -335,7 +335,7 @@ def test_costs_hold_the_parts_of_a_step_and_what_lies_apart(written):
 
 def test_the_readme_is_made_from_the_table(written):
     text = (written / "README.md").read_text()
-    table = record.read(written / "benchmark.csv")
+    table = results.read(written / "benchmark.csv")
     for column, images, commit in table[["column", "images_per_s", "commit"]].to_numpy():
         assert f"| {column} | {images:,.0f} ±" in text
         assert commit in text
@@ -344,12 +344,12 @@ def test_the_readme_is_made_from_the_table(written):
 
 def test_rounds_that_differ_too_much_are_said_to():
     steady, busy = (timing.summarise({"ceiling": speeds}) for speeds in ([100, 90, 119], [100, 100, 150]))
-    assert report.doubts(steady) == []
-    assert report.doubts(busy) == ["note: a round lies 50 % off its median; the machine was busy, so measure again"]
+    assert report.busy_notes(steady) == []
+    assert report.busy_notes(busy) == ["note: a round lies 50 % off its median; the machine was busy, so measure again"]
 
 
 def rows(speeds: dict[str, float], **changed: str) -> pd.DataFrame:
-    known = dict.fromkeys([*record.SETTING, *record.RECORD], "x") | changed
+    known = dict.fromkeys([*results.SETTING, *results.PROVENANCE], "x") | changed
     return pd.DataFrame({"column": list(speeds), "images_per_s": list(speeds.values())}).assign(**known)
 
 
@@ -362,14 +362,14 @@ def test_a_new_measurement_replaces_its_setting_and_keeps_all_others(tmp_path):
         rows({"ceiling": 4.0}, batch_size="128", options="", commit="later"),
         rows({"ceiling": 5.0}),
     ):
-        record.store(new, path)
-    assert record.read(path)["images_per_s"].tolist() == [3.0, 4.0, 5.0]
+        results.store(new, path)
+    assert results.read(path)["images_per_s"].tolist() == [3.0, 4.0, 5.0]
 
 
 def test_a_table_of_something_else_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"is no table of fer\.benchmark"):
-        record.store(rows({"ceiling": 1.0}), tmp_path / "t.csv")
+        results.store(rows({"ceiling": 1.0}), tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_table_of_something_else_is_an_error(tmp_path):
     ],
 )
 def test_what_changes_the_work_makes_another_setting(word, counts):
-    assert record.is_setting(word) is counts
+    assert results.is_setting(word) is counts
 
 
 def test_figures_draw_every_column_and_part():
@@ -440,7 +440,7 @@ def test_growth_leaves_out_batches_larger_than_the_data(tmp_path, capsys):
     wanted = ["growth=batch_size", "values.batch_size=[35,200]", "columns=[ceiling]", "rounds=1", "steps=1"]
     files = benchmark(tiny(*wanted, f"output_dir={tmp_path}"))
     assert files == ["README.md", "growth_batch_size.csv", "growth_batch_size.png"]
-    assert record.read(tmp_path / "growth_batch_size.csv")["value"].tolist() == [35]
+    assert results.read(tmp_path / "growth_batch_size.csv")["value"].tolist() == [35]
     assert "left out: data.batch_size=200: the training split has 140 images" in capsys.readouterr().out
 
 
@@ -500,12 +500,12 @@ def test_an_unknown_column_ends_in_one_line_before_anything_heavy_is_loaded():
 
 
 def pretend_tensorflow(monkeypatch, is_there: bool = True) -> None:
-    monkeypatch.setattr(keras_fit, "find_spec", lambda name: object() if is_there else None)
+    monkeypatch.setattr(keras_column, "find_spec", lambda name: object() if is_there else None)
 
 
 def test_keras_is_left_out_where_tensorflow_is_missing(monkeypatch, capsys):
     pretend_tensorflow(monkeypatch, is_there=False)
-    assert setting.other_columns(tiny("columns=[ceiling,keras]"), None, None) == {}
+    assert preparation.other_columns(tiny("columns=[ceiling,keras]"), None, None) == {}
     assert capsys.readouterr().out == "keras is left out: tensorflow is not installed\n"
 
 
@@ -521,7 +521,7 @@ def test_keras_is_left_out_where_tensorflow_is_missing(monkeypatch, capsys):
 )
 def test_keras_says_what_it_cannot_build(monkeypatch, override, words):
     pretend_tensorflow(monkeypatch)
-    reason = keras_fit.reason_to_skip(compose_config([override], name="benchmark"))
+    reason = keras_column.reason_to_skip(compose_config([override], name="benchmark"))
     assert reason is None if words is None else words in reason
 
 
@@ -536,8 +536,8 @@ for line in sys.stdin:
 
 
 def test_keras_answers_block_by_block_from_its_own_process(monkeypatch):
-    monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", ECHO])
-    keras = keras_fit.Keras(tiny(), 7)
+    monkeypatch.setattr(keras_column, "COMMAND", [sys.executable, "-c", ECHO])
+    keras = keras_column.Keras(tiny(), 7)
     assert keras.parameters == 35
     assert keras.how.startswith("Keras 3: ")
     assert [keras.block(2, steps) for steps in (3, 4)] == [3, 4]
@@ -547,15 +547,17 @@ def test_keras_answers_block_by_block_from_its_own_process(monkeypatch):
 
 @pytest.mark.parametrize(("code", "words"), [("", "no message"), ("raise OSError('full')", "OSError: full")])
 def test_a_keras_that_ends_is_one_clear_line(monkeypatch, code, words):
-    monkeypatch.setattr(keras_fit, "COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(keras_column, "COMMAND", [sys.executable, "-c", code])
     with pytest.raises(UserError, match=rf"keras: its process ended \({words}\)"):
-        keras_fit.Keras(tiny(), 7)
+        keras_column.Keras(tiny(), 7)
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")
 @pytest.mark.parametrize("model", ["cnn2", "cnn3", "cnn3_light", "cnn4", "simple", "strided"])
 def test_keras_trains_as_many_parameters(model):
-    options = keras_fit.arguments(compose_config([f"model={model}"]).model)
+    from fer.benchmarking import keras_fit  # imports tensorflow
+
+    options = keras_column.arguments(compose_config([f"model={model}"]).model)
     translated = keras_fit.translate(7, options)
     count = sum(int(np.prod(weight.shape)) for weight in translated.trainable_weights)
     assert count == sum(p.numel() for p in CNN(7, **options).parameters())

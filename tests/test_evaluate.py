@@ -272,7 +272,3 @@ def test_a_place_that_cannot_be_written_is_one_line(run):
     Path("taken").touch()
     with pytest.raises(UserError, match="taken: cannot be written"):
         evaluate.main([str(run), "--quick", "--out", "taken"])
-
-
-def test_numbers_that_are_none_become_null():
-    assert evaluate.finite({"a": [float("nan"), 1.5, (2, "x")], 3: None}) == {"a": [None, 1.5, [2, "x"]], "3": None}
