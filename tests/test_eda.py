@@ -19,6 +19,18 @@ from fer.plots import PALETTE, class_colors, matrix_figure
 from fer.plots import data as plots
 
 TINY = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=14", "data.synthetic.test=14", "near=false"]
+HEADINGS = [
+    "Images of each class",
+    "Samples",
+    "Grey levels",
+    "Brightness, contrast, sharpness and noise",
+    "Mean faces",
+    "Image sizes as found",
+    "Augmented faces",
+    "Blank images",
+    "Duplicates",
+    "Agreement with FER+",
+]
 
 
 def configured(*overrides: str):
@@ -51,6 +63,10 @@ def csv(made, tmp_path, write_csv) -> Path:
 
 
 # the report
+
+
+def test_the_parts_come_in_order(drawn):
+    assert re.findall("^## (.*)$", drawn[1], re.MULTILINE) == HEADINGS
 
 
 def test_everything_is_in_the_folder_and_no_picture_is_missing(drawn):

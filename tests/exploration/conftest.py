@@ -8,9 +8,9 @@ from fer import eda
 from fer.config import compose_config
 from fer.data.emotions import USAGES
 from fer.data.ferplus import CLASSES
+from fer.exploration.dataset import Dataset
 from fer.report import Report
 
-SMALL = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=14", "data.synthetic.test=14", "near=false"]
 COLUMNS = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
 VOTED = dict(
     zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt"), strict=True)
@@ -18,23 +18,21 @@ VOTED = dict(
 
 
 @pytest.fixture(scope="session")
-def section() -> Callable[..., Report]:
+def load() -> Callable[..., Dataset]:
+    """`load("data.root=…")`: the data set of a configuration."""
+    return lambda *overrides: eda.load(compose_config(["output_dir=/nowhere", *overrides], "eda"))
+
+
+@pytest.fixture(scope="session")
+def section(load) -> Callable[..., Report]:
     """`section(overview.add_counts, "data.root=…")`: a report with one section, unwritten."""
 
     def make(add: Callable, *overrides: str) -> Report:
         report = Report("a part")
-        add(report, eda.load(compose_config(["output_dir=/nowhere", *overrides], "eda")))
+        add(report, load(*overrides))
         return report
 
     return make
-
-
-@pytest.fixture(scope="package")
-def drawn(tmp_path_factory) -> Path:
-    """The folder of a report on synthetic faces."""
-    folder = tmp_path_factory.mktemp("eda")
-    eda.eda(compose_config([*SMALL, f"output_dir={folder}"], "eda"))
-    return folder
 
 
 @pytest.fixture

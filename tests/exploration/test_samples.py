@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from fer.data.emotions import EMOTIONS
@@ -24,9 +23,9 @@ def test_blank_images_are_named(csv, section):
     assert "blanks" in report.figures
 
 
-def test_without_blank_images_the_lowest_contrast_is_told(drawn):
-    text = (drawn / "report.md").read_text()
-    lowest = pd.read_csv(drawn / "images.csv")["contrast"].min()
+def test_without_blank_images_the_lowest_contrast_is_told(section, load):
+    lowest = load(*SMALL).measures["contrast"].min()
+    text = section(samples.add_blanks, *SMALL).markdown
     assert f"None: every image has a contrast of {lowest:.1f} grey levels or more." in text
 
 

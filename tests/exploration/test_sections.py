@@ -1,25 +1,6 @@
-import re
 from dataclasses import replace
 
 from fer.exploration import duplicates, image_statistics, overview
-
-HEADINGS = [
-    "Images of each class",
-    "Samples",
-    "Grey levels",
-    "Brightness, contrast, sharpness and noise",
-    "Mean faces",
-    "Image sizes as found",
-    "Augmented faces",
-    "Blank images",
-    "Duplicates",
-    "Agreement with FER+",
-]
-
-
-def test_the_parts_come_in_order(drawn):
-    text = (drawn / "report.md").read_text()
-    assert re.findall("^## (.*)$", text, re.MULTILINE) == HEADINGS
 
 
 def test_ones_own_classes_keep_their_names(made, tmp_path, write_pictures, section):
