@@ -11,8 +11,6 @@ from fer.data.folds import FOLD, parse_fold
 from fer.errors import UserError
 from fer.evaluation import predictions
 
-DIGITS = "%.5g"
-
 
 def merge(folders: Sequence[Path], out: Path) -> pd.DataFrame:
     """Writes the opinions of runs with data.fold=1/n … n/n into `out`, a .csv or .csv.gz, and returns them.
@@ -37,7 +35,7 @@ def merge(folders: Sequence[Path], out: Path) -> pd.DataFrame:
         raise UserError(f"--merge: {len(table):,} images in all, but the training split has {expected:,}")
     compression = {"method": "gzip", "mtime": 0} if out.name.endswith(".gz") else None
     with files.atomic(out, "w+b") as file:
-        table.to_csv(file, index=False, float_format=DIGITS, compression=compression)
+        table.to_csv(file, index=False, float_format=predictions.DIGITS, compression=compression)
     return table
 
 

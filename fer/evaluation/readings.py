@@ -4,18 +4,15 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer import runs
 from fer.errors import UserError
-
-if TYPE_CHECKING:
-    from fer.evaluation.inputs import EvaluationInput
+from fer.evaluation.inputs import EvaluationInput
 
 FILE_NAME = "test_reads.jsonl"
 
 
-def record_readings(inputs: "Sequence[EvaluationInput]", folder: Path, command: str) -> list[str]:
+def record_readings(inputs: Sequence[EvaluationInput], folder: Path, command: str) -> list[str]:
     """Records for each study that its test split is read; returns a sentence each with the number of readings.
 
     folder: takes the record of inputs without a study.
