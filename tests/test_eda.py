@@ -71,11 +71,12 @@ def test_the_parts_come_in_order(drawn):
 
 def test_everything_is_in_the_folder_and_no_picture_is_missing(drawn):
     folder, text, _ = drawn
-    shown = set(re.findall(r"\]\((\w+\.png)\)", text))
-    assert {"counts.png", "samples.png", "grey_levels.png", "measures.png", "mean_faces.png", "augmented.png"} <= shown
+    pictures = set(re.findall(r"\]\((\w+\.png)\)", text))
+    always = {"counts.png", "samples.png", "grey_levels.png", "measures.png", "mean_faces.png", "augmented.png"}
+    assert always <= pictures
     left = {path.name for path in folder.iterdir()}
-    assert {*shown, "report.html", "report.md", "duplicates.json", "images.csv", "counts.csv"} <= left
-    assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(shown)
+    assert {*pictures, "report.html", "report.md", "duplicates.json", "images.csv", "counts.csv"} <= left
+    assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(pictures)
 
 
 def test_without_faces_only_charts_are_drawn(tmp_path):
@@ -102,10 +103,10 @@ def test_every_image_is_listed_with_its_measures(drawn):
     assert images["split"].value_counts().to_dict() == {"train": 70, "val": 14, "test": 14}
     module = eda.load(configured(*TINY)).module
     for split, part in module.splits.items():
-        mine = images[images["split"] == split]
-        assert mine["id"].tolist() == part.ids.tolist()
-        assert mine["class"].tolist() == [EMOTIONS[label] for label in part.labels]
-        assert np.allclose(mine["brightness"], part.images.float().mean((1, 2, 3)), atol=1e-3)
+        rows = images[images["split"] == split]
+        assert rows["id"].tolist() == part.ids.tolist()
+        assert rows["class"].tolist() == [EMOTIONS[label] for label in part.labels]
+        assert np.allclose(rows["brightness"], part.images.float().mean((1, 2, 3)), atol=1e-3)
 
 
 def test_a_fold_is_refused(csv):
@@ -229,8 +230,8 @@ def test_histograms_of_grey_levels_are_shares():
     levels = np.zeros((5, 256), int)
     levels[:, 7] = [1, 2, 3, 4, 5]
     figure = plots.grey_level_figure(levels, "abcde")
-    shown = [axes.patches[0].get_data().values for axes in figure.axes[:5]]
-    assert all(values.sum() == pytest.approx(100) and values[1] == 100 for values in shown)
+    pictures = [axes.patches[0].get_data().values for axes in figure.axes[:5]]
+    assert all(values.sum() == pytest.approx(100) and values[1] == 100 for values in pictures)
     figure.canvas.draw()
 
 

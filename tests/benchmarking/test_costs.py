@@ -9,6 +9,6 @@ def test_the_parts_of_a_step_add_up_to_it(clock):
                 clock.now += number if step >= 2 else 100
         with parts.profile("[Callback]Lines.on_train_batch_end"):
             clock.now += 1
-    found = parts.mean_costs(warmup=2, step_seconds=11)
-    assert [value for value, _ in found.values()] == [1000, 2000, 3000, 4000, 1000]
+    costs = parts.mean_costs(warmup=2, step_seconds=11)
+    assert [value for value, _ in costs.values()] == [1000, 2000, 3000, 4000, 1000]
     assert clock.readings == 2 * 5 * len(ACTIONS)

@@ -27,11 +27,11 @@ def test_warm_up_steps_are_left_out_of_a_fit(clock):
 
 
 def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path, monkeypatch, tiny, clock):
-    asked = []
+    calls = []
 
     class Trainer:
         def __init__(self, **options):
-            asked.append(options)
+            calls.append(options)
             raise RuntimeError("stop")
 
     cfg = preparation.prepare(tiny(f"output_dir={tmp_path}", "callbacks.pictures.histograms=true"))
@@ -43,7 +43,7 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
     ):
         with pytest.raises(Exception, match="stop"):
             start()
-    train, ours = asked
+    train, ours = calls
     apart = ModelCheckpoint | LastCheckpoint | EarlyStopping | ValidatedInTime
     left_out = [c for c in train["callbacks"] if isinstance(c, apart)]
     kept = [type(c) for c in train["callbacks"] if c not in left_out]

@@ -8,5 +8,5 @@ def test_the_default_user_sees_the_pixels_that_the_classifier_sees(tiny):
     datamodule = preparation.read_data(cfg)
     default = loops.Default(cfg, datamodule, timing.DeviceClock(torch.device("cpu")))
     images = datamodule.splits["train"].images
-    theirs = torch.stack([default.loader.dataset[row][0] for row in range(5)])
-    torch.testing.assert_close(theirs, default.classifier.normalise(images[:5]))
+    items = torch.stack([default.loader.dataset[row][0] for row in range(5)])
+    torch.testing.assert_close(items, default.classifier.normalise(images[:5]))

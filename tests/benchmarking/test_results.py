@@ -6,8 +6,8 @@ from fer.errors import UserError
 
 
 def rows(speeds: dict[str, float], **changed: str) -> pd.DataFrame:
-    known = dict.fromkeys([*results.SETTING, *results.PROVENANCE], "x") | changed
-    return pd.DataFrame({"column": list(speeds), "images_per_s": list(speeds.values())}).assign(**known)
+    columns = dict.fromkeys([*results.SETTING, *results.PROVENANCE], "x") | changed
+    return pd.DataFrame({"column": list(speeds), "images_per_s": list(speeds.values())}).assign(**columns)
 
 
 def test_a_new_measurement_replaces_its_setting_and_keeps_all_others(tmp_path):

@@ -37,11 +37,11 @@ def work(tmp_path_factory, tiny) -> dict[str, Any]:
     cfg = preparation.prepare(tiny())
     datamodule, watch = preparation.read_data(cfg), timing.DeviceClock(torch.device("cpu"))
     columns = {"ceiling": loops.Ceiling(cfg, datamodule, watch), "default": loops.Default(cfg, datamodule, watch)}
-    seen, losses, steps = defaultdict(lambda: {"batches": []}), defaultdict(list), defaultdict(int)
+    networks, losses, steps = defaultdict(lambda: {"batches": []}), defaultdict(list), defaultdict(int)
 
     def forward(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         if isinstance(module, CNN):
-            entry = seen[id(module)]
+            entry = networks[id(module)]
             entry["batches"].append(tuple(inputs[0].shape))
             entry["parameters"] = sum(p.numel() for p in module.parameters())
             entry["first"] = id(next(module.parameters()))
@@ -52,11 +52,12 @@ def work(tmp_path_factory, tiny) -> dict[str, Any]:
         steps[id(optimizer.param_groups[0]["params"][0])] += 1
 
     hooks = register_module_forward_hook(forward), register_optimizer_step_post_hook(stepped)
-    with hooks[0], hooks[1], redirect_stdout(io.StringIO()) as said:
+    with hooks[0], hooks[1], redirect_stdout(io.StringIO()) as output:
         speeds, _ = rounds.run_rounds(cfg, datamodule, columns, watch, cfg.steps, tmp_path_factory.mktemp("fit"))
-    for entry in seen.values():
+    for entry in networks.values():
         entry["steps"] = steps[entry["first"]]
-    return {"columns": list(seen.values()), "losses": list(losses.values()), "speeds": speeds, "said": said.getvalue()}
+    columns, losses = list(networks.values()), list(losses.values())
+    return {"columns": columns, "losses": losses, "speeds": speeds, "output": output.getvalue()}
 
 
 def test_every_column_takes_the_same_number_of_optimizer_steps(work):
@@ -84,4 +85,4 @@ def test_every_column_has_a_speed_in_every_round(work):
 
 
 def test_the_end_of_every_round_is_announced(work):
-    assert [line.split(":")[0] for line in work["said"].splitlines()] == ["round 1 of 2", "round 2 of 2"]
+    assert [line.split(":")[0] for line in work["output"].splitlines()] == ["round 1 of 2", "round 2 of 2"]

@@ -15,11 +15,11 @@ def test_warm_up_steps_are_left_out_of_a_block(clock):
 
 
 def test_the_device_is_waited_for_at_both_ends_of_a_block(monkeypatch, clock):
-    said = []
-    monkeypatch.setattr(torch.accelerator, "synchronize", lambda device: said.append("wait"))
-    watch = timing.DeviceClock(torch.device("cuda", 0), lambda: said.append("clock") or len(said))
-    timing.timed(lambda steps: said.append(f"{steps} steps") or steps, 1, 2, watch)
-    assert said == ["1 steps", "wait", "clock", "2 steps", "wait", "clock"]
+    events = []
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda device: events.append("wait"))
+    watch = timing.DeviceClock(torch.device("cuda", 0), lambda: events.append("clock") or len(events))
+    timing.timed(lambda steps: events.append(f"{steps} steps") or steps, 1, 2, watch)
+    assert events == ["1 steps", "wait", "clock", "2 steps", "wait", "clock"]
 
 
 def test_a_cpu_is_not_waited_for(monkeypatch):

@@ -92,19 +92,19 @@ def test_it_is_products_position_by_position():
 
 def test_gradients_of_a_linear_network_are_weight_times_difference():
     module = classifier(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 3)))
-    found = integrated_gradients(module, FACES, TARGETS, steps=2)
+    result = integrated_gradients(module, FACES, TARGETS, steps=2)
     pixels = FACES[:, 0].numpy() / 255
     weight = module.model[1].weight.detach().numpy().reshape(3, 48, 48)[TARGETS]
-    np.testing.assert_allclose(found, weight / 0.3 * (pixels - pixels.mean()), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(result, weight / 0.3 * (pixels - pixels.mean()), rtol=1e-3, atol=1e-6)
 
 
 def test_gradients_add_up_to_the_difference_of_the_logits():
     module = classifier(CNN(3, blocks=[[4], [8]], head=[8], activation="tanh", pool="avg"))
-    found = integrated_gradients(module, FACES, TARGETS)
+    result = integrated_gradients(module, FACES, TARGETS)
     grey = torch.full_like(FACES, 0, dtype=torch.float32) + FACES.float().mean() / 255
     with torch.no_grad():
         difference = (module(FACES) - module(grey)).gather(1, TARGETS[:, None])[:, 0]
-    torch.testing.assert_close(found.sum((1, 2)), difference, rtol=0.01, atol=1e-3)
+    torch.testing.assert_close(result.sum((1, 2)), difference, rtol=0.01, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -173,10 +173,10 @@ def test_examples_are_the_surest_right_and_wrong_of_a_class():
 def test_what_is_shown_keeps_sign_and_place():
     gradients = torch.zeros(1, 48, 48)
     gradients[0, 10, 10], gradients[0, 30, 30] = 3.0, -3.0
-    shown = smoothed(gradients)[0]
-    assert shown[10, 10] == 1
-    assert shown[30, 30] == -1
-    assert shown[20, 20] == 0
+    result = smoothed(gradients)[0]
+    assert result[10, 10] == 1
+    assert result[30, 30] == -1
+    assert result[20, 20] == 0
     assert smoothed(torch.zeros(2, 48, 48)).eq(0).all()
 
 

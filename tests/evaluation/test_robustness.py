@@ -93,10 +93,10 @@ def test_noise_has_the_deviation_it_says_and_one_pattern_at_all_strengths():
 
 
 def test_rotation_is_scipys_to_either_side(smooth):
-    found = rotation(smooth, 20).double().numpy()
+    rotated = rotation(smooth, 20).double().numpy()
     inside = np.hypot(*np.mgrid[-23.5:24, -23.5:24]) < 22  # beyond, the border goes on
     sides = []
-    for image, turned in zip(smooth[:, 0].double(), found[:, 0], strict=True):
+    for image, turned in zip(smooth[:, 0].double(), rotated[:, 0], strict=True):
         ways = [ndimage.rotate(image, angle, reshape=False, order=1, mode="nearest") for angle in (20, -20)]
         errors = [np.abs(way - turned)[inside].max() for way in ways]
         assert min(errors) < 1
