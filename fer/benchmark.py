@@ -3,38 +3,39 @@
     python -m fer.benchmark model=cnn3 data=synthetic
     python -m fer.benchmark model=cnn3 growth=batch_size 'columns=[ceiling,whole]'
 
-In one process, in turn, block by block: the ceiling (the network alone on one batch that lies ready), the whole (a fit
-as fer.train runs it), the default user's way (a plain loop over a DataLoader of single samples); where tensorflow is
-installed, Keras' model.fit in a process of its own. Writes into experiments/speed/ (output_dir): benchmark.csv (a row a
-column; the same setting on the same machine is replaced, all else kept), costs.csv (where a step's time goes,
-validation, checkpoint, memory), with growth=… growth_<what>.csv, the figures as PNG, and README.md made from these.
+It times four training loops, called columns, in one process and in turn, block by block: the ceiling (the network alone
+on one batch that lies ready), the whole (a fit as fer.train runs it), the default (a plain loop over a DataLoader of
+single samples) and, where tensorflow is installed, Keras' model.fit in a process of its own. It writes into
+experiments/speed/ (output_dir): benchmark.csv (a row for each column; a new measurement of the same setting on the same
+machine replaces the old one), costs.csv (parts of a step, validation, checkpoint, memory), with growth=…
+growth_<axis>.csv, the figures as PNG, and README.md, which shows them all.
 """
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from fer import config, validation
+from fer.benchmarking import AXES, COLUMNS
 from fer.errors import UserError
 
-COLUMNS = ("ceiling", "whole", "default", "keras")
-AXES = ("batch_size", "threads", "width", "data")
-FIXED = {"resume": None, "trainer.devices": 1, "trainer.num_nodes": 1, "trainer.accumulate_grad_batches": 1}
+REQUIRED = {"resume": None, "trainer.devices": 1, "trainer.num_nodes": 1, "trainer.accumulate_grad_batches": 1}
+"""Options with a single value that can be measured."""
 
 
 def benchmark(cfg: DictConfig) -> list[str]:
-    """Measures as `cfg` says; returns the names of the files written into `cfg.output_dir`.
+    """Runs the benchmark and returns the names of the files written into `cfg.output_dir`.
 
     Raises UserError for options that cannot be measured.
     """
     check(cfg)
     validation.check(cfg)
-    from fer.benchmarking import growth, report, rounds  # everything heavy waits until the options are right
+    from fer.benchmarking import growth, report, rounds  # heavy imports follow the check of the options
 
     return report.write(cfg, growth.grow(cfg) if cfg.growth else rounds.measure(cfg))
 
 
 def check(cfg: DictConfig) -> None:
-    """Raises UserError for a value of the benchmark's own options that is not known or out of range."""
+    """Raises UserError for an invalid value of the benchmark's own options."""
     if isinstance(cfg.columns, str) or not cfg.columns:
         raise UserError(f"columns={cfg.columns}: expected a list such as [ceiling,whole]")
     unknown = [str(name) for name in cfg.columns if name not in COLUMNS]
@@ -46,13 +47,16 @@ def check(cfg: DictConfig) -> None:
         raise UserError(f"growth={cfg.growth}: expected one of {', '.join(AXES)}, null")
     for name, optional in (("rounds", False), ("warmup_steps", False), ("steps", True), ("threads", True)):
         value = cfg[name]
-        if not (optional and value is None) and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        if optional and value is None:
+            continue
+        if type(value) is not int or value < 1:
             raise UserError(f"{name}={value}: expected a positive integer")
-    if isinstance(cfg.seconds, bool) or not isinstance(cfg.seconds, int | float) or cfg.seconds <= 0:
+    if type(cfg.seconds) not in (int, float) or cfg.seconds <= 0:
         raise UserError(f"seconds={cfg.seconds}: expected a number > 0")
-    for path, value in FIXED.items():
-        if (found := OmegaConf.select(cfg, path)) != value:
-            raise UserError(f"{path}={found}: the benchmark measures one new run on one device; leave this option out")
+    for key, required in REQUIRED.items():
+        value = OmegaConf.select(cfg, key)
+        if value != required:
+            raise UserError(f"{key}={value}: the benchmark measures one new run on one device; leave this option out")
 
 
 @hydra.main(config_path=str(config.CONF), config_name="benchmark", version_base="1.3")

@@ -27,10 +27,10 @@ from fer.errors import UserError, as_user_error
 from fer.options import name_of
 
 if TYPE_CHECKING:
-    from fer.exploration.examined import Data
+    from fer.exploration.dataset import Dataset
 
 LEAKS = 3
-"""Exit code where exact copies cross the splits."""
+"""Exit code if images of one split are identical to images of another."""
 
 
 def eda(cfg: DictConfig) -> Path:
@@ -38,7 +38,7 @@ def eda(cfg: DictConfig) -> Path:
     folder = Path(cfg.output_dir)
     data = load(cfg)
     from fer.exploration import SECTIONS
-    from fer.exploration.examined import UNITS, say
+    from fer.exploration.dataset import UNITS, announce
     from fer.report import Report
     from fer.studies.redaction import command_without_paths
 
@@ -53,28 +53,28 @@ def eda(cfg: DictConfig) -> Path:
     figures = {}
     for section in SECTIONS:
         figures |= section(report, data) or {}
-    say("writing the report")
+    announce("writing the report")
     names = [*report.write(folder), "duplicates.json"]
     runs.write_json(folder / "duplicates.json", figures)
     if cfg.faces:  # a published report holds nothing that is measured on a single face
         names.append("images.csv")
-        columns = {"split": data.splits, "id": data.ids, "class": np.array(data.classes)[data.labels]}
+        columns = {"split": data.splits, "id": data.ids, "class": data.label_names()}
         data.measures.round(3).assign(**columns)[[*columns, *UNITS]].to_csv(folder / "images.csv", index=False)
     print(f"wrote {folder}/: {', '.join(names)}; next: {next_command(cfg)}", flush=True)
     return folder
 
 
-def leaks(cfg: DictConfig) -> dict[str, int]:
+def count_leaks(cfg: DictConfig) -> dict[str, int]:
     """Prints and returns the numbers of images of one split that are identical to one of another split."""
     data = load(cfg)
     from fer.data.duplicates import audit
-    from fer.exploration.copies import COUNTS
+    from fer.exploration.duplicates import COUNT_TITLES
 
     print(data.module.origin)
     figures = audit(data.images, data.labels, data.splits, data.ids, near=False).figures
     crossing = {name: count for name, count in figures.items() if "_in_" in name}
     for name, count in crossing.items():
-        print(f"{COUNTS[name]}: {count:,}")
+        print(f"{COUNT_TITLES[name]}: {count:,}")
     if crossing["test_in_train"] or crossing["val_in_train"]:
         print("the splits leak; next: data.drop_train_copies=true leaves out training images that are held out as well")
     elif any(crossing.values()):
@@ -84,14 +84,14 @@ def leaks(cfg: DictConfig) -> dict[str, int]:
     return crossing
 
 
-def load(cfg: DictConfig) -> "Data":
-    """Checks all options and reads the data that `cfg` names."""
+def load(cfg: DictConfig) -> "Dataset":
+    """Checks all options and reads the data that `cfg` names. Raises UserError for invalid options and data."""
     check(cfg)
-    import torch  # everything heavy waits until the options are known to be right
+    import torch  # heavy imports follow the check of the options
 
     from fer.augment import Augment
     from fer.console import quieten
-    from fer.exploration.examined import Data, say
+    from fer.exploration.dataset import Dataset, announce
     from fer.training.building import build_datamodule, plain
 
     quieten()
@@ -100,14 +100,14 @@ def load(cfg: DictConfig) -> "Data":
         augment(torch.zeros(2, 1, SIZE, SIZE), torch.tensor([0, 1]))
     except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
-    say("reading the data")
-    data = cfg.copy()
-    if data.labels.votes == "none":
-        data.data.votes_file = None  # here the votes are only compared with the labels
-    module = build_datamodule(data)
+    announce("reading the data")
+    training_cfg = cfg.copy()
+    if cfg.labels.votes == "none":
+        training_cfg.data.votes_file = None  # the report only compares the votes with the labels
+    module = build_datamodule(training_cfg)
     module.setup()
     parts = module.splits
-    return Data(
+    return Dataset(
         cfg,
         module,
         images=np.concatenate([part.images[:, 0].numpy() for part in parts.values()]),
@@ -129,10 +129,11 @@ def check(cfg: DictConfig) -> None:
 
 def next_command(cfg: DictConfig) -> str:
     """Returns the command that trains on the same data."""
-    same = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in ("data", "labels", "augment")]
+    groups = ("data", "labels", "augment")
+    overrides = [word for word in config.typed_overrides() if name_of(word).split(".")[0] in groups]
     if cfg.labels.votes == "none":  # fer.train reads votes only to train on them
-        same = [word for word in same if name_of(word) != "labels.votes_file"]
-    return command("fer.train", same, config.config_dir())
+        overrides = [word for word in overrides if name_of(word) != "labels.votes_file"]
+    return command("fer.train", overrides, config.config_dir())
 
 
 @hydra.main(config_path=str(config.CONF), config_name="eda", version_base="1.3")
@@ -140,7 +141,7 @@ def main(cfg: DictConfig) -> None:
     with config.one_line_errors():
         if not cfg.check:
             eda(cfg)
-        elif any(leaks(cfg).values()):
+        elif any(count_leaks(cfg).values()):
             sys.exit(LEAKS)
 
 

@@ -4,8 +4,9 @@ import errno
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fer import streams
@@ -16,20 +17,44 @@ STOPPED = tuple(128 + number for number in SIGNALS)
 """Exit codes of a command that one of them stopped."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exhausted quota and a file that is larger than allowed."""
-
-
 LONGEST = 400
 """Characters of a message that are printed at most."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An option, perhaps with a value, as a part of the message of a UserError.
+
+    key: as in the config, such as "data.root". value: a tuple for a list. before, after: words of the message that make
+    no sense without the option. As a string it is an override of Hydra's command line.
+    """
+
+    key: str
+    value: str | tuple[str, ...] = ""
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        value = self.value if isinstance(self.value, str) else f"[{','.join(self.value)}]"
+        return f"{self.before}{self.key}={value}{self.after}" if value else f"{self.before}{self.key}{self.after}"
 
 
 class UserError(Exception):
     """An error that the user can correct. The message is one line: what is wrong, where, and what to do.
 
     Text of files and libraries in it is made safe for terminals, see `fer.streams.printable`.
+
+    parts: the message in pieces. A piece that names an option is a `Setting`, so that a command with flags in place of
+    Hydra's overrides can name the option in its own way.
     """
 
-    def __init__(self, message: object):
-        super().__init__(streams.printable(str(message).replace("\n", " "), LONGEST))
+    def __init__(self, *parts: object):
+        self.parts = parts
+        super().__init__(streams.printable("".join(map(str, parts)).replace("\n", " "), LONGEST))
+
+    def rewritten(self, name: Callable[[Setting], str]) -> "UserError":
+        """Returns the error with each setting in the message replaced by what `name` returns for it."""
+        return UserError(*(name(part) if isinstance(part, Setting) else part for part in self.parts))
 
 
 class Interrupted(BaseException):

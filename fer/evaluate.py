@@ -5,19 +5,19 @@
     python -m fer.evaluate runs/train/*/seed-0 --labels fer4
     python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
 
-Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. The
-report on one input has accuracy with intervals, metrics of each class, confusions, calibration, coverage, ROC and
-precision–recall curves. If network and images are available, it adds accuracy without copies of training images,
-mistakes beside their nearest training images, explanations and robustness (--quick leaves these out). The report on
-several inputs has a table, ensembles, McNemar's test and a paired bootstrap of every pair, and agreement.
+Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. The report on one input has accuracy with
+intervals, metrics of each class, confusions, calibration, coverage, ROC and precision–recall curves. If network and
+images are available, it adds accuracy without copies of training images, mistakes beside their nearest training images,
+explanations and robustness (--quick leaves these out). The report on several inputs has a table, ensembles, McNemar's
+test and a paired bootstrap of every pair, and agreement.
 
     python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
 
-joins the opinions.csv of runs with data.fold=1/n … n/n into one file, which labels.soft reads; it writes no report.
+merges the opinions.csv of runs with data.fold=1/n … n/n into one file, which labels.soft reads; it writes no report.
 
 Writes report.html, report.md, evaluation.json, PNGs and CSVs into <run>/evaluation-<split>/, or for files and several
-inputs into runs/evaluate/<name>/. It evaluates the validation split unless --split names another. Each
-reading of the test split is recorded in runs/<study>/test_reads.jsonl, and the report states their number.
+inputs into runs/evaluate/<name>/. It evaluates the validation split unless --split names another. Each reading of the
+test split is recorded in runs/<study>/test_reads.jsonl, and the report states their number.
 """
 
 import argparse
@@ -30,62 +30,53 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fer import config, runs
+from fer import config
 from fer.arguments import add_trust, again, path, place, run
+from fer.commandline import assigned
+from fer.commandline import command as command_line
 from fer.errors import UserError
-from fer.evaluation import inputs, readings
-from fer.evaluation.inputs import EvaluationInput, EvaluationOptions
-from fer.evaluation.predictions import Predictions, joined
+from fer.evaluation import inputs
+from fer.evaluation.formatting import METRIC_TITLES, interval
+from fer.evaluation.input_names import unique_names
+from fer.evaluation.inputs import EvaluationInput
+from fer.evaluation.options import EvaluationOptions, parse_numbers
+from fer.evaluation.predictions import align
 from fer.memory import keep_freed
 
-RESULT = "evaluation.json"
-ELSEWHERE = Path("runs") / "evaluate"
+FOLDER = Path("runs") / "evaluate"
+"""Reports on files and on several inputs."""
 
 
 def evaluate(paths: Sequence[Path], options: EvaluationOptions, out: Path | None = None, command: str = "") -> Path:
-    """Writes the report; returns its folder. Raises UserError for input that cannot be used.
+    """Writes the report and returns its folder.
 
-    command: as typed, for the record.
+    out: the folder, by default `default_folder`. command: as typed, for the record. Raises UserError for input that
+    cannot be used.
     """
     keep_freed()
-    options = replace(options, pixels=options.pixels and len(paths) == 1)
-    names = inputs.names(paths)
+    options = replace(options, images=options.images and len(paths) == 1)
+    names = unique_names(paths)
     sources = [inputs.read(path, name, options) for path, name in zip(paths, names, strict=True)]
-    shown, dropped = joined({source.name: source.predictions(options.split) for source in sources})
+    predictions, dropped = align({source.name: source.predictions(options.split) for source in sources})
     folder = writable(out or default_folder(sources, options))
-    from fer.evaluation.comparison import comparison  # imports matplotlib: after the input is known to be right
-    from fer.evaluation.single import full_report
-    from fer.report import Report, plain
+    from fer.evaluation.report import write_report  # imports matplotlib: after the input is known to be valid
 
-    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
-    title = names[0] if len(names) == 1 else f"{len(names)} classifiers"
-    report = Report(f"{title}, {options.split} split", options.faces)
-    for line in [*introduction(sources, shown, dropped), *reads]:
-        report.text(plain(line))
-    content = {"command": command, "split": options.split, "inputs": dict(zip(names, map(str, paths), strict=True))}
-    content |= {"images": len(shown[names[0]]), "classes": shown[names[0]].classes, "dropped": dropped, "reads": reads}
-    if len(sources) == 1:
-        content |= full_report(report, sources[0], options.split, options.pixels)
-        report.tables["predictions"] = shown[names[0]].table(options.split)
-    else:
-        content |= comparison(report, shown)
-    files = report.write(folder)
-    runs.write_json(folder / RESULT, finite(content))
-    print("\n".join(closing(content, sources, folder, [*files, RESULT])))
+    content, files = write_report(folder, sources, predictions, dropped, options, command)
+    print("\n".join(closing(content, sources, folder, files)))
     return folder
 
 
 def default_folder(sources: Sequence[EvaluationInput], options: EvaluationOptions) -> Path:
     """Returns the folder of the report: in the run if one run is evaluated, else in runs/evaluate."""
-    adjusted = f"adjusted{options.logit_adjustment:g}" if options.logit_adjustment else None
-    suffix = "-".join(filter(None, (options.split, options.tta, options.labels, adjusted)))
+    adjustment = f"adjusted{options.logit_adjustment:g}" if options.logit_adjustment else None
+    suffix = "-".join(filter(None, (options.split, options.tta, options.labels, adjustment)))
     suffix = re.sub(r"[^\w,.-]+", "", suffix)
     if len(sources) == 1 and sources[0].path.is_dir():
         return sources[0].path / f"evaluation-{suffix}"
     name = sources[0].name.replace("/", "-")
     if len(sources) > 1:
         name += f"-and-{len(sources) - 1}-more"
-    return ELSEWHERE / f"{name}-{suffix}"
+    return FOLDER / f"{name}-{suffix}"
 
 
 def writable(folder: Path) -> Path:
@@ -97,81 +88,63 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def introduction(
-    sources: Sequence[EvaluationInput], shown: Mapping[str, Predictions], dropped: Sequence[str]
-) -> list[str]:
-    """Returns sentences on the images and on each classifier."""
-    first = shown[sources[0].name]
-    lines = [f"{len(first):,} images of {len(first.classes)} classes: {', '.join(first.classes)}.", *dropped]
-    for source in sources:
-        lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
-    return lines
-
-
-def finite(node: Any) -> Any:
-    """Returns `node` as JSON holds it: plain lists and numbers, None for NaN and infinity."""
-    if isinstance(node, Mapping):
-        return {str(key): finite(value) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [finite(value) for value in node]
-    if isinstance(node, float):  # numpy's float64 is one
-        return float(node) if math.isfinite(node) else None
-    return node
-
-
 def closing(
     content: Mapping[str, Any], sources: Sequence[EvaluationInput], folder: Path, files: Sequence[str]
 ) -> list[str]:
     """Returns the lines printed at the end: metrics, files, and the next command."""
-    from fer.evaluation.sections import FIGURES, interval
-
     estimates = content["models"] if "models" in content else {sources[0].name: content["accuracy"]["all images"]}
-    lines = ["".join(f"{title:<22}" for title in FIGURES.values())]
+    lines = ["".join(f"{title:<22}" for title in METRIC_TITLES.values())]
     for name, values in estimates.items():
-        lines.append("".join(f"{interval(values[key]):<22}" for key in FIGURES) + name)
+        lines.append("".join(f"{interval(values[key]):<22}" for key in METRIC_TITLES) + name)
     study = next((source.study for source in sources if source.study), None)
     paths = shlex.join(str(source.path) for source in sources)
-    following = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
     if len(sources) > 1 and study:
-        following = shlex.join(["python", "-m", "fer.study", study.name])
+        next_command = shlex.join(["python", "-m", "fer.study", study.name])
+    else:
+        next_command = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
     return [
         *(line.rstrip() for line in lines),
         *content["reads"],
         f"wrote {folder}/: {', '.join(files)}",
         f"next: open {shlex.quote(str(folder / 'report.html'))}",
-        f"      {following}",
+        f"      {next_command}",
     ]
 
 
 def merge_opinions(folders: Sequence[Path], out: Path) -> None:
-    from fer.commandline import assigned, command
+    """Merges the opinions of the runs into `out`, and prints a summary and the next command."""
     from fer.evaluation.opinions import merge
 
     table = merge(folders, out)
-    right = (table["true"] == table["predicted"]).mean()
-    print(f"{len(table):,} training images of {len(folders)} parts; {100 * right:.1f} % predicted as labelled")
-    print(f"wrote {out}; next: {command('fer.train', [assigned('labels.soft', out)])}")
+    accuracy = (table["true"] == table["predicted"]).mean()
+    print(f"{len(table):,} training images of {len(folders)} parts; {100 * accuracy:.1f} % predicted as labelled")
+    print(f"wrote {out}; next: {command_line('fer.train', [assigned('labels.soft', out)])}")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "inputs", nargs="+", type=run("a run"), help="runs' folders, predictions.csv(.gz) or .ckpt files"
+        "inputs", nargs="+", type=run("a run"), help="folders of runs, predictions.csv(.gz) or .ckpt files"
     )
-    parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="train: of checkpoints only")
-    parser.add_argument("--labels", help="tell only these classes apart: fer4, or happy,sad,neutral")
+    parser.add_argument(
+        "--split", choices=("train", "val", "test"), default="val", help="the evaluated split; train needs a checkpoint"
+    )
+    parser.add_argument("--labels", help="decide among these classes only: fer4, or happy,sad,neutral")
     parser.add_argument(
         "--data",
         type=path("--data"),
         metavar="PATH",
         action="append",
-        help="the images; several times for several paths",
+        help="the images; repeat the option for several paths",
     )
     parser.add_argument(
-        "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
+        "--numbers",
+        help="the meaning of class folders of --data that are named by numbers: fer2013, affectnet or rafdb",
     )
     parser.add_argument(
-        "--tta", choices=("none", "flip", "fivecrop", "tencrop"), help="predict again, over views of each face"
+        "--tta",
+        choices=("none", "flip", "fivecrop", "tencrop"),
+        help="predict again, averaging over views of each face",
     )
     parser.add_argument(
         "--logit-adjustment",
@@ -180,11 +153,16 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="TAU",
         help="predict again, with TAU times the log share of each class in training subtracted from its logit",
     )
-    parser.add_argument("--quick", action="store_true", help="from predictions alone; no images, no network")
-    parser.add_argument("--no-faces", action="store_true", help="no pictures of faces, for a report to be published")
+    parser.add_argument("--quick", action="store_true", help="use predictions only; read no images and no network")
+    parser.add_argument(
+        "--no-faces", action="store_true", help="leave out pictures of faces, for a report that is published"
+    )
     parser.add_argument("--out", type=place("--out"), help="folder of the report")
     parser.add_argument(
-        "--merge", type=place("--merge"), metavar="FILE", help="join the opinions.csv of runs with data.fold; no report"
+        "--merge",
+        type=place("--merge"),
+        metavar="FILE",
+        help="merge the opinions.csv of runs with data.fold into FILE; write no report",
     )
     add_trust(parser)
     args = parser.parse_args(arguments)
@@ -193,12 +171,18 @@ def main(arguments: list[str] | None = None) -> None:
     if args.merge:
         merge_opinions(args.inputs, args.merge)
         return
-    numbers = inputs.numbers_of(args.numbers)
-    typed = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
+    command = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
     options = EvaluationOptions(
-        args.split, args.labels, args.data, args.tta, not args.quick, not args.no_faces, numbers, args.logit_adjustment
+        split=args.split,
+        labels=args.labels,
+        data=args.data,
+        tta=args.tta,
+        images=not args.quick,
+        faces=not args.no_faces,
+        numbers=parse_numbers(args.numbers),
+        logit_adjustment=args.logit_adjustment,
     )
-    evaluate(args.inputs, options, args.out, typed)
+    evaluate(args.inputs, options, args.out, command)
 
 
 if __name__ == "__main__":

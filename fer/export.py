@@ -25,10 +25,10 @@ FORMATS = ("onnx", "torch", "weights")
 
 
 def export(args: argparse.Namespace) -> None:
-    from fer.evaluation.inputs import numbers_of
+    from fer.evaluation.options import parse_numbers
     from fer.exporting.formats import export
 
-    export(args.checkpoint, args.kind, args.precision, args.data, args.out, numbers_of(args.numbers))
+    export(args.checkpoint, args.kind, args.precision, args.data, args.out, parse_numbers(args.numbers))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -18,36 +18,41 @@ def class_weight(class_counts: Sequence[int], class_weights: str) -> Tensor | No
         raise ValueError(f"loss.class_weights is {class_weights!r}; choose one of {', '.join(CLASS_WEIGHTS)}")
     if class_weights == "none":
         return None
-    counts = torch.tensor(list(class_counts), dtype=torch.float64, device="cpu")  # whatever the default device
-    if len(counts) == 0 or counts.min() <= 0:
-        raise ValueError(
-            f"loss.class_weights=balanced needs training images of every class, found {list(class_counts)} a class; "
-            "use loss.class_weights=none or other labels"
-        )
+    counts = positive_counts(class_counts, "loss.class_weights=balanced", "loss.class_weights=none")
     return (counts.sum() / (len(counts) * counts)).float()
 
 
 def log_prior(class_counts: Sequence[int]) -> Tensor:
-    """Logarithms (C,), float32, of the classes' shares of the training images.
+    """Returns the logarithms (C,), float32, of the classes' shares of the training images.
 
-    Raises ValueError where a class has no image.
+    Raises ValueError if a class has no image.
     """
-    counts = torch.tensor(list(class_counts), dtype=torch.float64, device="cpu")  # whatever the default device
+    counts = positive_counts(class_counts, "logit adjustment", "loss.logit_adjustment=0")
+    return (counts / counts.sum()).log().float()
+
+
+def positive_counts(class_counts: Sequence[int], purpose: str, alternative: str) -> Tensor:
+    """Returns the counts as (C,) float64 on the CPU, whatever the default device.
+
+    Raises ValueError if a class has no image; purpose, alternative: what needs the images, and what does not.
+    """
+    counts = torch.tensor(list(class_counts), dtype=torch.float64, device="cpu")
     if len(counts) == 0 or counts.min() <= 0:
         raise ValueError(
-            f"logit adjustment needs training images of every class, found {list(class_counts)} a class; use "
-            "loss.logit_adjustment=0 or other labels"
+            f"{purpose} needs training images of every class, found {list(class_counts)} a class; "
+            f"use {alternative} or other labels"
         )
-    return (counts / counts.sum()).log().float()
+    return counts
 
 
 class Loss(nn.Module):
     """Base class of the losses: averages per-image losses, which subclasses define in `per_image`.
 
     class_counts: training images of each class, in class order; used by balanced weights and logit adjustment.
+    class_weights: "none" or "balanced", see `class_weight`.
     logit_adjustment: τ ≥ 0 of Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv:2007.07314. The loss
-        sees z_c + τ·log π_c, where π_c is the share of class c among the training images; predictions use z. With τ = 1
-        they aim at balanced accuracy instead of accuracy. Do not combine it with data.balance=sampler or balanced
+        takes z_c + τ·log π_c as logits, where π_c is the share of class c among the training images; predictions use z.
+        τ = 1 aims at balanced accuracy instead of accuracy. Do not combine it with data.balance=sampler or balanced
         weights, which correct the same imbalance a second time. Raises ValueError for a negative or infinite value.
     """
 
@@ -66,7 +71,7 @@ class Loss(nn.Module):
         """Mean loss, a float32 scalar; with weights Σ w_i·l_i / Σ w_i, where w_i = Σ_c w_c·t_ic.
 
         logits: (N, C), float. targets: class codes (N,), int64, or probabilities (N, C), float. Raises ValueError
-        where the shapes do not fit. Codes become one-hot rows first: torch weights the two kinds differently.
+        if the shapes differ. Codes become one-hot rows first, because torch weights the two kinds differently.
         """
         logits = logits.float()  # half precision loses the tail of the softmax
         if targets.ndim == 1:
@@ -83,7 +88,7 @@ class Loss(nn.Module):
         return (weights * losses).sum() / weights.sum()
 
     def per_image(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Losses (N,) from logits (N, C) and target probabilities (N, C), all float32."""
+        """Returns losses (N,) from logits (N, C) and target probabilities (N, C), all float32."""
         raise NotImplementedError
 
 
@@ -137,9 +142,9 @@ class Focal(Loss):
 class L2SVM(Loss):
     """One-vs-rest squared hinge: the mean over classes of max(0, margin - y_c·z_c)², y = 2t - 1, so ±1 for class codes.
 
-    Tang 2013, https://arxiv.org/abs/1306.0239, which won the FER2013 challenge. The optimizer's weight decay is the
-    SVM's regulariser. The paper sums over classes; the mean keeps gradients of the size of cross entropy's, so that
-    the same learning rates work.
+    Tang 2013, https://arxiv.org/abs/1306.0239; it won the FER2013 challenge. The optimizer's weight decay is the
+    SVM's regulariser. The paper sums over classes; the mean keeps gradients about as large as those of cross
+    entropy, so that the same learning rates work.
     """
 
     def __init__(self, class_counts: Sequence[int], class_weights: str = "none", margin: float = 1.0):

@@ -105,10 +105,10 @@ def with_default_values(arguments: Sequence[str]) -> list[str]:
 
 def probe(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor") -> int:
     """Writes the figures of --probe; returns the exit code."""
-    from fer.evaluation.inputs import numbers_of
+    from fer.evaluation.options import parse_numbers
     from fer.prediction.probe import probe
 
-    return probe(sources, predictor, args.out or Path("probe"), args.data, numbers_of(args.numbers))
+    return probe(sources, predictor, args.out or Path("probe"), args.data, parse_numbers(args.numbers))
 
 
 def predict(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor", messages: TextIO) -> int:

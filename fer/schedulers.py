@@ -7,14 +7,15 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 class WarmupCosine(LambdaLR):
-    """Linear warm-up to the optimizer's rate, then half a cosine down to `min_lr_ratio` of it; one step a batch.
+    """Linear warm-up to the optimizer's learning rate, then half a cosine down to `min_lr_ratio` of it.
 
-    With w = round(warmup·total_steps) the factor is (t+1)/(w+1) while t < w, then
-    r + (1-r)·(1 + cos(π·(t-w)/(total_steps-w)))/2, and r past the end. Loshchilov and Hutter 2017,
-    https://arxiv.org/abs/1608.03983, without restarts; warm-up as in Goyal et al. 2017,
+    It steps once for each optimizer step t = 0, 1, … With w = round(warmup·total_steps) and r = min_lr_ratio the factor
+    is (t+1)/(w+1) while t < w, then r + (1-r)·(1 + cos(π·(t-w)/(total_steps-w)))/2, and r after total_steps. Loshchilov
+    and Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts; warm-up as in Goyal et al. 2017,
     https://arxiv.org/abs/1706.02677.
 
-    total_steps: optimizer steps of the whole run. warmup: their share that warms up, in [0, 1).
+    total_steps: optimizer steps of the whole run. warmup: the share of them that warms up, in [0, 1). min_lr_ratio: in
+    [0, 1]. Raises ValueError for values out of range.
     """
 
     def __init__(

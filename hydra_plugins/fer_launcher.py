@@ -1,4 +1,4 @@
-"""Hydra looks for launchers here; what they do is in fer.training.sweep."""
+"""Launcher of sweeps. Hydra searches for plugins only in this package; the work is done in fer.training.sweep."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from hydra.plugins.launcher import Launcher
 
 
 class SweepLauncher(Launcher):
-    """Runs of a sweep one after the other in this process, or several at once in child processes."""
+    """Runs the jobs of a sweep one after the other in this process, or in parallel in child processes."""
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config

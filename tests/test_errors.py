@@ -1,6 +1,6 @@
 import pytest
 
-from fer.errors import LONGEST, UserError, fail
+from fer.errors import LONGEST, Setting, UserError, fail
 from fer.streams import printable
 
 
@@ -38,3 +38,23 @@ def test_every_error_for_the_user_is_one_printable_line(capsys):
         assert str(kind("a\x1b[2J\nb" + 900 * "x")).isprintable()
     assert fail("a\x1b[2J\nb") == 2
     assert capsys.readouterr().err == "error: a\\x1b[2J b\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        (Setting("data.root"), "data.root"),
+        (Setting("data.root", "PATH"), "data.root=PATH"),
+        (Setting("labels.classes", ("happy", "sad")), "labels.classes=[happy,sad]"),
+        (Setting("data", "synthetic", before="; ", after=" needs no download"), "; data=synthetic needs no download"),
+    ],
+)
+def test_a_setting_reads_as_an_override(setting, text):
+    assert str(UserError("see ", setting)) == f"see {text}"
+
+
+def test_a_command_names_settings_in_its_own_way():
+    error = UserError("no such path: data.root; check ", Setting("data.root"), Setting("data", before=" or "))
+    rewritten = error.rewritten(lambda setting: "--data" if setting.key == "data.root" else "")
+    assert str(rewritten) == "no such path: data.root; check --data"
+    assert str(error) == "no such path: data.root; check data.root or data"

@@ -16,7 +16,9 @@ from fer import checkpoint, evaluate
 from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
-from fer.evaluation import explain, neighbours, pixels, robustness
+from fer.evaluation import explain, neighbours, robustness
+from fer.evaluation.images import read_data
+from fer.evaluation.loading import load_classifier
 from fer.training.scoring import score
 
 DATA = {"source": "synthetic", "synthetic": {"train": 21, "val": 14, "test": 14}}
@@ -43,7 +45,7 @@ def scored(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "mine" / "defaults" / "seed-0"
     (run / "checkpoints").mkdir(parents=True)
     save(run / "checkpoints" / "best.ckpt", {"data": DATA})
-    datamodule = pixels.read_data(DATA, None, None)
+    datamodule = read_data(DATA, None, None)
     figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
     record = {"status": "finished", "config": {"study": "mine", "data": DATA}, "checkpoint": "checkpoints/best.ckpt"}
     (run / "metrics.json").write_text(json.dumps(record | figures | {"data": datamodule.description()}))
@@ -75,11 +77,11 @@ def test_a_run_is_evaluated_from_its_predictions(run, capsys):
     assert content(folder)["accuracy"]["all images"]["accuracy"]["value"] == pytest.approx(metrics["val/accuracy"])
     assert "SYNTHETIC" in (folder / "report.md").read_text()
     assert not Path("runs/mine/test_reads.jsonl").exists()
-    left = {path.name for path in folder.iterdir()}
-    assert {"report.html", "report.md", "evaluation.json", "confusion.png", "ranking.png", "classes.csv"} <= left
-    said = capsys.readouterr().out.splitlines()
-    assert f"wrote {folder}/: report.html" in said[-3]
-    assert said[-2] == f"next: open {folder / 'report.html'}"
+    files = {path.name for path in folder.iterdir()}
+    assert {"report.html", "report.md", "evaluation.json", "confusion.png", "ranking.png", "classes.csv"} <= files
+    lines = capsys.readouterr().out.splitlines()
+    assert f"wrote {folder}/: report.html" in lines[-3]
+    assert lines[-2] == f"next: open {folder / 'report.html'}"
 
 
 @pytest.mark.slow
@@ -96,20 +98,20 @@ assert not {{"torch", "lightning"}} & set(sys.modules)
 def test_a_checkpoint_says_what_its_run_said(run):
     evaluate.main([str(run / "checkpoints" / "best.ckpt"), "--quick", "--out", "a"])
     evaluate.main([str(run), "--quick", "--out", "b"])
-    ours, theirs = content(Path("a")), content(Path("b"))
-    assert ours["confusion"] == theirs["confusion"]
-    assert ours["calibration"]["as predicted"]["nll"] == pytest.approx(
-        theirs["calibration"]["as predicted"]["nll"], abs=1e-4
+    of_checkpoint, of_run = content(Path("a")), content(Path("b"))
+    assert of_checkpoint["confusion"] == of_run["confusion"]
+    assert of_checkpoint["calibration"]["as predicted"]["nll"] == pytest.approx(
+        of_run["calibration"]["as predicted"]["nll"], abs=1e-4
     )
 
 
 def test_logit_adjustment_subtracts_the_log_prior(run):
     evaluate.main([str(run), "--quick", "--logit-adjustment", "1.5"])
-    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, None)
+    source = load_classifier(run / "checkpoints" / "best.ckpt")
     counts = torch.tensor(source.classifier.hparams.class_counts, dtype=torch.float32)
     logits = source.logits("val") - 1.5 * (counts / counts.sum()).log()
-    found = content(run / "evaluation-val-adjusted1.5")
-    assert found["confusion"] == source.predict("val", logits).confusion.tolist()
+    result = content(run / "evaluation-val-adjusted1.5")
+    assert result["confusion"] == source.predictions("val", logits).confusion.tolist()
 
 
 def test_logit_adjustment_needs_the_network(run):
@@ -119,11 +121,9 @@ def test_logit_adjustment_needs_the_network(run):
 
 def test_views_of_each_face_are_averaged(run):
     evaluate.main([str(run), "--quick", "--tta", "flip"])
-    plain, flipped = (
-        pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, None, tta) for tta in ("none", "flip")
-    )
-    found = content(run / "evaluation-val-flip")
-    assert found["confusion"] == flipped.predict("val", flipped.logits("val")).confusion.tolist()
+    plain, flipped = (load_classifier(run / "checkpoints" / "best.ckpt", tta=tta) for tta in ("none", "flip"))
+    result = content(run / "evaluation-val-flip")
+    assert result["confusion"] == flipped.predictions("val", flipped.logits("val")).confusion.tolist()
     assert not torch.equal(plain.logits("val"), flipped.logits("val"))
 
 
@@ -137,7 +137,7 @@ def test_fewer_classes_are_masked_alike_in_tables_and_networks(run):
 
 
 def test_masked_logits_keep_the_numbers_of_the_classifier(run):
-    source = pixels.from_checkpoint(run / "checkpoints" / "best.ckpt", None, ("sad", "happy"), None)
+    source = load_classifier(run / "checkpoints" / "best.ckpt", classes=("sad", "happy"))
     part, logits = source.split("val"), source.logits("val")
     assert set(part.labels.tolist()) == {EMOTIONS.index("sad"), EMOTIONS.index("happy")}
     assert logits.isinf().sum() == 5 * len(part)
@@ -163,19 +163,19 @@ def test_several_are_compared(run):
     table = pd.read_csv(run / "predictions.csv")
     table.iloc[1:].assign(predicted="sad").to_csv("other.csv", index=False)
     evaluate.main([str(run), "other.csv", "--out", "out"])
-    found = content(Path("out"))
-    assert len(found["models"]) == 4
-    assert found["images"] == 13
-    assert found["dropped"] == ["1 images are not in all of them and were left out."]
-    assert len(found["pairs"]) == 1
+    result = content(Path("out"))
+    assert len(result["models"]) == 4
+    assert result["images"] == 13
+    assert result["dropped"] == ["1 images are not in all of them and were left out."]
+    assert len(result["pairs"]) == 1
 
 
 def test_the_network_is_shown_at_work(run, monkeypatch):
     """With stand-ins for the slow parts, which have tests of their own."""
-    seen = {}
+    arguments = {}
 
-    def mistakes(classifier, train, shown, logits):
-        seen["mistakes"] = (len(train), shown.ids.tolist(), logits.shape)
+    def mistakes(classifier, train, evaluated, logits):
+        arguments["mistakes"] = (len(train), evaluated.ids.tolist(), logits.shape)
         return Figure()
 
     def sheets(classifier, split, logits):
@@ -186,31 +186,31 @@ def test_the_network_is_shown_at_work(run, monkeypatch):
             {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
         )
 
-    monkeypatch.setattr(neighbours, "mistakes", mistakes)
-    monkeypatch.setattr(explain, "sheets", sheets)
-    monkeypatch.setattr(robustness, "curves", curves)
+    monkeypatch.setattr(neighbours, "mistakes_figure", mistakes)
+    monkeypatch.setattr(explain, "heat_figures", sheets)
+    monkeypatch.setattr(robustness, "accuracy_curves", curves)
     evaluate.main([str(run)])
     folder = run / "evaluation-val"
     ids = pd.read_csv(run / "predictions.csv").query("split == 'val'")["id"]
-    assert seen["mistakes"] == (21, ids.tolist(), (14, 7))
-    left = {path.name for path in folder.iterdir()}
-    assert {"predictions.png", "mistakes.png", "gradcam.png", "robustness.png", "robustness.csv"} <= left
+    assert arguments["mistakes"] == (21, ids.tolist(), (14, 7))
+    files = {path.name for path in folder.iterdir()}
+    assert {"predictions.png", "mistakes.png", "gradcam.png", "robustness.png", "robustness.csv"} <= files
     assert 0 <= content(folder)["flip_consistency"] <= 1
 
 
 def test_a_report_to_be_published_shows_no_face(run, monkeypatch):
     table = {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
-    monkeypatch.setattr(robustness, "curves", lambda *_: pd.DataFrame(table))
+    monkeypatch.setattr(robustness, "accuracy_curves", lambda *_: pd.DataFrame(table))
     evaluate.main([str(run), "--no-faces"])
-    left = {path.stem for path in (run / "evaluation-val").glob("*.png")}
-    assert left == {"confusion", "reliability", "coverage", "ranking", "robustness"}
+    files = {path.stem for path in (run / "evaluation-val").glob("*.png")}
+    assert files == {"confusion", "reliability", "coverage", "ranking", "robustness"}
 
 
 def test_what_a_part_refuses_is_said_in_its_place(run, monkeypatch):
     def refuse(*_):
         raise UserError("no map to explain")
 
-    for module, name in ((neighbours, "mistakes"), (explain, "sheets"), (robustness, "curves")):
+    for module, name in ((neighbours, "mistakes_figure"), (explain, "heat_figures"), (robustness, "accuracy_curves")):
         monkeypatch.setattr(module, name, refuse)
     evaluate.main([str(run)])
     assert (run / "evaluation-val" / "report.md").read_text().count("Not shown: no map to explain.") == 3
@@ -272,7 +272,3 @@ def test_a_place_that_cannot_be_written_is_one_line(run):
     Path("taken").touch()
     with pytest.raises(UserError, match="taken: cannot be written"):
         evaluate.main([str(run), "--quick", "--out", "taken"])
-
-
-def test_numbers_that_are_none_become_null():
-    assert evaluate.finite({"a": [float("nan"), 1.5, (2, "x")], 3: None}) == {"a": [None, 1.5, [2, "x"]], "3": None}

@@ -17,18 +17,18 @@ def answers():
 
 def test_figures_are_scikit_learns(answers):
     true, predicted = answers
-    ours = figures(torch.from_numpy(reference.confusion_matrix(true, predicted)), CLASSES)
-    assert ours["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
-    assert ours["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(true, predicted))
-    assert ours["macro_f1"] == pytest.approx(reference.f1_score(true, predicted, average="macro"))
+    actual = figures(torch.from_numpy(reference.confusion_matrix(true, predicted)), CLASSES)
+    assert actual["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
+    assert actual["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(true, predicted))
+    assert actual["macro_f1"] == pytest.approx(reference.f1_score(true, predicted, average="macro"))
     recall = reference.recall_score(true, predicted, average=None)
-    assert [ours[f"accuracy/{name}"] for name in CLASSES] == pytest.approx(list(recall))
+    assert [actual[f"accuracy/{name}"] for name in CLASSES] == pytest.approx(list(recall))
 
 
 def test_a_class_without_images_has_no_accuracy():
-    ours = figures(torch.tensor([[3, 1], [0, 0]]), CLASSES[:2])
-    assert ours["accuracy/angry"] == 0.75
-    assert "accuracy/happy" not in ours
+    actual = figures(torch.tensor([[3, 1], [0, 0]]), CLASSES[:2])
+    assert actual["accuracy/angry"] == 0.75
+    assert "accuracy/happy" not in actual
 
 
 def test_running_loss_weighs_batches_by_their_images():

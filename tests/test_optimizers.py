@@ -106,18 +106,18 @@ def test_large_matrices_are_orthogonalised_alike_in_bfloat16(monkeypatch, has_bf
 @pytest.mark.parametrize("shape", [(16, 48), (48, 16)])
 def test_matrices_move_as_in_torchs_muon(shape):
     start = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    actual, expected = nn.Parameter(start.clone()), nn.Parameter(start.clone())
     options = {"lr": 0.1, "weight_decay": 0.5, "momentum": 0.9}
-    drive(Muon([ours], **options), [ours])
-    drive(torch.optim.Muon([theirs], adjust_lr_fn="match_rms_adamw", **options), [theirs])
-    assert (ours - theirs).norm() < 0.02 * (theirs - start).norm()  # torch iterates in bfloat16 everywhere
+    drive(Muon([actual], **options), [actual])
+    drive(torch.optim.Muon([expected], adjust_lr_fn="match_rms_adamw", **options), [expected])
+    assert (actual - expected).norm() < 0.02 * (expected - start).norm()  # torch iterates in bfloat16 everywhere
 
 
 def test_biases_move_as_in_adamw():
-    ours, theirs = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))
-    drive(Muon([ours], lr=0.1, weight_decay=0.5, momentum=0.9), [ours])
-    drive(torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.5, betas=(0.9, 0.95)), [theirs])
-    torch.testing.assert_close(ours, theirs)
+    actual, expected = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))
+    drive(Muon([actual], lr=0.1, weight_decay=0.5, momentum=0.9), [actual])
+    drive(torch.optim.AdamW([expected], lr=0.1, weight_decay=0.5, betas=(0.9, 0.95)), [expected])
+    torch.testing.assert_close(actual, expected)
 
 
 def test_a_kernel_moves_as_the_matrix_of_its_rows():

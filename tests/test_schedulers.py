@@ -34,14 +34,14 @@ def build(scheduler, optimizer=CONF / "optimizer" / "sgd.yaml", **options):
 
 def rates(optimizer, scheduler, steps):
     """Learning rate of each of the next steps."""
-    found = []
+    actual = []
     for _ in range(steps):
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
         for param in optimizer.param_groups[0]["params"]:
             param.grad = torch.ones_like(param)
         optimizer.step()
         scheduler.step(*[1.0] * isinstance(scheduler, ReduceLROnPlateau))
-    return found
+    return actual
 
 
 def saved(state):
@@ -57,9 +57,9 @@ def saved(state):
 def test_every_schedule_drives_every_optimizer(optimizer, scheduler):
     optimizer, scheduler = build(scheduler, optimizer)
     assert scheduler.optimizer is optimizer
-    found = rates(optimizer, scheduler, STEPS - 1)
-    assert all(math.isfinite(rate) and rate >= 0 for rate in found)
-    assert max(found) > 0
+    actual = rates(optimizer, scheduler, STEPS - 1)
+    assert all(math.isfinite(rate) and rate >= 0 for rate in actual)
+    assert max(actual) > 0
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda path: path.stem)
@@ -79,9 +79,9 @@ def test_stages_begin_within_the_run_and_before_its_last_epoch(scheduler, epochs
     options = OmegaConf.to_container(cfg, resolve=True)["scheduler"]
     del options["interval"]
     optimizer, _ = build(CONF / "scheduler" / "constant.yaml")
-    found = rates(optimizer, hydra.utils.instantiate(options, optimizer=optimizer), epochs)
-    assert len(set(found)) > 1
-    assert found[0] == max(found)
+    actual = rates(optimizer, hydra.utils.instantiate(options, optimizer=optimizer), epochs)
+    assert len(set(actual)) > 1
+    assert actual[0] == max(actual)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_rates_are_those_that_the_file_promises(name, expected):
 
 def test_onecycle_peaks_at_the_rate_of_the_optimizer():
     optimizer, scheduler = build(CONF / "scheduler" / "onecycle.yaml")
-    found = rates(optimizer, scheduler, STEPS - 1)
-    assert max(found) == pytest.approx(optimizer.defaults["lr"])
-    assert found.index(max(found)) == round(0.3 * STEPS) - 1
+    actual = rates(optimizer, scheduler, STEPS - 1)
+    assert max(actual) == pytest.approx(optimizer.defaults["lr"])
+    assert actual.index(max(actual)) == round(0.3 * STEPS) - 1
 
 
 @pytest.mark.parametrize("optimizer", sorted({*OPTIMIZERS} - {ADAGRAD}), ids=lambda path: path.stem)
@@ -124,12 +124,12 @@ def test_onecycle_says_why_it_cannot_cycle_adagrad():
 @pytest.mark.parametrize("floor", [0.0, 0.1])
 def test_warmup_cosine_is_its_formula(warmup, floor):
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=2.0)
-    found = rates(optimizer, WarmupCosine(optimizer, STEPS, warmup, floor), STEPS + 3)
+    actual = rates(optimizer, WarmupCosine(optimizer, STEPS, warmup, floor), STEPS + 3)
     ramp = int(warmup * STEPS)
     expected = [2.0 * (t + 1) / (ramp + 1) for t in range(ramp)]
     for t in range(STEPS - ramp):
         expected.append(2.0 * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * t / (STEPS - ramp)))))
-    assert found == pytest.approx([*expected, *[2.0 * floor] * 3])
+    assert actual == pytest.approx([*expected, *[2.0 * floor] * 3])
 
 
 def test_warmup_cosine_lasts_a_single_step():

@@ -22,7 +22,7 @@ from rich.progress import track
 
 from fer.arguments import whole
 from fer.errors import UserError, one_line_errors
-from fer.evaluation import pixels
+from fer.evaluation.loading import load_classifier
 from fer.prediction.detect import MARGIN, Box, Haar, square
 from fer.prediction.network import checkpoint_at
 from fer.prediction.outputs import make_folder
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
     path = checkpoint_at(args.checkpoint)
-    source = pixels.from_checkpoint(path, args.data, None, None)
+    source = load_classifier(path, args.data)
     split = source.split("val")
     rows = np.random.default_rng(SEED).permutation(len(split))[: args.scenes]
     faces, labels = split.images[:, 0].numpy()[rows], split.labels.numpy()[rows]

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fer.arguments import whole
-from fer.benchmarking import record, report
+from fer.benchmarking import report, results
 from fer.errors import UserError, one_line_errors
 from fer.memory import peak_mb
 from fer.studies.redaction import command_without_paths
@@ -156,9 +156,9 @@ def parallel_rows(data: Sequence[str], folder: Path, cache: Path, epochs: int) -
 
 
 def table(rows: list[Row], data: str, command: str) -> pd.DataFrame:
-    """Returns the rows with the setting and provenance columns of `fer.benchmarking.record`."""
-    setting = dict.fromkeys(record.SETTING, "") | record.machine() | {"model": "cnn2", "data": data}
-    columns = setting | record.provenance() | {"command": command_without_paths(command)}
+    """Returns the rows with the setting and provenance columns of `fer.benchmarking.results`."""
+    setting = dict.fromkeys(results.SETTING, "") | results.machine_columns() | {"model": "cnn2", "data": data}
+    columns = setting | results.provenance_columns() | {"command": command_without_paths(command)}
     return pd.DataFrame(rows, columns=["part", "value", "unit"]).round({"value": 3}).assign(**columns)
 
 
@@ -177,7 +177,7 @@ def write(rows: list[Row], data: str, command: str, folder: Path) -> list[str]:
     """Writes overhead.csv and README.md; returns the names of all files in `folder`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        record.store(table(rows, data, command), folder / "overhead.csv")
+        results.store(table(rows, data, command), folder / "overhead.csv")
         return report.render(folder)
     except OSError as error:
         fix = "choose another with --out FOLDER"

@@ -2,10 +2,10 @@
 
 A transform is a module `forward(images, labels) -> (images, labels)` or `forward(images) -> images`, told apart by its
 signature: images (N, C, H, W) float32 in [0, 1], labels (N,) int64, or (N, num_classes) float32 once mixed. In those of
-this package, `sample(images)` draws the parameters, one row an image, and `transform(images, *parameters)` is a plain
-function of them. All draws come from torch's global generator of the device, and nothing waits for the device (no
-`.item()`, no boolean indexing). A new transform is one subclass of `Transform` and one entry in a YAML of
-`conf/augment/`, or any such module of your own.
+this package, `sample(images)` draws the parameters, one row for each image, and `transform(images, *parameters)` is a
+plain function of them. All draws come from torch's global generator of the device, and nothing waits for the device (no
+`.item()`, no boolean indexing). To add a transform, write a subclass of `Transform`, or any such module of your own,
+and name it in a YAML of `conf/augment/`.
 """
 
 import inspect
@@ -41,18 +41,18 @@ __all__ = [
 
 
 class Augment(nn.Module):
-    """Runs named transforms in the order given.
+    """Applies named transforms one after the other, in the order of the arguments.
 
     Each is a module or a mapping with `_target_`, to which `num_classes` is offered; None leaves a transform out.
-    uint8 images become float32 in [0, 1]; with no transforms the batch is unchanged.
+    uint8 images become float32 in [0, 1]. Without transforms the batch is returned unchanged.
     """
 
     def __init__(self, num_classes: int, **transforms):
         super().__init__()
-        kept = {name: node for name, node in transforms.items() if node is not None}
-        self.transforms = nn.ModuleDict(
-            {name: built(node, num_classes, f"augment.{name}") for name, node in kept.items()}
-        )
+        self.transforms = nn.ModuleDict()
+        for name, node in transforms.items():
+            if node is not None:
+                self.transforms[name] = build_transform(node, num_classes, f"augment.{name}")
         self.with_labels = {name for name, transform in self.transforms.items() if takes_labels(transform)}
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,18 +64,19 @@ class Augment(nn.Module):
             else:
                 images = transform(images)
         if self.transforms:
-            images = images.clamp(0, 1)  # interpolation overshoots by a rounding error
+            images = images.clamp(0, 1)  # interpolation may leave the range by a rounding error
         return images, labels
 
 
-def built(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> nn.Module:
+def build_transform(node: nn.Module | Mapping[str, Any], num_classes: int, where: str) -> nn.Module:
+    """Returns the transform that `node` describes; raises BuildError, which names `where`, if it is no module."""
     if isinstance(node, nn.Module):
         return node
     return of_kind(build(node, where=where, num_classes=num_classes), nn.Module, node, where)
 
 
 def takes_labels(transform: nn.Module) -> bool:
-    """Returns whether a transform takes `(images, labels)` by its signature, and not `images` alone."""
+    """Returns whether the signature of a transform is `(images, labels)` instead of `(images)`."""
     parameters = inspect.signature(transform.forward).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]

@@ -1,67 +1,75 @@
-"""Base class of the transforms, and how they draw their random parameters."""
+"""Base class of the transforms, random draws for each image, and checks of options."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
 class Transform(nn.Module):
-    """Changes each image with probability p; subclasses say how. `ranges` are (low, high) of its parameters."""
+    """Base class: transforms each image with probability `p` in [0, 1].
+
+    Subclasses define `transform(images, *parameters)`, a plain function of the parameters that `sample(images)` draws.
+
+    ranges: (low, high) of each parameter, from which the default `sample` draws uniformly.
+    """
+
+    transform: Callable[..., Tensor]
 
     def __init__(self, *ranges: tuple[float, float], p: float = 1.0):
         super().__init__()
         self.ranges = ranges
-        self.p = within("p", p, 0, 1)
+        self.p: float = check_range("p", p, 0, 1)
 
     def sample(self, images: Tensor) -> tuple[Tensor, ...]:
-        return tuple(uniform(images, *limits) for limits in self.ranges)
-
-    def transform(self, images: Tensor, *parameters: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Returns the parameters of `transform`, one row for each image."""
+        return tuple(uniform(images, low, high) for low, high in self.ranges)
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        changed = self.transform(images, *self.sample(images))
+        transformed = self.transform(images, *self.sample(images))
         if self.p < 1:
-            changed = torch.where(column(chance(images, self.p)), changed, images)
-        return changed, labels
+            transformed = torch.where(expand_dims(bernoulli(images, self.p)), transformed, images)
+        return transformed, labels
 
 
 def uniform(images: Tensor, low: float, high: float, *shape: int) -> Tensor:
-    """(N, *shape) numbers in [low, high), on the images' device."""
+    """Returns (N, *shape) numbers in [low, high) on the images' device."""
     return images.new_empty(len(images), *shape).uniform_(low, high)
 
 
-def integers(images: Tensor, most: int | Tensor) -> Tensor:
-    """(N,) int64 in [0, most]; `most` may differ between images."""
-    return (uniform(images, 0, 1) * (most + 1)).long()
+def random_integers(images: Tensor, maximum: int | Tensor) -> Tensor:
+    """Returns (N,) int64 in [0, maximum]; `maximum` may be (N,)."""
+    return (uniform(images, 0, 1) * (maximum + 1)).long()
 
 
-def chance(images: Tensor, p: float) -> Tensor:
-    """(N,) bool, each true with probability p."""
+def bernoulli(images: Tensor, p: float) -> Tensor:
+    """Returns (N,) bool, each true with probability p."""
     return uniform(images, 0, 1) < p
 
 
-def column(values: Tensor) -> Tensor:
-    """(N,) -> (N, 1, 1, 1), to meet images."""
+def expand_dims(values: Tensor) -> Tensor:
+    """Returns (N,) values as (N, 1, 1, 1), which broadcasts over images."""
     return values[:, None, None, None]
 
 
-def within(name: str, value: float, low: float, high: float) -> float:
-    if not (isinstance(value, Real) and low <= value <= high):
+def check_range(name: str, value: Any, low: float, high: float) -> Any:
+    """Returns `value`. Raises ValueError unless it is a number in [low, high]."""
+    if not (isinstance(value, Real) and low <= float(value) <= high):
         raise ValueError(f"{name} must be in [{low}, {high}], got {value}")
     return value
 
 
-def interval(name: str, pair: Sequence[float], high: float = math.inf) -> tuple[float, float]:
+def check_interval(name: str, pair: Any, high: float = math.inf) -> tuple[Any, Any]:
+    """Returns `pair` as a tuple. Raises ValueError unless it is two increasing numbers in (0, high]."""
     if not (isinstance(pair, Sequence) and len(pair) == 2 and 0 < pair[0] <= pair[1] <= high):
         raise ValueError(f"{name} must be two increasing numbers in (0, {high}], got {pair}")
-    return tuple(pair)
+    return pair[0], pair[1]
 
 
-def spread(name: str, value: float, most: float, centre: float = 0.0) -> tuple[float, float]:
-    """centre ± value, for a value in [0, most]."""
-    within(name, value, 0, most)
+def symmetric_range(name: str, value: Any, maximum: float, centre: float = 0.0) -> tuple[float, float]:
+    """Returns centre ± value. Raises ValueError unless `value` is in [0, maximum]."""
+    check_range(name, value, 0, maximum)
     return centre - value, centre + value

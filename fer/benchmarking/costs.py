@@ -10,13 +10,13 @@ import torch
 from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 
-from fer.benchmarking import whole
+from fer.benchmarking import lightning_fit
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
 from fer.memory import peak_mb
 
 Costs = dict[str, tuple[float, str]]
-"""(value, unit) by what was measured."""
+"""Name of what was measured -> value and unit."""
 
 STEP = "ms a step"
 ACTIONS = {
@@ -59,23 +59,16 @@ class StepProfiler(Profiler):
 def parts_of_a_step(cfg: DictConfig, datamodule: FERDataModule, clock: Clock, steps: int, folder: Path) -> Costs:
     """Measures the parts in a separate fit, since waiting for the device after each part slows the fit down."""
     profiler = StepProfiler(clock)
-    timer = whole.BlockTimer(1, cfg.warmup_steps, steps, clock)
-    whole.fit(cfg, datamodule, timer, folder / "parts", profiler)
+    timer = lightning_fit.BlockTimer(1, cfg.warmup_steps, steps, clock)
+    lightning_fit.fit(cfg, datamodule, timer, folder / "parts", profiler)
     return profiler.mean_costs(cfg.warmup_steps, timer.seconds[0] / steps)
 
 
-def outside_of_steps(trainer: pl.Trainer, clock: Clock, folder: Path) -> Costs:
-    """Measures a pass over the validation split and a checkpoint, once each.
-
-    The second pass counts, since the first one brings the split to the device.
-    """
+def outside_of_steps(trainer: pl.Trainer, datamodule: FERDataModule, clock: Clock, folder: Path) -> Costs:
+    """Measures a pass over the validation split, and a checkpoint."""
     trainer.limit_val_batches = 1.0
-    classifier, datamodule = trainer.lightning_module, trainer.datamodule
-    for _ in range(2):
-        with whole.silenced():
-            start = clock()
-            trainer.validate(classifier, datamodule=datamodule, verbose=False)
-            seconds = clock() - start
+    validation_seconds(trainer, datamodule, clock)  # not counted: it moves the split to the device
+    seconds = validation_seconds(trainer, datamodule, clock)
     start = clock()
     trainer.save_checkpoint(folder / "checkpoint.ckpt")
     saving = clock() - start
@@ -84,6 +77,13 @@ def outside_of_steps(trainer: pl.Trainer, clock: Clock, folder: Path) -> Costs:
         "checkpoint": (1000 * saving, "ms"),
         "checkpoint on disk": ((folder / "checkpoint.ckpt").stat().st_size / 1e6, "MB"),
     }
+
+
+def validation_seconds(trainer: pl.Trainer, datamodule: FERDataModule, clock: Clock) -> float:
+    with lightning_fit.silenced():
+        start = clock()
+        trainer.validate(trainer.lightning_module, datamodule=datamodule, verbose=False)
+        return clock() - start
 
 
 def peak_memory(device: torch.device) -> Costs:

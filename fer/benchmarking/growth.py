@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fer.benchmarking.rounds import Measurement, measure
 from fer.errors import UserError
 
 
 def grow(cfg: DictConfig) -> Measurement:
-    """Measures along the axis `cfg.growth`; the table's column `value` holds the place on it.
+    """Measures at each value of the axis `cfg.growth`; the table's column `value` holds it.
 
-    Batches larger than the data are left out with a note. Raises UserError where the config lacks the axis or nothing
+    Batches larger than the data are left out with a note. Raises UserError if the config lacks the axis or nothing
     could be measured.
     """
     threads, measurements = torch.get_num_threads(), {}
@@ -44,10 +44,9 @@ def axis_values(cfg: DictConfig) -> Sequence[float]:
     if cfg.growth == "threads" and chosen is None:
         cores = os.cpu_count() or 1
         return sorted({2**power for power in range(cores.bit_length())} | {cores})
-    number = int if cfg.growth != "width" else int | float
-    if not chosen or any(isinstance(value, bool) or not isinstance(value, number) or value <= 0 for value in chosen):
-        kind = "whole numbers" if number is int else "numbers"
-        raise UserError(f"values.{cfg.growth}={chosen}: expected a list of {kind} > 0")
+    types, names = ((int, float), "numbers") if cfg.growth == "width" else ((int,), "integers")
+    if not chosen or not all(type(value) in types and value > 0 for value in chosen):
+        raise UserError(f"values.{cfg.growth}={chosen}: expected a list of {names} > 0")
     return list(chosen)
 
 
@@ -57,8 +56,7 @@ def config_at(cfg: DictConfig, value: float) -> DictConfig:
     if cfg.growth == "width":
         if "blocks" not in cfg.model:
             raise UserError("growth=width scales model.blocks and model.head, which this model does not have")
-        blocks = OmegaConf.to_container(cfg.model.blocks)
-        cfg.model.blocks = [[scaled(width, value) for width in block] for block in blocks]
+        cfg.model.blocks = [[scaled(width, value) for width in block] for block in cfg.model.blocks]
         cfg.model.head = [scaled(width, value) for width in cfg.model.head]
     elif cfg.growth == "threads":
         cfg.threads = value

@@ -1,14 +1,14 @@
 """The columns "ceiling" and "default": the bare training step, and a DataLoader loop as tutorials write it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fer import parts
-from fer.benchmarking.per_sample import PerSample, transforms
+from fer.benchmarking.per_sample import FaceDataset, transforms
 from fer.benchmarking.timing import DeviceClock, timed
 from fer.data.datamodule import FERDataModule
 from fer.training.building import classifier_for, plain
@@ -81,7 +81,7 @@ class Ceiling(Loop):
 
 
 class Default(Loop):
-    """What most users write: float32, contiguous, torchvision transforms image by image in a DataLoader.
+    """A usual training loop: float32, contiguous, torchvision transforms image by image in a DataLoader.
 
     The loop adds up the loss and the number of correct predictions.
     """
@@ -89,13 +89,12 @@ class Default(Loop):
     def __init__(self, cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock, workers: int = 0):
         super().__init__(cfg, datamodule, clock, channels_last=False)
         split = datamodule.splits["train"].for_training()
-        augment = OmegaConf.to_container(cfg.augment, resolve=True)
-        transform, missing = transforms(augment, datamodule.mean, datamodule.std)
+        transform, missing = transforms(plain(cfg.augment), datamodule.mean, datamodule.std)
         self.how = f"{workers} workers"
         if missing:
             self.how += f", without {', '.join(missing)}"
         self.loader = DataLoader(
-            PerSample(split.images[:, 0].cpu().numpy(), split.labels.cpu(), transform),
+            FaceDataset(split.images[:, 0].cpu().numpy(), split.labels.cpu(), transform),
             cfg.data.batch_size,
             shuffle=True,
             num_workers=workers,
@@ -104,10 +103,12 @@ class Default(Loop):
         self.batches = self.endless_batches()
         self.total_loss = self.correct = 0.0
 
-    def endless_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields batches, epoch after epoch, without a last batch of one image, which BatchNorm refuses."""
+    def endless_batches(self) -> Generator[tuple[Tensor, Tensor]]:
+        """Yields batches, epoch after epoch, except batches of one image, which BatchNorm refuses."""
         while True:
-            yield from (batch for batch in self.loader if len(batch[1]) > 1)
+            for images, labels in self.loader:
+                if len(labels) > 1:
+                    yield images, labels
 
     def train(self, steps: int) -> int:
         images_seen = 0

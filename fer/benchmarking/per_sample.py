@@ -14,8 +14,11 @@ Node = Mapping[str, Any]
 LINEAR = InterpolationMode.BILINEAR
 
 
-class PerSample(Dataset):
-    """uint8 images (N, 48, 48) and labels (N,) or (N, C), each image made a PIL picture and transformed when asked."""
+class FaceDataset(Dataset):
+    """A map-style dataset whose items are a transformed image and its label.
+
+    images: (N, 48, 48) uint8. labels: (N,) or (N, C). transform: applied to each image as a PIL picture.
+    """
 
     def __init__(self, images: np.ndarray, labels: Tensor, transform: Callable[[Image.Image], Tensor]):
         self.images, self.labels, self.transform = images, labels, transform
@@ -28,11 +31,12 @@ class PerSample(Dataset):
 
 
 def affine(node: Node) -> v2.Transform:
-    turn, shift, scale, shear = (node.get(name, 0) for name in ("rotation", "shift", "scale", "shear"))
+    """Returns torchvision's counterpart of `fer.augment.Affine`."""
+    rotation, shift, scale, shear = (node.get(name, 0) for name in ("rotation", "shift", "scale", "shear"))
     if not (shift or scale or shear):
-        return v2.RandomRotation(turn, interpolation=LINEAR)
+        return v2.RandomRotation(rotation, interpolation=LINEAR)
     factors = tuple(scale) if isinstance(scale, list | tuple) else (1 - scale, 1 + scale)
-    return v2.RandomAffine(turn, (shift, shift) if shift else None, factors, shear or None, interpolation=LINEAR)
+    return v2.RandomAffine(rotation, (shift, shift) if shift else None, factors, shear or None, interpolation=LINEAR)
 
 
 COUNTERPARTS: dict[str, Callable[[Node], v2.Transform]] = {
@@ -45,9 +49,19 @@ COUNTERPARTS: dict[str, Callable[[Node], v2.Transform]] = {
 
 
 def transforms(augment: Mapping[str, Node | None], mean: float, std: float) -> tuple[v2.Transform, list[str]]:
-    """torchvision's counterpart of the transforms of `conf/augment`, then tensor and normalisation; and the names of
-    those that have none, which are left out."""
-    kinds = {name: node["_target_"].rpartition(".")[2] for name, node in augment.items() if node}
-    chosen = [COUNTERPARTS[kind](augment[name]) for name, kind in kinds.items() if kind in COUNTERPARTS]
-    finish = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([mean], [std])]
-    return v2.Compose([*chosen, *finish]), [name for name, kind in kinds.items() if kind not in COUNTERPARTS]
+    """Returns torchvision's counterpart of an option of `conf/augment`, and the names of transforms that have none.
+
+    Conversion to a tensor and normalisation by `mean` and `std` follow the transforms. augment: name -> node of a
+    transform, or None.
+    """
+    steps, missing = [], []
+    for name, node in augment.items():
+        if node is None:
+            continue
+        counterpart = COUNTERPARTS.get(node["_target_"].rpartition(".")[2])
+        if counterpart is None:
+            missing.append(name)
+        else:
+            steps.append(counterpart(node))
+    steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([mean], [std])]
+    return v2.Compose(steps), missing

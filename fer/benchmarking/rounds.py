@@ -11,20 +11,21 @@ import lightning.pytorch as pl
 import pandas as pd
 from omegaconf import DictConfig
 
-from fer.benchmarking import costs, setting, whole
+from fer.benchmarking import COLUMNS, costs, lightning_fit, preparation
 from fer.benchmarking.loops import format_name
 from fer.benchmarking.timing import Column, DeviceClock, steps_for, summarise
 from fer.console import duration
 from fer.data.datamodule import FERDataModule
 from fer.memory import keep_freed
 
-COLUMNS = ("ceiling", "whole", "default", "keras")
-
 
 @dataclass
 class Measurement:
-    """Result of `measure`. table: see `tabulate`; costs: see `fer.benchmarking.costs`; data: its name; images: number
-    of training images."""
+    """Result of `measure`.
+
+    table: see `tabulate`. costs: see `fer.benchmarking.costs`. data: the name of the data. images: of its training
+    split.
+    """
 
     table: pd.DataFrame
     costs: costs.Costs
@@ -38,11 +39,11 @@ def measure(cfg: DictConfig, with_costs: bool = True) -> Measurement:
     Raises UserError for a config or data that cannot be measured.
     """
     keep_freed()
-    cfg = setting.prepare(cfg)
-    datamodule = setting.read_data(cfg)
-    clock = DeviceClock(setting.device(cfg))
-    columns, speed = setting.ceilings(cfg, datamodule, clock)
-    columns |= setting.other_columns(cfg, datamodule, clock)
+    cfg = preparation.prepare(cfg)
+    datamodule = preparation.read_data(cfg)
+    clock = DeviceClock(preparation.device(cfg))
+    columns, speed = preparation.ceilings(cfg, datamodule, clock)
+    columns |= preparation.other_columns(cfg, datamodule, clock)
     steps = cfg.steps or steps_for(cfg.seconds, speed / cfg.data.batch_size, cfg.trainer.log_every_n_steps)
     print(announcement(cfg, columns, steps, speed), flush=True)
     with TemporaryDirectory() as name:
@@ -56,7 +57,7 @@ def measure(cfg: DictConfig, with_costs: bool = True) -> Measurement:
     formats = {name: column.how for name, column in columns.items()}
     formats["whole"] = format_name(cfg.trainer.precision, cfg.channels_last)
     images = len(datamodule.splits["train"])
-    return Measurement(tabulate(speeds, formats), measured_costs, setting.data_name(datamodule), images)
+    return Measurement(tabulate(speeds, formats), measured_costs, preparation.data_name(datamodule), images)
 
 
 def all_costs(
@@ -67,11 +68,14 @@ def all_costs(
     steps: int,
     folder: Path,
 ) -> costs.Costs:
-    """Measures the costs; without the trainer of the whole only the peak memory, which is read before the other fit."""
-    memory = costs.peak_memory(clock.device)
+    """Measures the costs; without a trainer only the peak memory.
+
+    trainer: of the column "whole", after its fit.
+    """
+    memory = costs.peak_memory(clock.device)  # before the second fit below
     if trainer is None:
         return memory
-    outside = costs.outside_of_steps(trainer, clock, folder)
+    outside = costs.outside_of_steps(trainer, datamodule, clock, folder)
     return costs.parts_of_a_step(cfg, datamodule, clock, steps, folder) | outside | memory
 
 
@@ -113,8 +117,8 @@ def run_rounds(
         for _ in range(cfg.rounds):
             rounds.run_round()
         return rounds.speeds, None
-    timer = whole.BlockTimer(cfg.rounds, cfg.warmup_steps, steps, clock, before_block=rounds.run_round)
-    trainer = whole.fit(cfg, datamodule, timer, folder)
+    timer = lightning_fit.BlockTimer(cfg.rounds, cfg.warmup_steps, steps, clock, before_block=rounds.run_round)
+    trainer = lightning_fit.fit(cfg, datamodule, timer, folder)
     return {**rounds.speeds, "whole": timer.speeds}, trainer
 
 

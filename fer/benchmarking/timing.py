@@ -22,6 +22,7 @@ class Column(Protocol):
 
     def block(self, warmup: int, steps: int) -> float:
         """Returns images/s over `steps` training steps after `warmup` untimed ones."""
+        ...
 
     def close(self) -> None:
         """Ends the loop's other processes."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT, emotion_of
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 
 Numbers = Mapping[int, str | None]
 """Number -> class; None leaves the pictures of this number out."""
@@ -23,6 +23,7 @@ KNOWN: dict[str, Numbers] = {
 """FER2013: Goodfellow et al. 2013. AffectNet: Mollahosseini et al. 2017, arXiv:1708.03985; its 8 to 10 are none,
 uncertain and no face. RAF-DB: Li et al. 2017, doi.org/10.1109/CVPR.2017.277."""
 
+OPTION = Setting("labels.numbers")
 EXAMPLE = "'{0: neutral, 1: happy}'"
 NUMBER = re.compile(r"(?:(?:class|label|emotion|expression)[ _-]*)?(\d{1,9})", re.ASCII)
 NUMBERED = re.compile(r"(\d{1,9})[ _.-]*[^\d]+", re.ASCII)
@@ -51,14 +52,16 @@ def parse(value: str | Mapping[int | str, str | None] | None, own_classes: bool 
     if isinstance(value, str) and value.casefold() in KNOWN:
         return KNOWN[value.casefold()]
     if not isinstance(value, Mapping) or not value:
-        raise UserError(f"labels.numbers={value}: expected {', '.join(KNOWN)} or a mapping such as {EXAMPLE}")
+        raise UserError(
+            Setting("labels.numbers", str(value)), f": expected {', '.join(KNOWN)} or a mapping such as {EXAMPLE}"
+        )
     return {_number(key): _class(key, name, own_classes) for key, name in value.items()}
 
 
 def _number(key: int | str) -> int:
     text = str(key).strip()
     if isinstance(key, bool) or not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise UserError(f"labels.numbers: '{key}' is not the number of a class; expected a mapping such as {EXAMPLE}")
+        raise UserError(OPTION, f": '{key}' is not the number of a class; expected a mapping such as {EXAMPLE}")
     return int(text)
 
 
@@ -69,7 +72,7 @@ def _class(key: int | str, name: object, own_classes: bool) -> str | None:
     known = text if own_classes else emotion_of(text)
     if not known or not isinstance(name, str):
         names = "the name of a class" if own_classes else ", ".join(WITH_CONTEMPT)
-        raise UserError(f"labels.numbers: {key} is '{name}'; expected {names}, or null to leave its pictures out")
+        raise UserError(OPTION, f": {key} is '{name}'; expected {names}, or null to leave its pictures out")
     return known
 
 
@@ -83,7 +86,7 @@ def emotions_in(folders: Iterable[str], numbers: Numbers | None, where: str) -> 
     folders = sorted(folders)
     by_number = {folder: number for folder in folders if (number := number_of(folder)) is not None}
     if by_number and numbers is None:
-        raise UserError(f"{where}: class folders {listed(by_number)} are numbers; {HOW_TO_SAY}")
+        raise UserError(f"{where}: class folders {listed(by_number)} are numbers; ", *HOW_TO_SAY)
     by_name = {folder: emotion for folder in folders if (emotion := emotion_of(folder))}
     for folder, emotion in by_name.items():
         _check_agreement(folder, emotion, numbers or {}, where)
@@ -98,8 +101,10 @@ def translated(by_number: Mapping[str, int], numbers: Numbers, where: str) -> di
     lacking = [folder for folder, number in by_number.items() if number not in numbers]
     if lacking:
         raise UserError(
-            f"{where}: labels.numbers ({table(numbers)}) says nothing of class folders {listed(lacking)}; "
-            "choose the mapping of this data set, or leave a class out with null in a mapping of your own"
+            f"{where}: ",
+            OPTION,
+            f" ({table(numbers)}) says nothing of class folders {listed(lacking)}; "
+            "choose the mapping of this data set, or leave a class out with null in a mapping of your own",
         )
     return {folder: numbers[number] for folder, number in by_number.items()}
 
@@ -108,8 +113,10 @@ def _check_complete(emotions: set[str | None], numbers: Numbers, where: str) -> 
     lacking = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
     if lacking:
         raise UserError(
-            f"{where}: no class folder {table(lacking)}, so these may be the numbers of another data set than "
-            f"labels.numbers says; if not, type those that are there, as in labels.numbers={EXAMPLE}"
+            f"{where}: no class folder {table(lacking)}, so these may be the numbers of another data set than ",
+            OPTION,
+            " says; if not, type those that are there, as in ",
+            Setting("labels.numbers", EXAMPLE),
         )
 
 
@@ -118,8 +125,9 @@ def _check_agreement(folder: str, emotion: str, numbers: Numbers, where: str) ->
     other = numbers.get(int(match[1]), emotion) if match else emotion
     if other != emotion:
         raise UserError(
-            f"{where}: class folder '{folder}' says {emotion}, and its number is {other or 'left out'} in "
-            f"labels.numbers ({table(numbers)}); choose the mapping of this data set or rename the folder"
+            f"{where}: class folder '{folder}' says {emotion}, and its number is {other or 'left out'} in ",
+            OPTION,
+            f" ({table(numbers)}); choose the mapping of this data set or rename the folder",
         )
 
 
@@ -141,7 +149,7 @@ def listed(folders: Iterable[str], at_most: int = 4) -> str:
 
 
 HOW_TO_SAY = (
-    "data sets number emotions differently: type labels.numbers="
-    + ", ".join(f"{name} ({beginning(numbers)})" for name, numbers in KNOWN.items())
-    + f" or {EXAMPLE}"
+    "data sets number emotions differently: type ",
+    Setting("labels.numbers", ", ".join(f"{name} ({beginning(numbers)})" for name, numbers in KNOWN.items())),
+    f" or {EXAMPLE}",
 )

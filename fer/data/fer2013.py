@@ -22,11 +22,14 @@ from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
 from fer.data.reading import ARCHIVES, DEFAULT, LINE, Limits
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 
 HOW_TO_GET = (
     "to get FER2013, download it from kaggle.com/datasets/msambare/fer2013 (free account, research use), put it into "
-    "./data, packed or not, or name its place with data.root=PATH or FER2013_ROOT; data=synthetic needs no download"
+    "./data, packed or not, or name its place with ",
+    Setting("data.root", "PATH"),
+    " or FER2013_ROOT",
+    Setting("data", "synthetic", before="; ", after=" needs no download"),
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
 CSV_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
@@ -84,12 +87,13 @@ def search(root: Path, numbers: Numbers | None = None, limits: Limits = DEFAULT)
 def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
     """Those of the best rank. Raises UserError where two of them fill the same role."""
     if not found:
-        raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; {HOW_TO_GET}")
+        raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
     best = [candidate for candidate in found if candidate.rank == min(other.rank for other in found)]
     filling = Counter(role for candidate in best for role in candidate.roles)
     rivals = [candidate.where for candidate in best if any(filling[role] > 1 for role in candidate.roles)]
     if rivals:
-        raise UserError(f"{root}: several data sets ({', '.join(rivals)}); name what to read with data.root=[PATH,…]")
+        setting = Setting("data.root", ("PATH", "…"))
+        raise UserError(f"{root}: several data sets ({', '.join(rivals)}); name what to read with ", setting)
     return best
 
 
@@ -123,7 +127,7 @@ def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
         yield unfit(where, f"{lack}; add train.csv or fer2013.csv", unread=f"{where}: {lack}")
     elif "emotion" in columns or stem == "fer2013" or isinstance(files, SingleFile):
         rank = UNFIT if stem != "fer2013" and not isinstance(files, SingleFile) else FER2013_CSV
-        fix = "correct the header or point data.root at another file"
+        fix = "correct the header or name another file"
         yield unfit(where, f"columns {', '.join(columns)[:200] or 'missing'}; expected {COLUMNS}: {fix}", rank)
 
 

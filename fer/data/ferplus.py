@@ -33,7 +33,7 @@ from fer.data.emotions import USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces
 from fer.data.files import Files, SingleFile, files_at
 from fer.data.reading import brief, readable
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 
 MODES = ("none", "majority", "soft")
 NAME = "fer2013new.csv"
@@ -75,7 +75,8 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
         place = f"{faces.layout}: {', '.join(faces.sources)}"
         raise UserError(
             f"labels.votes={votes}: FER+ goes row by row with fer2013.csv, and these faces come from something else "
-            f"({place}); give data.root=PATH/fer2013.csv"
+            f"({place}); give ",
+            Setting("data.root", "PATH/fer2013.csv"),
         )
     table = read_votes(*find_votes(faces.sources[0], votes_file))
     rows = np.char.rpartition(faces.ids, "_")[:, 2].astype(np.int64)

@@ -16,7 +16,7 @@ from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import SIZE, Faces, concatenate
 from fer.data.files import Files, files_at
 from fer.data.reading import ARCHIVES, DEFAULT, Limits
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 from fer.filenames import spelled
 from fer.pictures import SUFFIXES, TooLarge, Unreadable, decode
 from fer.preprocess import to_face
@@ -123,7 +123,8 @@ def read_folders(
     images, kept = _decode(files, places, on_bad_row, files.limits.pixels)
     bad = len(places) - len(kept)
     if not kept:
-        raise UserError(f"{files.root}: no readable picture in the class folders ({bad} unreadable); check data.root")
+        problem = f"no readable picture in the class folders ({bad} unreadable)"
+        raise UserError(f"{files.root}: {problem}; check ", Setting("data.root"))
     notes = []
     if bad:
         notes.append(f"{files.root}: {bad} unreadable pictures skipped")
@@ -235,7 +236,8 @@ def read_own(
     for files in everything:
         places = places_of(files, image_names(files))
         if not places:
-            raise UserError(f"{files.root}: {_without_pictures(files)}; check data.root, or make one folder per class")
+            remedy = ("; check ", Setting("data.root"), ", or make one folder per class")
+            raise UserError(f"{files.root}: {_without_pictures(files)}", *remedy)
         chosen = _classes(files, places, numbers, own=True)
         for place in places.values():
             if name := chosen[place.label]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 from fer.pictures import MAX_PIXELS
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
@@ -48,7 +48,7 @@ def content_of(file: BinaryIO, where: str, limits: Limits, step: int = BUFFER) -
     while block := file.read(step):
         size += len(block)
         if size > limits.file:
-            raise UserError(f"{where}: more than {limits.file:,} bytes; {advice('file')}")
+            raise UserError(f"{where}: more than {limits.file:,} bytes; leave it out", higher_limit("file"))
         blocks.append(block)
     return b"".join(blocks)
 
@@ -70,11 +70,11 @@ def lines_of(file: BinaryIO, where: str, limits: Limits) -> Iterator[bytes]:
 def check_total(size: int, where: str, limits: Limits) -> None:
     """Raises UserError where `size` is more than `limits.total`."""
     if size > limits.total:
-        raise UserError(f"{where}: more than {limits.total:,} bytes in all; {advice('total')}")
+        raise UserError(f"{where}: more than {limits.total:,} bytes in all; leave it out", higher_limit("total"))
 
 
-def advice(limit: str) -> str:
-    return f"leave it out, or raise the limit with data.max_bytes.{limit}=BYTES"
+def higher_limit(limit: str) -> Setting:
+    return Setting(f"data.max_bytes.{limit}", "BYTES", before=", or raise the limit with ")
 
 
 def checked_names(names: Iterable[str], where: Path) -> list[str]:

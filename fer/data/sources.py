@@ -16,7 +16,7 @@ from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import NothingFound, read_own
 from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 from fer.pictures import MAX_PIXELS, SUFFIXES
 
 DEFAULT_ROOT = "data"
@@ -104,8 +104,8 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
 def _read(source: str, roots: Sequence[Path], on_bad_row: str, numbers: Numbers | None, limits: Limits) -> Faces:
     for root in roots:
         if not root.exists():
-            fix = "check data.root" if source == "folder" else HOW_TO_GET
-            raise NothingFound(f"no such path: {root}; {fix}")
+            remedy = ("check ", Setting("data.root")) if source == "folder" else HOW_TO_GET
+            raise NothingFound(f"no such path: {root}; ", *remedy)
     place = [source == "folder", on_bad_row, limits.pixels, sorted((numbers or {}).items()), *map(str, roots)]
     stamps = [_stamps(root) for root in roots]
     return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, numbers, limits))

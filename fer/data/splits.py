@@ -8,7 +8,7 @@ import numpy as np
 from fer.data.duplicates import copies, seen
 from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces, concatenate
-from fer.errors import UserError
+from fer.errors import Setting, UserError
 
 SPLITS = ("train", "val", "test")
 Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
@@ -68,7 +68,8 @@ def _merged_targets(
 def _require_names(option: str, names: Sequence[str], existing: Sequence[str]) -> None:
     for name in names:
         if name not in existing:
-            raise UserError(f"{option}: no class '{name}' in the data; there are {', '.join(dict.fromkeys(existing))}")
+            choices = ", ".join(dict.fromkeys(existing))
+            raise UserError(Setting(option), f": no class '{name}' in the data; there are {choices}")
 
 
 def assign_roles(
@@ -115,12 +116,14 @@ def with_held_out(faces: Faces, others: Faces, roles: str | None = None) -> Face
     """
     if faces.classes != others.classes:
         raise UserError(
-            f"{', '.join(faces.classes)} in data.root and {', '.join(others.classes)} in data.held_out; choose the "
-            "same with labels.classes=[…]"
+            f"{', '.join(faces.classes)} in ",
+            Setting("data.root"),
+            f" and {', '.join(others.classes)} in data.held_out; choose the same with ",
+            Setting("labels.classes", ("…",)),
         )
     train, held_out = role_of(faces, roles)[0] == 0, role_of(others, roles)[0] > 0
     if not train.any():
-        raise UserError(f"data.root: no training images in {', '.join(faces.sources)}")
+        raise UserError(Setting("data.root"), f": no training images in {', '.join(faces.sources)}")
     if not held_out.any():
         raise UserError(f"data.held_out: no validation or test images in {', '.join(others.sources)}")
     return concatenate([faces.take(train), others.take(held_out)]).stamped()
@@ -194,10 +197,13 @@ def check(faces: Faces, rows: Rows) -> list[str]:
         counts = np.bincount(faces.labels[rows[split]], minlength=len(faces.classes))
         missing = ", ".join(name for name, count in zip(faces.classes, counts, strict=True) if not count)
         if not len(rows[split]):
-            raise UserError(f"the {split} split is empty ({faces.layout}, {', '.join(faces.sources)}); check data.root")
+            place = f"{faces.layout}, {', '.join(faces.sources)}"
+            raise UserError(f"the {split} split is empty ({place}); check ", Setting("data.root"))
         if missing and split == "train":
-            present = ",".join(name for name, count in zip(faces.classes, counts, strict=True) if count)
-            raise UserError(f"training holds no image of {missing}; leave it out with labels.classes=[{present}]")
+            present = tuple(name for name, count in zip(faces.classes, counts, strict=True) if count)
+            raise UserError(
+                f"training holds no image of {missing}; leave it out with ", Setting("labels.classes", present)
+            )
         if missing:
             warnings.append(f"the {split} split holds no image of {missing}: figures cover the other classes")
     return warnings

@@ -15,7 +15,10 @@ class Curve:
 
 
 def roc(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
-    """Returns true over false positive rate of (N,) scores and (N,) bool; None unless both classes occur."""
+    """Returns true over false positive rate; None unless both classes occur.
+
+    scores: (N,), higher for the class. positive: (N,) bool, which images belong to it.
+    """
     if positive.all() or not positive.any():
         return None
     from sklearn import metrics  # takes seconds to import
@@ -25,7 +28,10 @@ def roc(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
 
 
 def precision_recall(scores: np.ndarray, positive: np.ndarray) -> Curve | None:
-    """Returns precision over recall and the average precision, not interpolated; None without positives."""
+    """Returns precision over recall and the average precision, not interpolated; None without positives.
+
+    Arguments as in `roc`.
+    """
     if not positive.any():
         return None
     from sklearn import metrics  # takes seconds to import

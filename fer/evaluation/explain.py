@@ -1,97 +1,89 @@
 """Explains predictions with Grad-CAM and integrated gradients, for a few faces of each class.
 
-Both explain the logit of the predicted class, by captum: pip install 'fer-lightning[explain]'.
+Both explain the logit of the predicted class. They need captum: pip install 'fer-lightning[explain]'.
 """
 
 from collections.abc import Iterator
-from itertools import islice
-from typing import NamedTuple
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation
+from torch import Tensor
 
 from fer.augment import Blur
 from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.tta import evaluating
-from fer.models.attention import CBAM, Masking
+from fer.evaluation.feature_map import FeatureMap, last_feature_map
+from fer.evaluation.tta import evaluation_mode
 from fer.plots.explain import Explained, heat_sheet
 
-SURE, WRONG = 3, 2  # faces of each class: surely recognised, surely mistaken
+CORRECT, WRONG = 3, 2
+"""Faces of each class: confidently recognised, and confidently mistaken."""
 STEPS = 32
-SMOOTHING = 1.0  # standard deviation in pixels of what is shown of integrated gradients
-GATES = (SqueezeExcitation, CBAM, Masking)  # they scale a map; their own convolutions make none to explain
-PASSED = ("Norm", "Norm2d", "Identity", "Dropout", "Dropout2d", "SqueezeExcitation", "StochasticDepth")
-"""Ends of the names of layers between a convolution and its activation."""
-AT_ONCE = 8  # images explained together; integrated gradients take STEPS times as many through the network
+SMOOTHING = 1.0
+"""Standard deviation in pixels of the blur of integrated gradients in figures."""
+BATCH_SIZE = 8
+"""Images explained together; integrated gradients pass STEPS times as many through the network."""
 
 
-class Map(NamedTuple):
-    """A feature map inside a network; `name` as in `classifier.model.named_modules()`."""
+def heat_figures(classifier: Classifier, split: Split, logits: Tensor) -> dict[str, Figure]:
+    """Returns figures named gradcam and integrated_gradients: a line for each class, faces beside their heat maps.
 
-    name: str
-    layer: nn.Module
-    height: int
-    width: int
-
-
-def sheets(classifier: Classifier, split: Split, logits: Tensor) -> dict[str, Figure]:
-    """{"gradcam": …, "integrated_gradients": …}: a line a class, faces beside their heat; logits: (N, C) of `split`.
-
-    Raises UserError where captum is missing, or for a network without a map.
+    logits: (N, C) of `split`. Raises UserError if captum is missing, and for a network without a feature map.
     """
-    labels, predicted = split.labels.cpu(), logits.argmax(1)
-    chosen = [examples(logits, labels, index) for index in range(len(classifier.classes))]
-    rows = torch.cat(chosen)
+    labels, predicted, names = split.labels.cpu(), logits.argmax(1), classifier.classes
+    rows_by_class = [example_rows(logits, labels, index) for index in range(len(names))]
+    rows = torch.cat(rows_by_class)
     images = split.images[rows.to(split.images.device)]
-    last = last_map(classifier, images[:1])
+    feature_map = last_feature_map(classifier, images[:1])
+    gradients = integrated_gradients(classifier, images, predicted[rows])
     heats = {
-        "gradcam": gradcam(classifier, images, predicted[rows], last),
-        "integrated_gradients": readable(integrated_gradients(classifier, images, predicted[rows])),
+        "gradcam": gradcam(classifier, images, predicted[rows], feature_map),
+        "integrated_gradients": smoothed(gradients),
     }
     titles = {
         "gradcam": "Grad-CAM (Selvaraju et al. 2017), position by position (Draelos & Carin 2020): red speaks for the "
-        f"predicted class\nin the last map, {last.height}×{last.width} positions, behind {last.name}",
+        f"predicted class\nin the last map, {feature_map.height}×{feature_map.width} positions, behind "
+        f"{feature_map.name}",
         "integrated_gradients": "Integrated gradients (Sundararajan et al. 2017) from even grey, smoothed:\n"
         "red speaks for the predicted class, blue against it",
     }
-    names = classifier.classes
-    guesses = [names[index] for index in predicted[rows]]
-    shares = logits.softmax(1)[rows, predicted[rows]].tolist()
+    predictions = [names[index] for index in predicted[rows]]
+    probabilities = logits.softmax(1)[rows, predicted[rows]].tolist()
     figures = {}
     for name, heat in heats.items():
-        cells = map(Explained, images[:, 0].cpu().numpy(), heat.numpy(), guesses, shares)
-        lines = {own: list(islice(cells, len(mine))) for own, mine in zip(names, chosen, strict=True)}
-        figures[name] = heat_sheet(lines, titles[name], columns=SURE + WRONG)
+        cells = map(Explained, images[:, 0].cpu().numpy(), heat.numpy(), predictions, probabilities)
+        lines = {label: [next(cells) for _ in own] for label, own in zip(names, rows_by_class, strict=True)}
+        figures[name] = heat_sheet(lines, titles[name], columns=CORRECT + WRONG)
     return figures
 
 
-def examples(logits: Tensor, labels: Tensor, index: int) -> Tensor:
-    """Rows of class `index`: up to SURE recognised and up to WRONG mistaken, those of the highest probability."""
+def example_rows(logits: Tensor, labels: Tensor, index: int) -> Tensor:
+    """Returns rows of class `index`: up to CORRECT recognised and up to WRONG mistaken ones, most confident first."""
     probabilities, predicted = logits.softmax(1).max(1)
     order = probabilities.argsort(descending=True, stable=True)
-    mine = order[labels[order] == index]
-    right = predicted[mine] == index
-    return torch.cat([mine[right][:SURE], mine[~right][:WRONG]])
+    of_class = order[labels[order] == index]
+    correct = predicted[of_class] == index
+    return torch.cat([of_class[correct][:CORRECT], of_class[~correct][:WRONG]])
 
 
-def gradcam(classifier: Classifier, images: Tensor, targets: Tensor, last: Map | None = None) -> Tensor:
-    """(N, H, W) in [0, 1], 1 at each image's highest: where the last map speaks for the class in `targets` (N,).
+def gradcam(classifier: Classifier, images: Tensor, targets: Tensor, feature_map: FeatureMap | None = None) -> Tensor:
+    """Returns (N, H, W) in [0, 1]: how much each position of a feature map speaks for the class in `targets`.
 
-    images: (N, 1, H, W) uint8. The channels of the map times their gradients, summed, what is negative cut off.
-    Gradients count position by position (HiResCAM, Draelos & Carin 2020, arXiv:2011.08891), which is the same as
-    Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) where the head averages the map, as Grad-CAM supposes. Our
-    dense heads do not: with gradients averaged over the map, greying the hottest tenth of a face costs the predicted
-    class 14 points of probability, no more than a random tenth; with gradients as they are, 27 (experiment=two_convs,
-    250 faces of PublicTest).
+    The map's channels are multiplied by their gradients and summed; negative sums become 0, and each image is scaled to
+    a maximum of 1. Gradients count position by position (HiResCAM, Draelos & Carin 2020, arXiv:2011.08891). That equals
+    Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) if the head averages the map, which Grad-CAM assumes. Our dense
+    heads do not: if the hottest tenth of a face is greyed, the predicted class loses 14 points of probability with
+    gradients averaged over the map, no more than for a random tenth, and 27 points with gradients as they are
+    (experiment=two_convs, 250 faces of PublicTest).
+
+    images: (N, 1, H, W) uint8. targets: (N,) int64. feature_map: by default the last one of the network.
     """
-    layer = (last or last_map(classifier, images[:1])).layer
-    method, heats = captum_attr().LayerGradientXActivation(classifier, layer), []
-    with evaluating(classifier):
+    feature_map = feature_map or last_feature_map(classifier, images[:1])
+    method, heats = captum_attr().LayerGradientXActivation(classifier, feature_map.layer), []
+    with evaluation_mode(classifier):
         for pixels, target in batches(classifier, images, targets):
             heats.append(method.attribute(pixels, target).detach().sum(1, keepdim=True).relu())
     heat = F.interpolate(torch.cat(heats).float().cpu(), size=images.shape[-2:], mode="bilinear")[:, 0]
@@ -99,74 +91,39 @@ def gradcam(classifier: Classifier, images: Tensor, targets: Tensor, last: Map |
 
 
 def integrated_gradients(classifier: Classifier, images: Tensor, targets: Tensor, steps: int = STEPS) -> Tensor:
-    """(N, H, W), signed: what each pixel adds to the logit of the class in `targets`, compared with an image of even
-    grey, the mean of `images`; the sum is the difference between the two logits, but for the error of `steps` steps.
+    """Returns (N, H, W): the contribution of each pixel to the logit of the class in `targets`, positive or negative.
 
-    images: (N, 1, H, W) uint8. Sundararajan et al. 2017, arXiv:1703.01365.
+    Contributions are relative to an image of even grey, the mean of `images` (Sundararajan et al. 2017,
+    arXiv:1703.01365). Their sum is the difference between the two logits, up to the error of `steps` integration steps.
+
+    images: (N, 1, H, W) uint8. targets: (N,) int64.
     """
     method, grey = captum_attr().IntegratedGradients(classifier), images.float().mean().item() / 255
-    with evaluating(classifier):
+    with evaluation_mode(classifier):
         parts = [
-            method.attribute(pixels, grey, target, n_steps=steps, internal_batch_size=8 * AT_ONCE).detach()
+            method.attribute(pixels, grey, target, n_steps=steps, internal_batch_size=8 * BATCH_SIZE).detach()
             for pixels, target in batches(classifier, images, targets)
         ]
     return torch.cat(parts)[:, 0].float().cpu()
 
 
-def readable(gradients: Tensor) -> Tensor:
-    """(N, H, W) in [-1, 1]: summed over neighbours, for gradients of pixels flicker, and 1 at the 99th percentile."""
-    smooth = Blur(sigma=(SMOOTHING, SMOOTHING)).transform(gradients[:, None], torch.full((len(gradients),), SMOOTHING))
+def smoothed(gradients: Tensor) -> Tensor:
+    """Returns (N, H, W) gradients in [-1, 1], blurred because they flicker, and 1 at each image's 99th percentile."""
+    blur = Blur(sigma=(SMOOTHING, SMOOTHING))
+    smooth = blur.transform(gradients[:, None], torch.full((len(gradients),), SMOOTHING))
     scale = smooth.abs().flatten(1).quantile(0.99, dim=1).clamp(min=1e-12)
     return (smooth[:, 0] / scale[:, None, None]).clamp(-1, 1)
 
 
 def batches(classifier: Classifier, images: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pixels in [0, 1] that take gradients, and targets, on the classifier's device."""
-    floats = (part.to(classifier.device).float().div(255).requires_grad_() for part in images.split(AT_ONCE))
-    return zip(floats, targets.to(classifier.device).split(AT_ONCE), strict=True)
+    """Yields pixels in [0, 1] that require gradients, and targets, on the classifier's device."""
+    for pixels, target in zip(images.split(BATCH_SIZE), targets.split(BATCH_SIZE), strict=True):
+        floats = pixels.to(classifier.device).float().div(255).requires_grad_()
+        yield floats, target.to(classifier.device)
 
 
-def last_map(classifier: Classifier, images: Tensor) -> Map:
-    """The map of the last convolution that a forward pass of `images` reaches and that has more than one position,
-    taken after the norm and activation that follow directly. Raises UserError for a network without."""
-    found: Map | None = None
-    following = False
-
-    def look(name: str, layer: nn.Module, output: Tensor) -> None:
-        nonlocal found, following
-        convolution = isinstance(layer, nn.Conv2d)
-        size = output.shape[-2:] if isinstance(output, Tensor) and output.ndim == 4 else torch.Size([1])
-        follows = following and not convolution and size == (found.height, found.width)
-        if follows or (convolution and size.numel() > 1):
-            found = Map(name, layer, *size)
-        following = size.numel() > 1 if convolution else follows and type(layer).__name__.endswith(PASSED)
-
-    hooks = [
-        layer.register_forward_hook(lambda layer, _, output, name=name: look(name, layer, output))
-        for name, layer in layers(classifier.model)
-    ]
-    try:
-        with evaluating(classifier), torch.no_grad():
-            classifier(images.to(classifier.device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if found is None:
-        raise UserError(f"{type(classifier.model).__name__} has no convolution with a map to explain by Grad-CAM")
-    return found
-
-
-def layers(network: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The modules without children, by name; a gate counts as one."""
-    if isinstance(network, GATES) or not any(network.children()):
-        yield name, network
-        return
-    for key, child in network.named_children():
-        yield from layers(child, f"{name}.{key}".lstrip("."))
-
-
-def captum_attr():
-    """captum.attr, or a UserError that says how to get it."""
+def captum_attr() -> ModuleType:
+    """Returns the module captum.attr. Raises UserError with the command that installs it."""
     try:
         import captum.attr
     except ModuleNotFoundError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ RESAMPLES = 2000
 SEED = 0
 
 Interval = tuple[float, float]
+"""The lower and the upper end."""
 
 
 def wilson(hits: int, images: int, level: float = LEVEL) -> Interval:
@@ -19,8 +21,9 @@ def wilson(hits: int, images: int, level: float = LEVEL) -> Interval:
     z = NormalDist().inv_cdf((1 + level) / 2)
     share = hits / images
     centre = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z / (1 + z**2 / images) * (share * (1 - share) / images + z**2 / (4 * images**2)) ** 0.5
-    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))  # 0 and 1 exactly, despite rounding
+    half_width = z / (1 + z**2 / images) * (share * (1 - share) / images + z**2 / (4 * images**2)) ** 0.5
+    low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
+    return min(share, low), max(share, high)  # exactly 0 or 1 for such shares, despite rounding
 
 
 def bootstrap(
@@ -39,8 +42,11 @@ def bootstrap(
     shares = counts.ravel() / counts.sum()
     drawn = np.random.default_rng(seed).multinomial(counts.sum(), shares, size=resamples)
     values = statistic(drawn.reshape(resamples, *counts.shape))
-    tails = (50 * (1 - level), 50 * (1 + level))
-    return {name: tuple(np.nanpercentile(value, tails).tolist()) for name, value in values.items()}
+    intervals = {}
+    for name, value in values.items():
+        low, high = np.nanpercentile(value, (50 * (1 - level), 50 * (1 + level))).tolist()
+        intervals[name] = low, high
+    return intervals
 
 
 def paired_counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -48,9 +54,9 @@ def paired_counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])
 
 
-def paired_bootstrap(counts: np.ndarray, **options: float) -> Interval:
-    """Returns the interval of the accuracy of A less that of B, from `paired_counts`; see `bootstrap`."""
-    return bootstrap(counts, lambda drawn: {"difference": difference(drawn)}, **options)["difference"]
+def paired_bootstrap(counts: np.ndarray, **options: Any) -> Interval:
+    """Returns the interval of the accuracy of A less that of B, from `paired_counts`; options: of `bootstrap`."""
+    return bootstrap(counts, lambda resamples: {"difference": difference(resamples)}, **options)["difference"]
 
 
 def difference(counts: np.ndarray) -> np.ndarray:
@@ -59,16 +65,21 @@ def difference(counts: np.ndarray) -> np.ndarray:
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """Returns the p value of the exact two-sided McNemar test (1947) of equal accuracy; 1.0 for no such images."""
+    """Returns the p value of the exact two-sided McNemar test (1947) of equal accuracy.
+
+    only_a, only_b: images that only A, or only B, classified correctly; without any p is 1.
+    """
+    if not only_a + only_b:
+        return 1.0
     from scipy.stats import binomtest  # takes seconds to import
 
-    return binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    return float(binomtest(only_a, only_a + only_b).pvalue)
 
 
 def holm(values: Sequence[float]) -> list[float]:
     """Returns p values adjusted for multiple tests (Holm 1979), in the given order."""
-    values = np.asarray(values, dtype=float)
-    order = np.argsort(values, kind="stable")
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
+    p = np.asarray(values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return adjusted.tolist()

@@ -1,21 +1,18 @@
-"""Records and counts how often runs and evaluations read the test split of a study."""
+"""Records and counts how often the test split of a study was read, by runs and by evaluations."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer import runs
 from fer.errors import UserError
+from fer.evaluation.inputs import EvaluationInput
 
-if TYPE_CHECKING:
-    from fer.evaluation.inputs import EvaluationInput
-
-NAME = "test_reads.jsonl"
+FILE_NAME = "test_reads.jsonl"
 
 
-def record_readings(inputs: "Sequence[EvaluationInput]", folder: Path, command: str) -> list[str]:
+def record_readings(inputs: Sequence[EvaluationInput], folder: Path, command: str) -> list[str]:
     """Records for each study that its test split is read; returns a sentence each with the number of readings.
 
     folder: takes the record of inputs without a study.
@@ -26,15 +23,15 @@ def record_readings(inputs: "Sequence[EvaluationInput]", folder: Path, command: 
     for source in inputs:
         paths.setdefault(source.study or folder, []).append(str(source.path))
     for study, paths_of_study in paths.items():
-        add(study, command, paths_of_study, commit())
-    return [sentence(study) for study in paths]
+        append(study, command, paths_of_study, commit())
+    return [count_sentence(study) for study in paths]
 
 
-def add(folder: Path, command: str, paths: list[str], commit: str | None) -> None:
+def append(folder: Path, command: str, paths: list[str], commit: str | None) -> None:
     """Appends a line of JSON to the record in `folder`: time (UTC), command, inputs, commit of the code."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, "input": paths}
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / NAME).open("a", encoding="utf-8") as file:
+    with (folder / FILE_NAME).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line | {"commit": commit}) + "\n")
 
 
@@ -43,17 +40,17 @@ def count(folder: Path) -> dict[str, int]:
 
     Raises UserError if the record cannot be read.
     """
-    finished = sum(_read_test_split(path) for path in folder.rglob(runs.METRICS))
+    finished = sum(was_test_read(path) for path in folder.rglob(runs.METRICS))
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
+        lines = (folder / FILE_NAME).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / NAME}: cannot be read; mend it or move it away") from error
+        raise UserError(f"{folder / FILE_NAME}: cannot be read; repair it or move it away") from error
     return {"runs": finished, "evaluations": sum(bool(line.strip()) for line in lines)}
 
 
-def sentence(folder: Path) -> str:
+def count_sentence(folder: Path) -> str:
     """Returns a sentence with the number of readings."""
     counts = count(folder)
     total = sum(counts.values())
@@ -64,7 +61,8 @@ def sentence(folder: Path) -> str:
     return f"The test split of this study was read {times}: {counts['runs']} at the end of a run and {evaluations}."
 
 
-def _read_test_split(metrics: Path) -> bool:
+def was_test_read(metrics: Path) -> bool:
+    """Returns whether a run read the test split, from its metrics.json; False for a damaged file."""
     try:
         record = json.loads(metrics.read_text(encoding="utf-8"))
         return record.get("status") == "finished" and record.get("config", {}).get("test", True)

@@ -1,4 +1,4 @@
-"""Reads a run's folder: its metrics.json, study, checkpoint and data."""
+"""Reads what a run's folder says about the run: record, study, checkpoint and data."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,13 @@ from fer.errors import UserError
 
 BEST = Path("checkpoints") / "best.ckpt"
 Record = dict[str, Any]
+"""The content of metrics.json."""
 
 
 def record_of(folder: Path) -> Record:
-    """The run's metrics.json, or what config.yaml knows where that is damaged; empty without either.
+    """Returns the run's metrics.json, or what config.yaml holds if metrics.json is damaged; {} without either.
 
-    A line on stderr tells of a damaged file.
+    Prints a line to stderr if a file is damaged.
     """
     path = folder / runs.METRICS
     if not os.path.lexists(path):
@@ -31,19 +32,19 @@ def record_of(folder: Path) -> Record:
 
 
 def study_folder(run: Path, record: Record) -> Path | None:
-    """The folder above `run` that is called as its study, from its metrics.json; None where it lies elsewhere."""
+    """Returns the folder above `run` that has the name of its study; None if the run lies elsewhere."""
     return runs.study_folder(run.absolute(), record.get("config", {}).get("study") or "")
 
 
 def checkpoint_of(folder: Path, record: Record) -> Path | None:
-    """The file with the run's best weights, also after the folder was moved; None if it is gone."""
-    named = Path(record.get("checkpoint") or BEST)
-    places = (folder / named, folder / named.parent.name / named.name, folder / BEST)
-    return next((place for place in places if place.is_file()), None)
+    """Returns the file with the run's best weights, even after the folder was moved; None if it is gone."""
+    recorded = Path(record.get("checkpoint") or BEST)
+    candidates = (folder / recorded, folder / recorded.parent.name / recorded.name, folder / BEST)
+    return next((path for path in candidates if path.is_file()), None)
 
 
-def why_no_run(folder: Path, record: Record) -> str:
-    """What a folder without predictions is instead, and what to do."""
+def reason_without_predictions(folder: Path, record: Record) -> str:
+    """Returns why a folder has no predictions, and what to do."""
     if record:
         state = record.get("status", "not finished")
         train = commandline.command("fer.train", [commandline.assigned("resume", folder)])
@@ -54,7 +55,7 @@ def why_no_run(folder: Path, record: Record) -> str:
     return "not a run (no predictions.csv in it); give the folder that fer.train wrote to"
 
 
-def about_data(record: Record) -> list[str]:
-    """Which faces a run was trained and scored on, loudly if they are drawn."""
+def data_sentences(record: Record) -> list[str]:
+    """Returns a sentence on the data of a run, such as "FER2013 (fer2013.csv)."; [] if the record has none."""
     data = record.get("data") or {}
     return [f"{data['origin']} ({data.get('layout', 'unknown layout')})."] if "origin" in data else []

@@ -1,20 +1,22 @@
-"""Report sections on predictions: metrics, classes, confusions, ranking. Each also returns plain data."""
+"""Report sections on predictions: accuracy, metrics of each class, confusions, ROC and precision–recall.
 
-from collections.abc import Mapping, Sequence
+Each function adds a section to a report and returns its content as plain data.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fer import confusion
 from fer.evaluation import curves, intervals
+from fer.evaluation.curves import Curve
+from fer.evaluation.formatting import METRIC_TITLES, SPLIT_TITLES, interval, percent, three_decimals
 from fer.evaluation.predictions import Predictions
 from fer.plots import confusion_figure
 from fer.plots.evaluation import ranking_figure
 from fer.report import Report, plain
 
-FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 LISTED_CONFUSIONS = 8
 METHODS = (
     "Brackets hold 95 % confidence intervals over images, not over training seeds: Wilson intervals for accuracy and "
@@ -22,36 +24,38 @@ METHODS = (
     "macro F1."
 )
 Estimate = dict[str, float]
+"""Value, and the ends low and high of its 95 % interval, in [0, 1]."""
 
 
-def estimates(shown: Predictions) -> dict[str, Estimate]:
-    """Returns each of FIGURES as its value and the ends low and high of its 95 % interval, in [0, 1]."""
-    matrix = shown.confusion
+def estimates(predictions: Predictions) -> dict[str, Estimate]:
+    """Returns each metric of METRIC_TITLES with its interval."""
+    matrix = predictions.confusion
     values, ends = confusion.averages(matrix), intervals.bootstrap(matrix, confusion.averages)
-    ends["accuracy"] = intervals.wilson(int(shown.hits.sum()), len(shown))
-    return {name: {"value": float(values[name]), "low": ends[name][0], "high": ends[name][1]} for name in FIGURES}
+    ends["accuracy"] = intervals.wilson(int(predictions.hits.sum()), len(predictions))
+    return {name: {"value": float(values[name]), "low": ends[name][0], "high": ends[name][1]} for name in METRIC_TITLES}
 
 
-def accuracy(report: Report, parts: Mapping[str, Predictions]) -> dict[str, Any]:
-    """Adds a table with a row for each subset; parts: title -> predictions."""
+def add_accuracy(report: Report, subsets: Mapping[str, Predictions]) -> dict[str, Any]:
+    """Adds a table with a row for each subset; subsets: title -> predictions."""
     report.heading("Accuracy")
-    found = {name: {"images": len(part), **estimates(part)} for name, part in parts.items()}
-    rows = [
-        {"subset": name, "images": f"{row['images']:,}"} | {title: interval(row[key]) for key, title in FIGURES.items()}
-        for name, row in found.items()
-    ]
+    content, rows = {}, []
+    for name, subset in subsets.items():
+        values = estimates(subset)
+        content[name] = {"images": len(subset), **values}
+        cells = {title: interval(values[key]) for key, title in METRIC_TITLES.items()}
+        rows.append({"subset": name, "images": f"{len(subset):,}", **cells})
     report.table(pd.DataFrame(rows))
     report.text(METHODS)
-    return found
+    return content
 
 
-def by_class(report: Report, splits: Mapping[str, Predictions]) -> list[dict[str, Any]]:
-    """Adds precision, recall with its interval, F1 and support of each class of each split."""
+def add_classes(report: Report, splits: Mapping[str, Predictions]) -> list[dict[str, Any]]:
+    """Adds precision, recall with its interval, F1 and support of each class in each split."""
     report.heading("Classes")
-    rows = [row for split, shown in splits.items() for row in class_rows(split, shown)]
+    rows = [row for split, predictions in splits.items() for row in class_rows(split, predictions)]
     cells = [
         {
-            "split": SPLITS.get(row["split"], row["split"]),
+            "split": SPLIT_TITLES.get(row["split"], row["split"]),
             "class": row["class"],
             "images": f"{row['support']:,}",
             "precision": percent(row["precision"]),
@@ -66,80 +70,72 @@ def by_class(report: Report, splits: Mapping[str, Predictions]) -> list[dict[str
     return rows
 
 
-def class_rows(split: str, shown: Predictions) -> list[dict[str, Any]]:
-    """Returns shares in [0, 1], NaN for 0/0."""
-    matrix = shown.confusion
-    of = confusion.per_class(matrix)
+def class_rows(split: str, predictions: Predictions) -> list[dict[str, Any]]:
+    """Returns a row for each class: split, class, precision, recall, recall_low, recall_high, f1, support.
+
+    Shares lie in [0, 1]; NaN for 0/0.
+    """
+    matrix = predictions.confusion
+    metrics = confusion.per_class(matrix)
     rows = []
-    for index, name in enumerate(shown.classes):
-        row = {"split": split, "class": name, **{key: float(values[index]) for key, values in of.items()}}
+    for index, name in enumerate(predictions.classes):
+        row = {"split": split, "class": name, **{key: float(values[index]) for key, values in metrics.items()}}
         row["support"] = int(row["support"])
         row["recall_low"], row["recall_high"] = intervals.wilson(int(matrix[index, index]), row["support"])
         rows.append(row)
     return rows
 
 
-def confused(report: Report, shown: Predictions) -> dict[str, Any]:
+def add_confusions(report: Report, predictions: Predictions) -> dict[str, Any]:
     """Adds the confusion matrix in counts and shares, and a list of the most frequent confusions."""
-    matrix = shown.confusion
+    matrix, classes = predictions.confusion, predictions.classes
     report.heading("Confusions")
-    report.figure(confusion_figure(matrix, shown.classes), "confusion", "confusion matrix, rows = true class")
+    report.figure(confusion_figure(matrix, classes), "confusion", "confusion matrix, rows = true class")
     for name, values in (("counts", matrix), ("shares", confusion.shares(matrix))):
-        table = pd.DataFrame(values, columns=list(shown.classes))
-        table.insert(0, "true", shown.classes)
+        table = pd.DataFrame(values, columns=list(classes))
+        table.insert(0, "true", list(classes))
         report.tables[f"confusion_{name}"] = table
-    table = confusion.mistakes(matrix, shown.classes)
-    support = dict(zip(shown.classes, matrix.sum(1).tolist(), strict=True))
-    told = [
-        f"- {row.images:,} of {support[row.true]:,} *{plain(row.true)}* images ({percent(row.share)}) were classified "
-        f"as *{plain(row.predicted)}*"
-        for row in table.head(LISTED_CONFUSIONS).itertuples()
+    mistakes = confusion.mistakes(matrix, classes).to_dict("records")
+    support = dict(zip(classes, matrix.sum(1).tolist(), strict=True))
+    lines = [
+        f"- {row['images']:,} of {support[row['true']]:,} *{plain(row['true'])}* images ({percent(row['share'])}) were "
+        f"classified as *{plain(row['predicted'])}*"
+        for row in mistakes[:LISTED_CONFUSIONS]
     ]
-    report.text("\n".join(told) or "Every image was classified correctly.")
-    return {"confusion": matrix.tolist(), "mistakes": table.to_dict("records")}
+    report.text("\n".join(lines) or "Every image was classified correctly.")
+    return {"confusion": matrix.tolist(), "mistakes": mistakes}
 
 
-def ranked(report: Report, shown: Predictions) -> dict[str, Any]:
+def add_ranking(report: Report, predictions: Predictions) -> dict[str, Any]:
     """Adds ROC and precision–recall curves of each class against the rest; returns the areas under them."""
     report.heading("Each class against the rest")
-    found = {}
-    for index, name in enumerate(shown.classes):
-        scores, positive = shown.probabilities[:, index], shown.labels == index
-        found[name] = curves.roc(scores, positive), curves.precision_recall(scores, positive)
-    areas = {name: [curve.area if curve else float("nan") for curve in both] for name, both in found.items()}
-    share = shown.confusion.sum(1) / len(shown)
-    rows = [
-        {"class": name, "share of images": percent(part), "ROC AUC": three(auc), "average precision": three(ap)}
-        for (name, (auc, ap)), part in zip(areas.items(), share, strict=True)
-    ]
+    shares = predictions.confusion.sum(1) / len(predictions)
+    content, rows, roc_points, pr_points = {}, [], {}, {}
+    for index, name in enumerate(predictions.classes):
+        scores, positive = predictions.probabilities[:, index], predictions.labels == index
+        roc, precision_recall = curves.roc(scores, positive), curves.precision_recall(scores, positive)
+        if roc:
+            roc_points[name] = roc.x, roc.y, roc.area
+        if precision_recall:
+            pr_points[name] = precision_recall.x, precision_recall.y, precision_recall.area
+        content[name] = {"roc_auc": area(roc), "average_precision": area(precision_recall)}
+        rows.append(
+            {
+                "class": name,
+                "share of images": percent(shares[index]),
+                "ROC AUC": three_decimals(area(roc)),
+                "average precision": three_decimals(area(precision_recall)),
+            }
+        )
     report.table(pd.DataFrame(rows))
     report.text(
         "Random guessing has a ROC AUC of 0.5, and an average precision equal to the class's share of the images."
     )
-    drawn = [{name: c for name, both in found.items() if (c := both[kind])} for kind in (0, 1)]
-    figure = ranking_figure(*({name: (c.x, c.y, c.area) for name, c in kind.items()} for kind in drawn))
+    figure = ranking_figure(roc_points, pr_points)
     report.figure(figure, "ranking", "ROC and precision–recall curves, one line per class")
-    return {name: {"roc_auc": auc, "average_precision": ap} for name, (auc, ap) in areas.items()}
+    return content
 
 
-def percent(value: float) -> str:
-    """0.6439 -> `64.4 %`; a dash for NaN."""
-    return "–" if np.isnan(value) else f"{100 * value:.1f} %"
-
-
-def three(value: float) -> str:
-    """0.64391 -> `0.644`; a dash for NaN."""
-    return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def interval(estimate: Estimate) -> str:
-    """`64.4 % (62.8–65.9)`; a dash for NaN."""
-    if np.isnan(estimate["value"]):
-        return "–"
-    return f"{100 * estimate['value']:.1f} % ({100 * estimate['low']:.1f}–{100 * estimate['high']:.1f})"
-
-
-def listed(values: Sequence[str]) -> str:
-    """`a, b and c`."""
-    *most, last = values
-    return f"{', '.join(most)} and {last}" if most else last
+def area(curve: Curve | None) -> float:
+    """Returns the area under the curve; NaN without one."""
+    return curve.area if curve else float("nan")

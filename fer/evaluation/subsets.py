@@ -1,4 +1,4 @@
-"""Test subsets: images without copies in training, and images whose label FER+ shares."""
+"""Subsets of a split: images without copies in training, and images whose label the FER+ voters share."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,21 @@ from fer.data.datamodule import FERDataModule
 from fer.data.duplicates import seen
 from fer.data.ferplus import CLASSES, find_votes, majority, read_votes, without_outliers
 from fer.errors import UserError
-from fer.evaluation.pixels import faces
+from fer.evaluation.images import images_with_ids
 
 
-def unseen(datamodule: FERDataModule, ids: np.ndarray, near: bool = False) -> np.ndarray:
-    """Returns (N,) bool: images without identical training images and, with `near`, without near copies there."""
-    return ~seen(datamodule.splits["train"].images[:, 0].numpy(), faces(datamodule, ids), near)
+def without_training_copies(datamodule: FERDataModule, ids: np.ndarray, near: bool = False) -> np.ndarray:
+    """Returns (N,) bool: which images have no identical training image and, with `near`, no near copy in training."""
+    train = datamodule.splits["train"].images[:, 0].numpy()
+    return ~seen(train, images_with_ids(datamodule, ids), near)
 
 
-def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Returns (N,) bool: images whose label the majority of the FER+ voters (`fer.data.ferplus`) chose.
+def ferplus_agreement(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Returns (N,) bool: which labels the majority of the FER+ voters (`fer.data.ferplus`) chose.
 
     Raises UserError if the faces do not come from one fer2013.csv, or if there are no votes beside it.
     """
-    if datamodule.hparams.votes != "none":
+    if datamodule.hparams["votes"] != "none":
         raise UserError("the labels are those of FER+ already")
     source, *others = datamodule.sources
     if others or not source.lower().endswith(".csv"):
@@ -31,8 +32,8 @@ def agreed(datamodule: FERDataModule, ids: np.ndarray, labels: Sequence[str]) ->
     votes = read_votes(*find_votes(source, fix=""))
     names = np.char.rpartition(ids.astype(str), "_")
     rows = np.array([int(row) if row.isdigit() else len(votes.usage) for row in names[:, 2]])
-    there = rows < len(votes.usage)
-    if not there.all() or (votes.usage[rows] != names[:, 0]).any():
+    exists = rows < len(votes.usage)
+    if not exists.all() or (votes.usage[rows] != names[:, 0]).any():
         raise UserError(f"{votes.where} does not go row by row with {source}")
-    chosen = majority(without_outliers(votes.counts[rows]))
-    return np.array([*CLASSES, "unknown", "no face", ""])[chosen] == np.asarray(labels)
+    choices = majority(without_outliers(votes.counts[rows]))
+    return np.array([*CLASSES, "unknown", "no face", ""])[choices] == np.asarray(labels)

@@ -1,19 +1,19 @@
 """Sections of the report on a data set."""
 
-from fer.exploration import copies, light, overview, samples, suspicious, votes
+from fer.exploration import duplicates, image_statistics, overview, samples, suspicious_labels, votes
 
 SECTIONS = (
-    overview.source,
-    overview.counts,
-    samples.samples,
-    light.grey_levels,
-    light.measures,
-    light.mean_faces,
-    overview.sizes,
-    samples.augmented,
-    samples.blanks,
-    copies.duplicates,
-    votes.agreement,
-    suspicious.suspicious,
+    overview.add_source,
+    overview.add_counts,
+    samples.add_samples,
+    image_statistics.add_grey_levels,
+    image_statistics.add_measures,
+    image_statistics.add_mean_faces,
+    overview.add_sizes,
+    samples.add_augmented,
+    samples.add_blanks,
+    duplicates.add_duplicates,
+    votes.add_agreement,
+    suspicious_labels.add_suspicious_labels,
 )
-"""In the order of the report; what they return is merged."""
+"""In the order of the report. Each takes the report and the data, and may return figures for duplicates.json."""

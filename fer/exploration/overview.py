@@ -1,81 +1,106 @@
-"""Report section on the source, the classes and the original sizes."""
+"""Report sections on the source, the number of images of each class, and the original sizes."""
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fer.console import yes
 from fer.data import statistics
 from fer.data.faces import SIZE
-from fer.exploration.examined import Data, listed, say
+from fer.exploration.dataset import Dataset, announce, join_words
+from fer.plots.data import counts_figure
 from fer.report import Report, plain
 
+IMBALANCED = 1.5
+"""Ratio of the largest to the smallest class from which the report advises weights."""
 
-def source(report: Report, data: Data) -> None:
-    found = data.module.description()
-    places = found["path"] if report.with_faces else [Path(place).name for place in found["path"]]
-    sizes = [f"{sum(of.values()):,} in {split}" for split, of in found["counts"].items()]
+
+def add_source(report: Report, data: Dataset) -> None:
+    description = data.module.description()
+    paths = description["path"]
+    if not report.with_faces:  # a report to be published does not tell where the data lie
+        paths = [Path(path).name for path in paths]
+    sizes = [f"{sum(counts.values()):,} in {split}" for split, counts in description["counts"].items()]
     lines = [
-        f"{found['origin']}: {len(data.images):,} faces of {len(data.classes)} classes, {', '.join(sizes)}.",
-        f"Layout: {found['layout']}; path: {', '.join(places)}.",
-        f"Official split: {yes(found['official_split'])}; fingerprint: {found['fingerprint']}.",
-        *(f"Note: {note}." for note in found["notes"]),
+        f"{description['origin']}: {len(data.images):,} faces of {len(data.classes)} classes, {', '.join(sizes)}.",
+        f"Layout: {description['layout']}; path: {', '.join(paths)}.",
+        f"Official split: {yes(description['official_split'])}; fingerprint: {description['fingerprint']}.",
+        *(f"Note: {note}." for note in description["notes"]),
     ]
     report.text("\n".join(f"- {plain(line)}" for line in lines))
     report.text("Pictures and figures by class are of the training images, unless they say otherwise.")
 
 
-def counts(report: Report, data: Data) -> None:
-    from fer.plots.data import counts_figure
-
-    found = data.module.counts
-    train = found["train"]
-    most, least = max(train, key=train.get), min(train, key=train.get)
-    ratio = train[most] / train[least]
+def add_counts(report: Report, data: Dataset) -> None:
+    counts = data.module.counts
     report.heading("Images of each class")
-    if ratio == 1:
-        report.text(f"Balanced: every class has {train[most]:,} training images.")
-    else:
-        report.text(
-            f"{plain(most)} has {train[most]:,} training images, {ratio:.1f} times {plain(least)}'s {train[least]:,}."
-            + " `loss.class_weights=balanced` or `data.balance=sampler` makes up for it." * (ratio > 1.5)
-        )
-    table = pd.DataFrame(found)
+    report.text(balance_sentences(counts["train"]))
+    table = pd.DataFrame(counts)
     shares = (100 * table / table.sum()).round(1)
-    spread = shares.max(axis=1) - shares.min(axis=1)
-    widest = shares.loc[spread.idxmax()]
-    if spread.max():
-        there = listed([f"{share} % of {split}" for split, share in widest.items()])
-        report.text(f"Shares differ most between the splits for {plain(spread.idxmax())}: {there}.")
-    else:
-        report.text("The splits have the same shares.")
-    report.figure(counts_figure(found), "counts", "images of each class in each split")
-    columns = {
-        name: column for split in table for name, column in ((split, table[split]), (f"{split} %", shares[split]))
-    }
-    weight = {"balanced weight": (table["train"].sum() / (len(table) * table["train"])).round(2)}
-    report.table(pd.DataFrame(columns | weight).rename_axis("class").reset_index(), "counts")
+    report.text(share_sentence(shares))
+    report.figure(counts_figure(counts), "counts", "images of each class in each split")
+    columns = {}
+    for split in counts:
+        columns[split] = table[split]
+        columns[f"{split} %"] = shares[split]
+    columns["balanced weight"] = (table["train"].sum() / (len(table) * table["train"])).round(2)
+    report.table(pd.DataFrame(columns).rename_axis("class").reset_index(), "counts")
 
 
-def sizes(report: Report, data: Data) -> None:
+def balance_sentences(counts: dict[str, int]) -> str:
+    """Returns sentences on the largest and the smallest class, and advice if they differ much."""
+    largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    ratio = counts[largest] / counts[smallest]
+    if ratio == 1:
+        return f"Balanced: every class has {counts[largest]:,} training images."
+    sentences = (
+        f"{plain(largest)} has {counts[largest]:,} training images, {ratio:.1f} times {plain(smallest)}'s "
+        f"{counts[smallest]:,}."
+    )
+    if ratio > IMBALANCED:
+        sentences += " `loss.class_weights=balanced` or `data.balance=sampler` makes up for it."
+    return sentences
+
+
+def share_sentence(shares: pd.DataFrame) -> str:
+    """Returns a sentence on the class whose share differs most between splits.
+
+    shares: in percent, a row for each class and a column for each split.
+    """
+    values = shares.to_numpy(float)
+    spread = np.ptp(values, axis=1)
+    if not spread.max():
+        return "The splits have the same shares."
+    row = int(spread.argmax())
+    phrases = [f"{share} % of {split}" for split, share in zip(shares.columns, values[row].tolist(), strict=True)]
+    return f"Shares differ most between the splits for {plain(str(shares.index[row]))}: {join_words(phrases)}."
+
+
+def add_sizes(report: Report, data: Dataset) -> None:
     report.heading("Image sizes as found")
     places = [place for place in map(statistics.pictures_at, data.module.sources) if place]
     if not places:
         report.text(f"All {len(data.images):,} faces came with 48×48 pixels ({plain(data.module.layout)}).")
         return
-    say(f"reading the sizes of {sum(len(names) for _, names in places):,} pictures")
+    announce(f"reading the sizes of {sum(len(names) for _, names in places):,} pictures")
     table = statistics.picture_sizes(places)
-    total, width, height = table["pictures"].sum(), table["width"], table["height"]
-    if len(table) == 1:
-        fits = "as networks see them" if {width[0], height[0]} == {SIZE} else "and are resized to 48×48"
-        report.text(f"All {total:,} pictures have {width[0]}×{height[0]} pixels, {fits}.")
-    else:
-        small = table["pictures"][(width < SIZE) | (height < SIZE)].sum()
-        oblong = table["pictures"][(width / height - 1).abs() > 0.1].sum()
-        report.text(
-            f"{total:,} pictures in {len(table):,} sizes, {width.min()}–{width.max()} pixels wide and "
-            f"{height.min()}–{height.max()} high. All are resized to 48×48: {small:,} of them are smaller and get "
-            f"enlarged, {oblong:,} are more than a tenth off square and get squeezed."
-        )
+    report.text(size_sentences(*(table[name].to_numpy() for name in ("pictures", "width", "height"))))
     report.table(table.head(10))
     report.tables["sizes"] = table
+
+
+def size_sentences(pictures: np.ndarray, width: np.ndarray, height: np.ndarray) -> str:
+    """Returns sentences on the sizes; all arguments (K,): number, width and height of the pictures of each size."""
+    total = pictures.sum()
+    if len(pictures) == 1:
+        is_native = width[0] == height[0] == SIZE
+        consequence = "as networks see them" if is_native else "and are resized to 48×48"
+        return f"All {total:,} pictures have {width[0]}×{height[0]} pixels, {consequence}."
+    small = pictures[(width < SIZE) | (height < SIZE)].sum()
+    oblong = pictures[np.abs(width / height - 1) > 0.1].sum()
+    return (
+        f"{total:,} pictures in {len(pictures):,} sizes, {width.min()}–{width.max()} pixels wide and "
+        f"{height.min()}–{height.max()} high. All are resized to 48×48: {small:,} of them are smaller and get "
+        f"enlarged, {oblong:,} are more than a tenth off square and get squeezed."
+    )

@@ -13,7 +13,7 @@ import torch
 
 from fer import checkpoint
 from fer.errors import UserError
-from fer.evaluation.pixels import Pixels
+from fer.evaluation.loading import ClassifierWithData
 from fer.exporting import onnx_file
 from fer.exporting.parity import costs, difference
 from fer.exporting.slim import slim
@@ -54,7 +54,7 @@ def export(
     if out.exists() and out.samefile(path):
         raise UserError(f"{out} would replace the checkpoint; choose another with --out FILE")
 
-    def load_data() -> tuple[Pixels | None, str]:
+    def load_data() -> tuple[ClassifierWithData | None, str]:
         if precision == "fp32" and not data:
             return None, ""
         return experiment_data(path, data, numbers)
@@ -68,7 +68,7 @@ def export(
     return out
 
 
-Data = Callable[[], tuple[Pixels | None, str]]
+Data = Callable[[], tuple[ClassifierWithData | None, str]]
 """Loads the faces of the experiment, or returns the reason why there are none."""
 
 
@@ -146,7 +146,7 @@ def description(network: TorchNetwork) -> dict[str, Any]:
     }
 
 
-def calibration_faces(faces: Pixels) -> np.ndarray:
+def calibration_faces(faces: ClassifierWithData) -> np.ndarray:
     """Returns (N, 48, 48) uint8 training faces, evenly spread over the split."""
     images = faces.split("train").images[:, 0].numpy()
     return images[:: max(1, len(images) // CALIBRATION_FACES)][:CALIBRATION_FACES]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fer.evaluation.pixels import Pixels
+from fer.evaluation.loading import ClassifierWithData
 from fer.exporting.onnx_file import ExportedModel
 from fer.prediction.network import Network
 from fer.prediction.onnx_network import OnnxNetwork
@@ -27,7 +27,7 @@ def difference(module: ExportedModel, path: Path, size: tuple[int, int] = (SIZE,
     return largest
 
 
-def costs(original: Network, float32: Path, written: Path, pixels: Pixels, precision: str) -> list[str]:
+def costs(original: Network, float32: Path, written: Path, pixels: ClassifierWithData, precision: str) -> list[str]:
     """Returns lines with the validation accuracy of the checkpoint, its float32 file and the written file."""
     split = pixels.split("val")
     faces, labels = split.images[:, 0].numpy(), split.labels.numpy()

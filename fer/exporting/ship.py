@@ -21,9 +21,10 @@ import pandas as pd
 from fer.arguments import add_trust
 from fer.errors import UserError, one_line_errors
 from fer.evaluation import confidence, inputs, readings, sections
+from fer.evaluation.formatting import percent
+from fer.evaluation.options import EvaluationOptions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import record_of
-from fer.evaluation.sections import percent
 from fer.evaluation.single import subsets
 from fer.exporting.formats import export
 from fer.prediction.shipped import SUMS, WEIGHTS
@@ -83,7 +84,7 @@ def check(run: Path, record: dict[str, Any]) -> None:
 
 def card(run: Path, record: dict[str, Any], name: str, command: str, files: list[Path]) -> str:
     """Returns the model card as Markdown."""
-    source = inputs.read(run, name, inputs.EvaluationOptions(split="test"))
+    source = inputs.read(run, name, EvaluationOptions(split="test"))
     test = source.predictions("test")
     report = Report(f"{name}: seven expressions of faces")
     report.text(protocol(record, command))
@@ -92,10 +93,10 @@ def card(run: Path, record: dict[str, Any], name: str, command: str, files: list
     rows = {"all images, PublicTest": source.predictions("val")}
     for name_of_part, predictions in parts.items():
         rows[f"{name_of_part}, PrivateTest"] = predictions
-    sections.accuracy(report, rows)
+    sections.add_accuracy(report, rows)
     for remark in [*remarks, *readings.record_readings([source], run, command)]:
         report.text(redaction.ABSOLUTE.sub("PATH", remark))
-    sections.by_class(report, {"test": test})
+    sections.add_classes(report, {"test": test})
     add_confusions(report, test)
     report.text(calibration(source.splits))
     report.text(USE)
@@ -120,8 +121,8 @@ def protocol(record: dict[str, Any], command: str) -> str:
 
 def calibration(splits: Mapping[str, Predictions]) -> str:
     """Returns the section on calibration."""
-    table = confidence.calibrated(Report(""), splits, ["test"])["test"]
-    before, after = (percent(table[state]["ece"]) for state in (confidence.PLAIN, confidence.SCALED))
+    table = confidence.add_calibration(Report(""), splits, ["test"])["test"]
+    before, after = (percent(table[state]["ece"]) for state in (confidence.UNSCALED, confidence.SCALED))
     return (
         f"## Calibration\n\nLogits are divided by the temperature {table['temperature'][0]:.2f}, fitted on "
         f"PublicTest: on PrivateTest their expected calibration error (Guo et al. 2017, 15 bins) is {after}, and "

@@ -1,4 +1,4 @@
-"""Attention modules that scale a feature map; `attention` of CNN and ResNet puts one at the end of a block or stage."""
+"""Attention modules that scale a feature map: CBAM and residual masking (`attention` of CNN and ResNet)."""
 
 import torch
 import torch.nn.functional as F
@@ -7,16 +7,19 @@ from torchvision.ops import Conv2dNormActivation
 
 from fer.models.layers import checked_choice, gate_units
 
-KINDS = (None, "cbam", "masking")
+ATTENTION_KINDS = (None, "cbam", "masking")
 
 
 class CBAM(nn.Module):
     """Convolutional block attention module (Woo et al. 2018, arXiv:1807.06521): scales channels, then positions.
 
-    The weights of channels, in (0, 1), are the sigmoid of a shared two-layer perceptron applied to the average and to
-    the maximum over positions, and summed. The weights of positions are the sigmoid of a 7×7 convolution with
-    BatchNorm over the maximum and the average over channels. The perceptron has width // 16 hidden units, but at least
-    8. Input and output: (B, width, H, W) float.
+    Channel weights, in (0, 1): a shared two-layer perceptron sees the average and the maximum over positions; the
+    weights are the sigmoid of the sum of its two outputs. It has width // 16 hidden units, but at least 8.
+    Position weights, in (0, 1): the sigmoid of a convolution with BatchNorm over the maximum and the average over
+    channels.
+
+    width: channels. kernel_size: of that convolution.
+    Input and output: (B, width, H, W) float.
     """
 
     def __init__(self, width: int, kernel_size: int = 7):
@@ -35,46 +38,49 @@ class CBAM(nn.Module):
 class Masking(nn.Module):
     """Residual masking, after Pham, Vu & Tran 2020 (ICPR, "Residual Masking Network"): maps · (1 + mask).
 
-    The mask, in (0, 1), comes from a small U-Net over the maps: `levels` scales, each half the size of the one before,
-    joined again from coarse to fine; a softmax over channels ends it. Unlike the original, whose channels double at
-    each scale, the U-Net keeps width // 2 channels, has one 3×3 convolution with BatchNorm and ReLU a scale instead of
-    a residual block, and enlarges by nearest neighbours instead of transposed convolutions, so that any size fits.
+    The mask, in (0, 1), comes from a small U-Net over the maps with a softmax over channels at its end. The U-Net has
+    `levels` scales, each half the size of the previous one. It differs from the original in three points: it keeps
+    width // 2 channels at every scale, where the original doubles them; it has one 3×3 convolution with BatchNorm and
+    ReLU for each scale, where the original has a residual block; and it upsamples by nearest neighbours instead of
+    transposed convolutions, so that any size fits.
+
+    width: channels.
     Input and output: (B, width, H, W) float.
     """
 
     def __init__(self, width: int, levels: int):
         super().__init__()
         inner = max(1, width // 2)
-        widths = [width] + [inner] * (levels - 1)
-        self.down = nn.ModuleList(Conv2dNormActivation(before, inner, 3) for before in widths)
+        input_widths = [width] + [inner] * (levels - 1)
+        self.down = nn.ModuleList(Conv2dNormActivation(in_width, inner, 3) for in_width in input_widths)
         self.up = nn.ModuleList(Conv2dNormActivation(2 * inner, inner, 3) for _ in range(levels - 1))
         self.logits = nn.Conv2d(inner, width, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps * (1 + self.logits(self.joined(self.scales(maps))).softmax(1))
+        return maps * (1 + self.logits(self.decode(self.encode(maps))).softmax(1))
 
-    def scales(self, maps: Tensor) -> list[Tensor]:
-        """(B, width // 2, …) at each scale, from fine to coarse."""
+    def encode(self, maps: Tensor) -> list[Tensor]:
+        """Returns maps (B, width // 2, …) of each scale, from fine to coarse."""
         scales = [self.down[0](maps)]
         for layer in self.down[1:]:
             scales.append(layer(F.max_pool2d(scales[-1], 2, ceil_mode=True)))
         return scales
 
-    def joined(self, scales: list[Tensor]) -> Tensor:
-        """(B, width // 2, H, W) of all scales."""
+    def decode(self, scales: list[Tensor]) -> Tensor:
+        """Returns maps (B, width // 2, H, W) that combine all scales."""
         coarse = scales[-1]
         for layer, fine in zip(self.up, scales[-2::-1], strict=True):
-            enlarged = F.interpolate(coarse, size=fine.shape[-2:])
-            coarse = layer(torch.cat([enlarged, fine], 1))
+            upsampled = F.interpolate(coarse, size=fine.shape[-2:])
+            coarse = layer(torch.cat([upsampled, fine], 1))
         return coarse
 
 
-def attention(kind: str | None, width: int, levels: int) -> list[nn.Module]:
-    """The module of a kind, or none for null. width: channels. levels: scales of a mask.
+def attention_modules(kind: str | None, width: int, levels: int) -> list[nn.Module]:
+    """Returns a list with the module of that kind; [] for None.
 
-    Raises ValueError for an unknown kind.
+    kind: None, "cbam" or "masking". width: channels. levels: scales of a mask. Raises ValueError for an unknown kind.
     """
-    match checked_choice("model.attention", kind, KINDS):
+    match checked_choice("model.attention", kind, ATTENTION_KINDS):
         case "cbam":
             return [CBAM(width)]
         case "masking":

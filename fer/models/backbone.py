@@ -1,4 +1,4 @@
-"""Any classification network of torchvision or timm, by name, untrained."""
+"""Networks of torchvision and timm by name, with random weights."""
 
 import difflib
 
@@ -7,40 +7,42 @@ import torchvision
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-DROPOUT = {"torchvision": "dropout", "timm": "drop_rate"}  # what each library calls head_dropout
-ONE_OUTPUT = {"aux_logits": False, "init_weights": True}  # no auxiliary logits; no warning about the initial weights
+DROPOUT = {"torchvision": "dropout", "timm": "drop_rate"}
+"""Name of head_dropout in each library."""
+ONE_OUTPUT = {"aux_logits": False, "init_weights": True}
+"""Switches off auxiliary logits, and a warning about the initial weights."""
 DEFAULTS = {"googlenet": ONE_OUTPUT, "inception_v3": ONE_OUTPUT}
-SHORT = {
+SHORT_NAMES = {
     "mobilenetv4": ("mobilenetv4_conv_small", {}),
     "vit_tiny": ("vit_tiny_patch16_224", {"patch_size": 8, "dynamic_img_size": True}),
-}  # names of timm's families -> the member meant, and its options for small images
-SIZE = 48  # pixels of a side, for networks that are built for one size
-FORBIDDEN_OPTIONS = (
-    "pretrained",
-    "weights",
-    "checkpoint",
-    "cache_dir",
-    "features_only",
-    "aux_logits",
-)  # parts of option names
+}
+"""Name of a family -> timm's name of one member, and its options for small images."""
+IMAGE_SIZE = 48
+"""Height and width in pixels for networks that are built for one size."""
+FORBIDDEN_OPTIONS = ("pretrained", "weights", "checkpoint", "cache_dir", "features_only", "aux_logits")
+"""Parts of the names of options that load something or change the output."""
 
 
 class Backbone(nn.Module):
-    """Network `name` of `library` with random weights: images (N, in_channels, H, W), float -> logits (N, classes).
+    """A classification network of torchvision or timm with random weights.
 
     Nothing is loaded or downloaded: names are looked up in the library's own list, and options that name weights,
-    files or other outputs are refused. `resize` first scales the images to resize × resize pixels, bilinearly, for
-    networks that halve their input too often for 48 pixels or take one size only. torchvision's networks want three
-    channels, so grey images go in three times; timm builds its first layer for in_channels.
+    files or other outputs are refused.
 
-    timm's networks for one size, such as vision transformers, are built for `resize`, or else 48 pixels, unless
-    `img_size` says otherwise. "mobilenetv4" stands for timm's mobilenetv4_conv_small, "vit_tiny" for
-    vit_tiny_patch16_224 with patches of 8×8 pixels.
+    name: as the library lists it, or a key of SHORT_NAMES: "mobilenetv4" is timm's mobilenetv4_conv_small, "vit_tiny"
+        is vit_tiny_patch16_224 with patches of 8×8 pixels.
+    library: "torchvision" or "timm".
+    in_channels: torchvision's networks have three input channels, so a grey image is repeated; timm builds its first
+        layer for `in_channels`.
+    resize: scales the images to resize × resize pixels first, bilinearly; for networks that downsample too often for 48
+        pixels or accept one size only. timm's networks for one size, such as vision transformers, are built for
+        `resize`, or else 48 pixels, unless `img_size` is given.
+    head_dropout: the library's own dropout before the last layer; None for the network's default.
+    options: passed to the network, such as timm's `output_stride`, `drop_path_rate` or `img_size`. For timm's networks
+        None stands for the default.
 
-    head_dropout: the library's own dropout before its last layer, None for the network's default.
-    options: passed to the network, such as timm's `output_stride`, `drop_path_rate`, `img_size`; timm takes null for
-    the network's default.
-    Raises ValueError for an unknown name, library or option, ModuleNotFoundError where timm is missing.
+    Input: (B, in_channels, H, W) float. Output: (B, num_classes) logits. Raises ValueError for an unknown name, library
+    or option, and ModuleNotFoundError if timm is missing.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Backbone(nn.Module):
         if in_channels not in (1, self.channels):
             raise ValueError(f"model.in_channels is {in_channels}; torchvision's networks take 1 or 3")
         try:
-            self.network = BUILDERS[library](name, num_classes, in_channels, options, resize or SIZE)
+            self.network = BUILDERS[library](name, num_classes, in_channels, options, resize or IMAGE_SIZE)
         except (TypeError, AssertionError, KeyError) as error:
             given = ", ".join(f"{key}={value}" for key, value in options.items())
             raise ValueError(f"model={name} of {library} cannot be built with {given}: {one_line(error)}") from error
@@ -77,9 +79,9 @@ class Backbone(nn.Module):
         return self.network(images.expand(-1, self.channels, -1, -1))
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, F): the input of the last linear layer or convolution, averaged over positions."""
+        """Returns (B, F): the input of the last linear layer or convolution, averaged over positions."""
         inputs: list[Tensor] = []
-        hook = record_input(last_layer(self.network), inputs)
+        hook = record_inputs(last_layer(self.network), inputs)
         try:
             self(images)
         finally:
@@ -91,13 +93,13 @@ def last_layer(network: nn.Module) -> nn.Module:
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]
 
 
-def record_input(layer: nn.Module, record: list[Tensor]) -> RemovableHandle:
+def record_inputs(layer: nn.Module, record: list[Tensor]) -> RemovableHandle:
     """Appends the first input of each call of `layer` to `record` until the handle is removed."""
     return layer.register_forward_pre_hook(lambda layer, inputs: record.append(inputs[0]))
 
 
 def torchvision_network(name: str, num_classes: int, in_channels: int, options: dict, size: int) -> nn.Module:
-    check_name(name, torchvision.models.list_models(module=torchvision.models), "torchvision")  # classifiers only
+    check_name(name, torchvision.models.list_models(module=torchvision.models), "torchvision")  # classifiers
     options = DEFAULTS.get(name, {}) | options
     return torchvision.models.get_model(name, weights=None, num_classes=num_classes, **options)
 
@@ -108,11 +110,11 @@ def timm_network(name: str, num_classes: int, in_channels: int, options: dict, s
     except ModuleNotFoundError as error:
         message = f"model.library=timm (model.name={name}) needs timm: pip install 'fer-lightning[timm]'"
         raise ModuleNotFoundError(message, name="timm") from error
-    name, usual = SHORT.get(name, (name, {}))
-    check_name(name, timm.list_models(), "timm")  # bare names: timm itself would also take hf-hub: and local-dir:
+    name, defaults = SHORT_NAMES.get(name, (name, {}))
+    check_name(name, timm.list_models(), "timm")  # timm itself would also accept the prefixes hf-hub: and local-dir:
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
-        usual = {"img_size": size, **usual}
-    options = usual | {key: value for key, value in options.items() if value is not None}
+        defaults = {"img_size": size, **defaults}
+    options = defaults | {key: value for key, value in options.items() if value is not None}
     return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
 
 

@@ -1,38 +1,44 @@
-"""CNN: the configurable convolutional network behind most variants."""
+"""CNN: the configurable convolutional network behind most options of `model`."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn.modules import activation as activations
 
-from fer.models.attention import attention as attention_modules
+from fer.models.attention import attention_modules
 from fer.models.layers import check_share, checked_choice, value_at
 
-UNSUITED = ("MultiheadAttention", "GLU", "Threshold", "Softmax", "Softmax2d", "LogSoftmax", "Softmin")
-ACTIVATIONS = {
-    name.lower(): getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__ if name not in UNSUITED
-}
+UNSUITABLE = ("MultiheadAttention", "GLU", "Threshold", "Softmax", "Softmax2d", "LogSoftmax", "Softmin")
+ACTIVATIONS = {name.lower(): getattr(activations, name) for name in activations.__all__ if name not in UNSUITABLE}
 POOLS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 NORMS = ("batch", "group", "layer", "instance", "none")
-STARTS = {"he": nn.init.kaiming_normal_, "glorot": nn.init.xavier_uniform_, "default": None}
+INITS = {"he": nn.init.kaiming_normal_, "glorot": nn.init.xavier_uniform_, "default": None}
 
 
 class CNN(nn.Module):
     """Blocks of convolutions, then a head of dense layers.
 
-    One block is a list of widths: `blocks=[[64, 64], [128]]` is two convolutions of 64 and one of 128 channels. Each
-    convolution is followed by norm and activation (the other way round with `norm_last`); each block ends with pooling
-    and dropout. The head flattens, or with `head_pool` first averages over a grid of that many cells a side, then has
-    one dense layer, norm (`head_norm`), activation and dropout for each width in `head`, and the output layer.
+    Each convolution is followed by norm and activation, and each block ends with pooling, attention and dropout. The
+    head flattens; then dense layers follow, each with norm, activation and dropout, and the output layer.
 
-    kernel_size, stride, padding, pool_size: one number, or one a block; padding "same" keeps the size at stride 1
-    and is kernel_size // 2 otherwise. pool: "max", "avg" or "none"; pool_stride null = pool_size; pool_padding.
-    norm: "batch", "group" (8 groups or fewer), "layer", "instance" or "none". activation: the name of any activation
-    of torch.nn, case and underscores aside. dropout in [0, 1), of elements, or of whole channels with
-    `channel_dropout`. attention: null, "cbam" or "masking" behind each block's pooling, or a list with one a block; see
-    fer.models.attention. init: weights at the start, "he" (He et al. 2015) or "glorot" (Glorot and Bengio 2010) with
-    biases of zero, or "default", torch's own, which fades out in deep stacks without norm. Input (B, 1 or in_channels,
-    H, W) float, output (B, num_classes) logits; a grey image is repeated over `in_channels`. Raises ValueError for
-    unknown names.
+    blocks: for each block the channels of its convolutions: `[[64, 64], [128]]` is two convolutions of 64 channels and,
+        in the second block, one of 128.
+    kernel_size, stride, padding, pool_size: one number, or one for each block. padding "same" keeps the size at
+        stride 1, and is kernel_size // 2 otherwise.
+    pool: "max", "avg" or "none". pool_stride: None for pool_size. pool_padding: in pixels.
+    norm: "batch", "group" (at most 8 groups), "layer", "instance" or "none". norm_last: norm after the activation.
+    activation: any activation of torch.nn; case and underscores do not matter.
+    dropout: share in [0, 1) of elements, or with `channel_dropout` of whole channels.
+    attention: None, "cbam" or "masking" after each block's pooling, or a list with one for each block; see
+        fer.models.attention.
+    head: units of the dense layers. head_norm, head_dropout: as norm and dropout. head_pool: averages the maps over a
+        grid of head_pool × head_pool cells before they are flattened.
+    init: initial weights: "he" (He et al. 2015) or "glorot" (Glorot and Bengio 2010), both with zero biases, or
+        "default", torch's own, under which the signal vanishes in deep stacks without norm.
+    image_size: height and width of the images in pixels.
+
+    Input: (B, 1 or in_channels, H, W) float; a grey image is repeated over `in_channels`. Output: (B, num_classes)
+    logits. Raises ValueError for unknown names, for shares out of range and if a block leaves no pixels.
     """
 
     def __init__(
@@ -63,50 +69,54 @@ class CNN(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         checked_choice("model.pool", pool, (*POOLS, "none"))
-        layers, width, size = [], in_channels, image_size
+        self.blocks = nn.Sequential()
+        width, size = in_channels, image_size
         for index, widths in enumerate(blocks):
             kernel, step, pad, window = (value_at(v, index) for v in (kernel_size, stride, padding, pool_size))
             pad = kernel // 2 if pad == "same" else pad
-            block = []
-            for out in widths:
-                block += [
-                    nn.Conv2d(width, out, kernel, step, pad),
-                    *norm_and_activation(norm, activation, out, norm_last),
-                ]
-                width, size = out, (size + 2 * pad - kernel) // step + 1
+            block = nn.Sequential()
+            for out_width in widths:
+                block.append(nn.Conv2d(width, out_width, kernel, step, pad))
+                block.extend(norm_and_activation(norm, activation, out_width, norm_last))
+                width, size = out_width, output_size(size, kernel, step, pad)
             if pool != "none":
-                hop = pool_stride or window
-                block.append(POOLS[pool](window, hop, pool_padding))
-                size = (size + 2 * pool_padding - window) // hop + 1
+                pool_step = pool_stride or window
+                block.append(POOLS[pool](window, pool_step, pool_padding))
+                size = output_size(size, window, pool_step, pool_padding)
             if size < 1:
                 raise ValueError(
                     f"model: block {index + 1} leaves no pixels of {image_size}; use less kernel or pooling"
                 )
-            block += attention_modules(value_at(attention, index), width, len(blocks) - index)
-            block += drop(dropout, channel_dropout)
-            layers.append(nn.Sequential(*block))
-        self.blocks = nn.Sequential(*layers)
+            block.extend(attention_modules(value_at(attention, index), width, len(blocks) - index))
+            block.extend(dropout_layers(dropout, channel_dropout))
+            self.blocks.append(block)
         self.pool = nn.AdaptiveAvgPool2d(head_pool) if head_pool else nn.Identity()
+        self.head = nn.Sequential(nn.Flatten())
         features = width * (head_pool or size) ** 2
-        dense = []
-        for out in head:
-            dense += [nn.Linear(features, out), *norm_and_activation(head_norm, activation, out, norm_last, flat=True)]
-            dense += drop(head_dropout)
-            features = out
-        self.head = nn.Sequential(nn.Flatten(), *dense)
+        for units in head:
+            self.head.append(nn.Linear(features, units))
+            self.head.extend(norm_and_activation(head_norm, activation, units, norm_last, flat=True))
+            self.head.extend(dropout_layers(head_dropout))
+            features = units
         self.output = nn.Linear(features, num_classes)
-        start(self, init)
+        init_weights(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.output(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, F): what the output layer sees."""
+        """Returns (B, F): the input of the output layer."""
         return self.head(self.pool(self.blocks(images.expand(-1, self.in_channels, -1, -1))))
 
 
-def norm_and_activation(norm: str, activation: str, width: int, norm_last: bool, flat: bool = False) -> list[nn.Module]:
-    key = checked_choice("model.activation", activation.replace("_", "").lower(), ACTIVATIONS)
+def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
+    """Returns the height or width of the maps of a convolution or pooling."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def norm_and_activation(norm: str, name: str, width: int, norm_last: bool, flat: bool = False) -> list[nn.Module]:
+    """Returns the layers after a convolution or, if `flat`, a dense layer; name: of the activation."""
+    key = checked_choice("model.activation", name.replace("_", "").lower(), ACTIVATIONS)
     layers = [make_norm(norm, width, flat), ACTIVATIONS[key]()]
     if norm_last:
         layers.reverse()
@@ -114,7 +124,7 @@ def norm_and_activation(norm: str, activation: str, width: int, norm_last: bool,
 
 
 def make_norm(norm: str, width: int, flat: bool = False) -> nn.Module:
-    """Normalises (B, width) if `flat`, else (B, width, H, W)."""
+    """Returns a layer that normalises (B, width) if `flat`, else (B, width, H, W)."""
     match checked_choice("model.norm", norm, NORMS):
         case "batch":
             return nn.BatchNorm1d(width) if flat else nn.BatchNorm2d(width)
@@ -128,18 +138,21 @@ def make_norm(norm: str, width: int, flat: bool = False) -> nn.Module:
             return nn.Identity()
 
 
-def drop(rate: float, channels: bool = False) -> list[nn.Module]:
+def dropout_layers(rate: float, channels: bool = False) -> list[nn.Module]:
+    """Returns a list with the dropout layer, of whole channels if `channels`; [] for a rate of 0."""
     check_share("model.dropout", rate)
     if not rate:
         return []
     return [nn.Dropout2d(rate)] if channels else [nn.Dropout(rate)]
 
 
-def start(network: nn.Module, init: str) -> None:
-    """Initialises the weights of convolutions and dense layers, unless `init` is "default"."""
-    draw = STARTS[checked_choice("model.init", init, STARTS)]
+def init_weights(network: nn.Module, init: str) -> None:
+    """Initialises convolutions and dense layers with a method of INITS; "default" leaves them unchanged."""
+    draw = INITS[checked_choice("model.init", init, INITS)]
+    if draw is None:
+        return
     for layer in network.modules():
-        if draw and isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             draw(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

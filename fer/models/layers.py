@@ -1,12 +1,12 @@
-"""Layers and options that several networks share."""
+"""Checks of options, and initialisation, that several networks share."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from torch import nn
 
-MIN_HIDDEN = 8
-"""Least number of hidden units of a gate that scales channels: a sixteenth of few channels would be one or two."""
+MIN_GATE_UNITS = 8
+"""A sixteenth of few channels would be one or two hidden units, too few for a gate."""
 
 
 def checked_choice(option: str, name: Any, names: Collection) -> Any:
@@ -18,7 +18,7 @@ def checked_choice(option: str, name: Any, names: Collection) -> Any:
 
 
 def value_at(value: Any, index: int) -> Any:
-    """Returns the value for block `index`; a sequence has one a block, and its last value serves all further blocks."""
+    """Returns the value for block `index`; of a sequence, the last value also serves all further blocks."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value[min(index, len(value) - 1)]
     return value
@@ -39,18 +39,21 @@ def check_stages(widths: Sequence[int], blocks: Sequence[int]) -> None:
 
 
 def gate_units(width: int) -> int:
-    """Returns the number of hidden units of a gate over `width` channels: a sixteenth, but at least MIN_HIDDEN."""
-    return max(MIN_HIDDEN, width // 16)
+    """Returns the number of hidden units of a gate over `width` channels: a sixteenth, but at least MIN_GATE_UNITS."""
+    return max(MIN_GATE_UNITS, width // 16)
 
 
 def linear_decay(count: int, last: float) -> list[float]:
-    """Returns drop rates of `count` residual branches, which grow linearly up to `last` (Huang et al. 2016)."""
+    """Returns drop rates of `count` residual branches, which grow linearly up to `last` (Huang et al. 2016).
+
+    Raises ValueError unless `last` is in [0, 1).
+    """
     check_share("model.stochastic_depth", last)
     return [last * (index + 1) / count for index in range(count)]
 
 
-def draw_he(network: nn.Module) -> None:
-    """Draws the kernels of all convolutions as He et al. 2015 and sets their biases to zero."""
+def he_init(network: nn.Module) -> None:
+    """Draws the kernels of all convolutions as in He et al. 2015 and sets their biases to zero."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)

@@ -10,8 +10,8 @@ import torch
 from fer.classifier import Classifier
 from fer.errors import UserError
 from fer.evaluation import explain
+from fer.evaluation.loading import ClassifierWithData
 from fer.evaluation.neighbours import nearest
-from fer.evaluation.pixels import Pixels
 from fer.pictures import Unreadable, decode
 from fer.plots.probe import Answer, probe_figure
 from fer.prediction.experiment_data import experiment_data
@@ -74,7 +74,9 @@ def closing_lines(written: Sequence[str], with_training_faces: bool) -> list[str
     return [*lines, f"next: open {printable(written[0])}"]
 
 
-def training_faces(predictor: Predictor, data: list[str] | None, numbers: Any = None) -> tuple[Pixels | None, str]:
+def training_faces(
+    predictor: Predictor, data: list[str] | None, numbers: Any = None
+) -> tuple[ClassifierWithData | None, str]:
     """Returns the training faces behind a checkpoint; or None, and a remark on the reason."""
     path = Path(predictor.network.name)
     if path.suffix == ".onnx":
@@ -83,7 +85,9 @@ def training_faces(predictor: Predictor, data: list[str] | None, numbers: Any = 
     return faces, f"training faces are not available ({reason})" if reason else ""
 
 
-def explain_face(picture: np.ndarray, face: Face, predictor: Predictor, training: Pixels | None, remark: str) -> Answer:
+def explain_face(
+    picture: np.ndarray, face: Face, predictor: Predictor, training: ClassifierWithData | None, remark: str
+) -> Answer:
     """Collects what the figure shows of a face; parts that are unavailable become remarks."""
     remarks = [remark] if remark else []
     heat, similar = None, []
@@ -103,7 +107,7 @@ def gradcam(classifier: Classifier, face: Face) -> np.ndarray:
     return explain.gradcam(classifier, images, torch.tensor([classifier.classes.index(best)]))[0].numpy()
 
 
-def neighbours(classifier: Classifier, face: Face, training: Pixels) -> Neighbours:
+def neighbours(classifier: Classifier, face: Face, training: ClassifierWithData) -> Neighbours:
     """Returns the training faces whose penultimate features have the highest cosine similarity to the face's."""
     train = training.split("train")
     cosines, rows = nearest(classifier, train.images, torch.from_numpy(face.pixels)[None, None], NEIGHBOURS)

@@ -44,5 +44,5 @@ def fit(table: Path) -> Calibration:
     if "val" not in splits:
         return Calibration()
     probabilities, labels = splits["val"].probabilities, splits["val"].labels
-    temperature = calibration.fitted(calibration.log_probabilities(probabilities), labels)
-    return Calibration(temperature, BOUNDED if calibration.bounded(probabilities, labels) else "")
+    temperature = calibration.stored_temperature(calibration.log_probabilities(probabilities), labels)
+    return Calibration(temperature, BOUNDED if calibration.has_zeros(probabilities, labels) else "")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fer import checkpoint
-from fer.evaluation.tta import evaluating
+from fer.evaluation.tta import evaluation_mode
 from fer.prediction.temperature import calibration_for
 
 
@@ -27,6 +27,6 @@ class TorchNetwork:
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """(N, 48, 48) uint8 -> (N, C) float32, rows sum to 1."""
-        with evaluating(self.classifier), torch.inference_mode():
+        with evaluation_mode(self.classifier), torch.inference_mode():
             images = torch.from_numpy(np.ascontiguousarray(faces))[:, None].to(self.classifier.device)
             return (self.classifier.logits(images) / (self.temperature or 1.0)).softmax(1).cpu().numpy()

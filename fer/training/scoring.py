@@ -57,7 +57,7 @@ def score(
         predicted[split] = predictions.from_logits(ids, labels.numpy(), logits.numpy(), classifier.classes)
         results |= split_figures(split, predicted[split], classifier.loss(logits, labels).item())
         if split == "val":
-            results["temperature"] = calibration.fitted(logits.double().numpy(), labels.numpy())
+            results["temperature"] = calibration.stored_temperature(logits.double().numpy(), labels.numpy())
     held_out = {split: part for split, part in predicted.items() if split not in ("train", FOLD)}
     write_predictions(held_out, folder / runs.PREDICTIONS)
     if FOLD in predicted:

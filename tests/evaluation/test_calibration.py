@@ -22,9 +22,9 @@ def confident(probabilities, labels):
 
 def test_ece_is_that_of_torchmetrics(drawn):
     probabilities, labels = drawn
-    theirs = multiclass_calibration_error(torch.tensor(probabilities), torch.tensor(labels), 4, n_bins=15, norm="l1")
-    ours = calibration.ece(calibration.reliability(*confident(probabilities, labels)))
-    assert ours == pytest.approx(theirs.item(), abs=1e-6)
+    expected = multiclass_calibration_error(torch.tensor(probabilities), torch.tensor(labels), 4, n_bins=15, norm="l1")
+    actual = calibration.ece(calibration.reliability(*confident(probabilities, labels)))
+    assert actual == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_bins_are_a_plain_loop(drawn):
@@ -62,7 +62,7 @@ def many():
 @pytest.mark.parametrize("true", [0.2, 0.5, 1.0, 2.0, 5.0, 8.0, 10.0])
 def test_the_temperature_that_was_put_in_is_found(many, true):
     logits, labels = many
-    assert calibration.fitted(logits * np.float32(true), labels) == pytest.approx(true, rel=0.02)
+    assert calibration.stored_temperature(logits * np.float32(true), labels) == pytest.approx(true, rel=0.02)
 
 
 @pytest.mark.parametrize("true", [0.2, 1.0, 8.0])
@@ -71,29 +71,29 @@ def test_a_table_of_predictions_tells_the_same_temperature(many, true, tmp_path)
     logits, labels = many[0][:2000] * np.float32(true), many[1][:2000]
     table = predictions.from_logits(np.arange(2000), labels, logits, "abcdefg").table("val")
     table.to_csv(tmp_path / "predictions.csv", index=False, float_format=predictions.DIGITS)
-    there = predictions.read(tmp_path / "predictions.csv")["val"]
-    found = calibration.temperature(calibration.log_probabilities(there.probabilities), there.labels)
-    assert found == pytest.approx(calibration.temperature(logits, labels), rel=1e-3)
-    assert not calibration.bounded(there.probabilities, there.labels)
+    part = predictions.read(tmp_path / "predictions.csv")["val"]
+    result = calibration.temperature(calibration.log_probabilities(part.probabilities), part.labels)
+    assert result == pytest.approx(calibration.temperature(logits, labels), rel=1e-3)
+    assert not calibration.has_zeros(part.probabilities, part.labels)
 
 
 def test_a_rounded_table_of_a_sure_network_is_known_for_what_it_is(many):
     logits, labels = many
     rounded = calibration.softmax(logits * 8.0).round(5)
-    assert calibration.bounded(rounded, labels)
+    assert calibration.has_zeros(rounded, labels)
     assert calibration.temperature(calibration.log_probabilities(rounded), labels) < 7
 
 
 def test_the_temperature_is_that_of_a_search_through_all(drawn):
     probabilities, labels = drawn
     tried = np.linspace(0.5, 2, 301)
-    losses = [log_loss(labels, calibration.cooled(probabilities**1.7, t), labels=range(4)) for t in tried]
-    found = calibration.temperature(1.7 * np.log(probabilities), labels)
-    assert found == pytest.approx(tried[np.argmin(losses)], abs=0.01)
+    losses = [log_loss(labels, calibration.apply_temperature(probabilities**1.7, t), labels=range(4)) for t in tried]
+    result = calibration.temperature(1.7 * np.log(probabilities), labels)
+    assert result == pytest.approx(tried[np.argmin(losses)], abs=0.01)
 
 
 def test_a_temperature_changes_no_prediction(drawn):
-    scaled = calibration.cooled(drawn[0], 3.0)
+    scaled = calibration.apply_temperature(drawn[0], 3.0)
     assert np.array_equal(scaled.argmax(1), drawn[0].argmax(1))
     assert scaled.sum(1) == pytest.approx(1)
     assert scaled.max(1).mean() < drawn[0].max(1).mean()
@@ -102,20 +102,20 @@ def test_a_temperature_changes_no_prediction(drawn):
 def test_no_image_is_scaled_by_its_own_fit(drawn):
     """A changed label of one image leaves the half that it belongs to as it was."""
     probabilities, labels = drawn
-    before, _ = calibration.cross_fitted(probabilities, labels)
+    before, _ = calibration.cross_fit(probabilities, labels)
     labels = labels.copy()
     labels[0] = (labels[0] + 1) % 4
-    after, found = calibration.cross_fitted(probabilities, labels)
+    after, result = calibration.cross_fit(probabilities, labels)
     same = (before == after).all(1)
     assert same[0]
     assert same.sum() == 1000
-    assert len(found) == 2
+    assert len(result) == 2
 
 
 def test_two_images_are_enough_to_go_on():
-    scaled, found = calibration.cross_fitted(np.array([[0.9, 0.1], [1.0, 0.0]]), np.array([0, 0]))
+    scaled, result = calibration.cross_fit(np.array([[0.9, 0.1], [1.0, 0.0]]), np.array([0, 0]))
     assert np.isfinite(scaled).all()
-    assert len(found) == 2
+    assert len(result) == 2
 
 
 def test_coverage_is_a_plain_loop_over_the_surest(drawn):

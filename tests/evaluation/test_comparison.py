@@ -24,7 +24,7 @@ def several():
 @pytest.fixture(scope="module")
 def compared(several):
     report = Report("three")
-    return comparison.comparison(report, several), "\n".join(report.blocks), report
+    return comparison.add_comparison(report, several), "\n".join(report.blocks), report
 
 
 def test_every_pair_is_tested_as_scipy_does(several, compared):
@@ -72,6 +72,6 @@ def test_letters_do_not_run_out():
 
 
 def test_two_of_a_kind_do_not_differ(several):
-    same = comparison.paired(several["x"], several["x"])
+    same = comparison.compare(several["x"], several["x"])
     assert same["p"] == 1
     assert same["difference"] == {"value": 0, "low": 0, "high": 0}

@@ -11,7 +11,8 @@ from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.explain import examples, gradcam, integrated_gradients, last_map, readable, sheets
+from fer.evaluation.explain import example_rows, gradcam, heat_figures, integrated_gradients, smoothed
+from fer.evaluation.feature_map import last_feature_map
 from fer.models.backbone import Backbone
 from fer.models.cct import CCT
 from fer.models.cnn import CNN
@@ -70,7 +71,7 @@ def test_what_speaks_against_a_class_is_cut_off():
 
 def test_it_is_gradcam_where_the_head_averages_the_map():
     module = classifier(CNN(3, blocks=[[4], [8]], head=[], head_pool=1, pool="none"))
-    layer = last_map(module, FACES[:1]).layer
+    layer = last_feature_map(module, FACES[:1]).layer
     expected = LayerGradCam(module, layer).attribute(FACES / 255, TARGETS, relu_attributions=True)[:, 0]
     expected /= expected.amax((1, 2), keepdim=True).clamp(min=1e-12)
     torch.testing.assert_close(gradcam(module, FACES, TARGETS), expected.detach(), rtol=1e-3, atol=1e-4)
@@ -91,26 +92,26 @@ def test_it_is_products_position_by_position():
 
 def test_gradients_of_a_linear_network_are_weight_times_difference():
     module = classifier(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 3)))
-    found = integrated_gradients(module, FACES, TARGETS, steps=2)
+    result = integrated_gradients(module, FACES, TARGETS, steps=2)
     pixels = FACES[:, 0].numpy() / 255
     weight = module.model[1].weight.detach().numpy().reshape(3, 48, 48)[TARGETS]
-    np.testing.assert_allclose(found, weight / 0.3 * (pixels - pixels.mean()), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(result, weight / 0.3 * (pixels - pixels.mean()), rtol=1e-3, atol=1e-6)
 
 
 def test_gradients_add_up_to_the_difference_of_the_logits():
     module = classifier(CNN(3, blocks=[[4], [8]], head=[8], activation="tanh", pool="avg"))
-    found = integrated_gradients(module, FACES, TARGETS)
+    result = integrated_gradients(module, FACES, TARGETS)
     grey = torch.full_like(FACES, 0, dtype=torch.float32) + FACES.float().mean() / 255
     with torch.no_grad():
         difference = (module(FACES) - module(grey)).gather(1, TARGETS[:, None])[:, 0]
-    torch.testing.assert_close(found.sum((1, 2)), difference, rtol=0.01, atol=1e-3)
+    torch.testing.assert_close(result.sum((1, 2)), difference, rtol=0.01, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_can_be_explained(name):
     network = instantiate(compose_config([f"model={name}", "output_dir=/nowhere"]).model, num_classes=3)
     module, images = classifier(network), FACES[:2]
-    last = last_map(module, images[:1])
+    last = last_feature_map(module, images[:1])
     assert last.height > 1
     heat, gradients = gradcam(module, images, TARGETS[:2], last), integrated_gradients(module, images, TARGETS[:2], 2)
     assert heat.shape == gradients.shape == (2, 48, 48)
@@ -129,12 +130,12 @@ def test_every_model_can_be_explained(name):
 )
 def test_the_last_map_ends_with_its_activation(options, name, size):
     pool = {"pool": "none"} if "stride" in options else {}
-    last = last_map(classifier(CNN(3, blocks=[[4], [8]], **pool, **options)), FACES[:1])
+    last = last_feature_map(classifier(CNN(3, blocks=[[4], [8]], **pool, **options)), FACES[:1])
     assert (last.name, last.height, last.width) == (name, *size)
 
 
 def test_the_last_map_of_a_residual_network_is_after_the_sum():
-    last = last_map(classifier(Backbone("resnet18", 3)), FACES[:1])
+    last = last_feature_map(classifier(Backbone("resnet18", 3)), FACES[:1])
     assert (last.name, last.height) == ("network.layer4.1.relu", 2)
 
 
@@ -152,37 +153,37 @@ def test_the_last_map_of_a_residual_network_is_after_the_sum():
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
 def test_gates_and_left_out_branches_do_not_hide_the_last_map(network, name, size):
-    last = last_map(classifier(network), FACES[:1])
+    last = last_feature_map(classifier(network), FACES[:1])
     assert (last.name, last.height) == (name, size)
 
 
 def test_a_network_without_a_map_says_so():
     with pytest.raises(UserError, match="Sequential has no convolution with a map"):
-        last_map(classifier(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 3))), FACES[:1])
+        last_feature_map(classifier(nn.Sequential(nn.Flatten(), nn.Linear(48 * 48, 3))), FACES[:1])
 
 
 def test_examples_are_the_surest_right_and_wrong_of_a_class():
     shares = torch.tensor([0.5, 0.9, 0.7, 0.6, 0.8, 0.95])
     guesses = torch.tensor([0, 0, 0, 0, 1, 1])
     logits = torch.where(torch.arange(2) == guesses[:, None], shares[:, None], 1 - shares[:, None]).log()
-    assert examples(logits, torch.zeros(6, dtype=torch.int64), 0).tolist() == [1, 2, 3, 5, 4]
-    assert examples(logits, torch.ones(6, dtype=torch.int64), 0).tolist() == []
+    assert example_rows(logits, torch.zeros(6, dtype=torch.int64), 0).tolist() == [1, 2, 3, 5, 4]
+    assert example_rows(logits, torch.ones(6, dtype=torch.int64), 0).tolist() == []
 
 
 def test_what_is_shown_keeps_sign_and_place():
     gradients = torch.zeros(1, 48, 48)
     gradients[0, 10, 10], gradients[0, 30, 30] = 3.0, -3.0
-    shown = readable(gradients)[0]
-    assert shown[10, 10] == 1
-    assert shown[30, 30] == -1
-    assert shown[20, 20] == 0
-    assert readable(torch.zeros(2, 48, 48)).eq(0).all()
+    result = smoothed(gradients)[0]
+    assert result[10, 10] == 1
+    assert result[30, 30] == -1
+    assert result[20, 20] == 0
+    assert smoothed(torch.zeros(2, 48, 48)).eq(0).all()
 
 
 def test_sheets_have_a_line_a_class_and_say_what_they_show():
     module = classifier()
     logits = torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 0, 1, 0, 0, 0, 0]), 3).float()
-    drawn = sheets(module, SPLIT, logits)
+    drawn = heat_figures(module, SPLIT, logits)
     assert set(drawn) == {"gradcam", "integrated_gradients"}
     assert "24×24 positions, behind blocks.1.2" in drawn["gradcam"].get_suptitle()
     for figure in drawn.values():
@@ -196,7 +197,7 @@ def test_sheets_have_a_line_a_class_and_say_what_they_show():
 
 def test_a_class_without_faces_has_an_empty_line():
     few = Split(FACES[:2], torch.tensor([0, 0]), SPLIT.ids[:2])
-    figure = sheets(classifier(), few, torch.eye(3)[:2])["gradcam"]
+    figure = heat_figures(classifier(), few, torch.eye(3)[:2])["gradcam"]
     assert sum(bool(axes.images) for axes in figure.axes) == 2
     figure.canvas.draw()
 
@@ -204,7 +205,7 @@ def test_a_class_without_faces_has_an_empty_line():
 def test_explaining_leaves_the_network_as_it_was():
     module = classifier().train()
     state = {name: value.clone() for name, value in module.state_dict().items()}
-    sheets(module, SPLIT, torch.eye(3).repeat(3, 1))
+    heat_figures(module, SPLIT, torch.eye(3).repeat(3, 1))
     assert module.training
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules())
     assert all(parameter.grad is None for parameter in module.parameters())
@@ -215,4 +216,4 @@ def test_without_captum_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "captum", None)
     monkeypatch.delitem(sys.modules, "captum.attr")
     with pytest.raises(UserError, match=r"pip install 'fer-lightning\[explain\]'"):
-        sheets(classifier(), SPLIT, torch.eye(3).repeat(3, 1))
+        heat_figures(classifier(), SPLIT, torch.eye(3).repeat(3, 1))

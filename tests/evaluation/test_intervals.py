@@ -11,8 +11,8 @@ from fer.evaluation import intervals
 
 @pytest.mark.parametrize(("hits", "images"), [(0, 5), (5, 5), (1, 3), (300, 500), (2311, 3589)])
 def test_wilson_is_scipys(hits, images):
-    theirs = stats.binomtest(hits, images).proportion_ci(0.95, method="wilson")
-    assert intervals.wilson(hits, images) == pytest.approx((theirs.low, theirs.high))
+    expected = stats.binomtest(hits, images).proportion_ci(0.95, method="wilson")
+    assert intervals.wilson(hits, images) == pytest.approx((expected.low, expected.high))
 
 
 @pytest.mark.parametrize("images", range(1, 500, 7))
@@ -45,8 +45,8 @@ def test_the_bootstrap_is_a_plain_loop_over_images(answers):
 
 def test_the_bootstrap_of_a_share_is_near_wilsons(answers):
     hits = int((answers[0] == answers[1]).sum())
-    ours = intervals.bootstrap(count(*answers, 4), averages)["accuracy"]
-    assert ours == pytest.approx(intervals.wilson(hits, 300), abs=0.01)
+    actual = intervals.bootstrap(count(*answers, 4), averages)["accuracy"]
+    assert actual == pytest.approx(intervals.wilson(hits, 300), abs=0.01)
 
 
 def test_the_same_seed_draws_the_same(answers):
@@ -66,8 +66,8 @@ def test_the_paired_bootstrap_is_a_plain_loop_over_images():
     a, b = random.random(300) < 0.7, random.random(300) < 0.6
     draws = [random.integers(0, 300, 300) for _ in range(4000)]
     values = [a[rows].mean() - b[rows].mean() for rows in draws]
-    ours = intervals.paired_bootstrap(intervals.paired_counts(a, b))
-    assert ours == pytest.approx(np.percentile(values, (2.5, 97.5)), abs=0.012)
+    actual = intervals.paired_bootstrap(intervals.paired_counts(a, b))
+    assert actual == pytest.approx(np.percentile(values, (2.5, 97.5)), abs=0.012)
 
 
 def test_pairs_are_counted_in_their_order():

@@ -8,7 +8,7 @@ from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data.datamodule import Split
 from fer.errors import UserError
-from fer.evaluation.neighbours import features, mistakes, most_confident_mistakes, nearest
+from fer.evaluation.neighbours import features, mistakes_figure, most_confident_mistakes, nearest
 from fer.models.backbone import Backbone
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8]}
@@ -55,10 +55,10 @@ def test_features_of_our_networks_are_those_they_name():
 
 def test_a_head_of_convolutions_is_averaged_over_its_map():
     module = classifier(Backbone("squeezenet1_1", 3)).eval()
-    seen = []
-    module.model.network.features.register_forward_hook(lambda *call: seen.append(call[-1].detach()))
-    found = features(module, some_faces(2, 0))
-    np.testing.assert_allclose(found, seen[0].numpy().mean(axis=(2, 3)), rtol=1e-5, atol=1e-6)
+    recorded = []
+    module.model.network.features.register_forward_hook(lambda *call: recorded.append(call[-1].detach()))
+    result = features(module, some_faces(2, 0))
+    np.testing.assert_allclose(result, recorded[0].numpy().mean(axis=(2, 3)), rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_without_layers_has_no_features():
@@ -76,10 +76,10 @@ def test_nothing_stays_hooked_to_the_network():
 
 def test_the_nearest_are_those_of_a_plain_loop():
     module, train, images = classifier(), some_faces(12, 1), some_faces(3, 2)
-    theirs, ours = features(module, train).double().numpy(), features(module, images).double().numpy()
+    train_features, image_features = features(module, train).double().numpy(), features(module, images).double().numpy()
     cosines, rows = nearest(module, train, images, count=4, batch_size=5)
-    for index, feature in enumerate(ours):
-        likeness = [feature @ other / np.sqrt((feature @ feature) * (other @ other)) for other in theirs]
+    for index, feature in enumerate(image_features):
+        likeness = [feature @ other / np.sqrt((feature @ feature) * (other @ other)) for other in train_features]
         best = sorted(range(len(train)), key=lambda row: -likeness[row])[:4]
         assert rows[index].tolist() == best
         np.testing.assert_allclose(cosines[index], [likeness[row] for row in best], rtol=1e-5)
@@ -95,9 +95,9 @@ def test_the_surest_mistake_comes_first():
 
 
 def test_a_mistake_stands_before_its_neighbours():
-    train, shown = some_faces(12, 1), some_faces(1, 2)
-    train[7] = shown[0]
-    figure = mistakes(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
+    train, evaluated = some_faces(12, 1), some_faces(1, 2)
+    train[7] = evaluated[0]
+    figure = mistakes_figure(classifier(), split(train), split(evaluated), torch.tensor([[0.0, 2.0, 0.0]]))
     assert texts(figure)[:2] == ["happy 79 %\nis angry", "happy\nsame picture"]
     assert len(figure.axes) == 5
     shown_pixels = [axes.images[0].get_array() for axes in figure.axes]
@@ -106,8 +106,8 @@ def test_a_mistake_stands_before_its_neighbours():
 
 
 def test_a_label_is_coloured_by_what_it_speaks_for():
-    train, shown = some_faces(3, 1), some_faces(1, 2)
-    figure = mistakes(classifier(), split(train), split(shown), torch.tensor([[0.0, 2.0, 0.0]]))
+    train, evaluated = some_faces(3, 1), some_faces(1, 2)
+    figure = mistakes_figure(classifier(), split(train), split(evaluated), torch.tensor([[0.0, 2.0, 0.0]]))
     colors = {axes.get_title().split("\n")[0]: axes.title.get_color() for axes in figure.axes[1:]}
     assert len(set(colors.values())) == len(colors) == 3
     assert colors["sad"] == "black"
@@ -116,12 +116,12 @@ def test_a_label_is_coloured_by_what_it_speaks_for():
 @pytest.mark.parametrize(("most", "count"), [(0, 0), (2, 2), (12, 8)])
 def test_at_most_so_many_mistakes_are_shown(most, count):
     logits = torch.tensor([[1.0, 0.0, 0.0]]).expand(12, 3)  # 4 of 12 are angry
-    figure = mistakes(classifier(), split(some_faces(12, 1)), split(some_faces(12, 2)), logits, most)
+    figure = mistakes_figure(classifier(), split(some_faces(12, 1)), split(some_faces(12, 2)), logits, most)
     assert sum("\nis " in text for text in texts(figure)) == count
     figure.canvas.draw()
 
 
 def test_no_mistakes_are_a_sentence():
-    shown = split(some_faces(3, 2))
-    figure = mistakes(classifier(), split(some_faces(3, 1)), shown, torch.eye(3))
+    evaluated = split(some_faces(3, 2))
+    figure = mistakes_figure(classifier(), split(some_faces(3, 1)), evaluated, torch.eye(3))
     assert [text.get_text() for text in figure.texts] == ["no mistakes"]

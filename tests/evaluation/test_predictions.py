@@ -17,13 +17,13 @@ def table():
     logits = 2 * random.normal(size=(80, 4))
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     names = np.array(CLASSES)
-    known = {
+    columns = {
         "split": np.repeat(["val", "test"], 40),
         "id": [f"face_{row}" for row in range(80)],
         "true": names[random.integers(0, 4, 80)],
         "predicted": names[shares.argmax(1)],
     }
-    return pd.concat([pd.DataFrame(known), pd.DataFrame(shares.round(5), columns=CLASSES)], axis=1)
+    return pd.concat([pd.DataFrame(columns), pd.DataFrame(shares.round(5), columns=CLASSES)], axis=1)
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("name", ["predictions.csv", "a.csv.gz"])
 def test_what_was_written_is_read(table, write, name):
-    found = predictions.read(write(table, name))
-    assert list(found) == ["val", "test"]
-    mine, val = table[table["split"] == "val"], found["val"]
+    splits = predictions.read(write(table, name))
+    assert list(splits) == ["val", "test"]
+    rows, val = table[table["split"] == "val"], splits["val"]
     assert val.classes == tuple(CLASSES)
-    assert val.ids.tolist() == mine["id"].tolist()
-    assert np.array(CLASSES)[val.labels].tolist() == mine["true"].tolist()
-    assert np.array(CLASSES)[val.predicted].tolist() == mine["predicted"].tolist()
-    assert val.probabilities == pytest.approx(mine[CLASSES].to_numpy(), abs=1e-4)
+    assert val.ids.tolist() == rows["id"].tolist()
+    assert np.array(CLASSES)[val.labels].tolist() == rows["true"].tolist()
+    assert np.array(CLASSES)[val.predicted].tolist() == rows["predicted"].tolist()
+    assert val.probabilities == pytest.approx(rows[CLASSES].to_numpy(), abs=1e-4)
     assert val.probabilities.sum(1) == pytest.approx(1)
     assert val.confusion.trace() == val.hits.sum()
 
@@ -83,20 +83,20 @@ def test_fewer_classes_are_masked_logits():
     random = np.random.default_rng(0)
     logits, labels = random.normal(size=(200, 4)), random.integers(0, 4, 200)
     ids = np.arange(200).astype(str)
-    ours = predictions.from_logits(ids, labels, logits, CLASSES).among(["neutral", "angry"])
+    restricted = predictions.from_logits(ids, labels, logits, CLASSES).restrict(["neutral", "angry"])
     rows = np.isin(labels, [0, 3])
     masked = logits[rows][:, [3, 0]]
-    assert ours.ids.tolist() == ids[rows].tolist()
-    assert ours.labels.tolist() == [[3, 0].index(label) for label in labels[rows]]
-    assert ours.predicted.tolist() == masked.argmax(1).tolist()
+    assert restricted.ids.tolist() == ids[rows].tolist()
+    assert restricted.labels.tolist() == [[3, 0].index(label) for label in labels[rows]]
+    assert restricted.predicted.tolist() == masked.argmax(1).tolist()
     shares = np.exp(masked) / np.exp(masked).sum(1, keepdims=True)
-    assert ours.probabilities == pytest.approx(shares, abs=1e-4)
+    assert restricted.probabilities == pytest.approx(shares, abs=1e-4)
 
 
 def test_a_kept_winner_stays_the_winner(table, write):
     """Also where rounding made two probabilities equal."""
     tied = table.assign(angry=0.5, happy=0.5, sad=0.0, neutral=0.0, predicted="happy", true="happy")
-    assert predictions.read(write(tied))["val"].among(["angry", "happy"]).hits.all()
+    assert predictions.read(write(tied))["val"].restrict(["angry", "happy"]).hits.all()
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_kept_winner_stays_the_winner(table, write):
 )
 def test_only_classes_that_were_predicted_can_be_kept(table, write, classes, message):
     with pytest.raises(UserError, match=message):
-        predictions.read(write(table))["val"].among(classes)
+        predictions.read(write(table))["val"].restrict(classes)
 
 
 def test_joining_keeps_the_same_images_in_the_same_order(table, write):
     val = predictions.read(write(table))["val"]
     other = val.take(np.random.default_rng(0).permutation(30))
-    together, dropped = predictions.joined({"a": val, "b": other})
+    together, dropped = predictions.align({"a": val, "b": other})
     assert together["a"].ids.tolist() == together["b"].ids.tolist()
     assert np.array_equal(together["a"].labels, together["b"].labels)
     assert np.array_equal(together["a"].probabilities, together["b"].probabilities)
@@ -121,7 +121,7 @@ def test_joining_leaves_out_images_with_other_true_classes(table, write):
     val = predictions.read(write(table))["val"]
     wrong = predictions.read(write(table.assign(true=["sad", *table["true"][1:]])))["val"]
     different = int(table["true"][0] != "sad")
-    together, dropped = predictions.joined({"a": val, "b": wrong})
+    together, dropped = predictions.align({"a": val, "b": wrong})
     assert len(together["a"]) == 40 - different
     assert len(dropped) == different
 
@@ -129,17 +129,17 @@ def test_joining_leaves_out_images_with_other_true_classes(table, write):
 def test_joining_brings_classes_into_one_order(table, write):
     val = predictions.read(write(table))["val"]
     turned = predictions.read(write(table[["split", "id", "true", "predicted", *reversed(CLASSES)]]))["val"]
-    together, _ = predictions.joined({"a": val, "b": turned})
+    together, _ = predictions.align({"a": val, "b": turned})
     assert together["b"].classes == val.classes
     assert together["b"].probabilities == pytest.approx(val.probabilities, abs=1e-5)
 
 
 def test_what_shares_nothing_cannot_be_joined(table, write):
-    found = predictions.read(write(table))
+    splits = predictions.read(write(table))
     with pytest.raises(UserError, match="no image is in all of them"):
-        predictions.joined({"a": found["val"], "b": found["test"]})
+        predictions.align({"a": splits["val"], "b": splits["test"]})
     with pytest.raises(UserError, match="--labels angry,happy"):
-        predictions.joined({"a": found["val"], "b": found["val"].among(["angry", "happy"])})
+        predictions.align({"a": splits["val"], "b": splits["val"].restrict(["angry", "happy"])})
 
 
 @pytest.mark.parametrize("of", ["probabilities", "logits"])

@@ -8,7 +8,7 @@ from fer.evaluation import records
 
 def test_a_folder_without_a_record_is_no_run(tmp_path):
     assert records.record_of(tmp_path) == {}
-    assert "not a run" in records.why_no_run(tmp_path, {})
+    assert "not a run" in records.reason_without_predictions(tmp_path, {})
 
 
 def test_without_its_broken_record_a_run_is_evaluated_as_far_as_its_config_tells(tmp_path, capsys):
@@ -23,13 +23,14 @@ def test_without_its_broken_record_a_run_is_evaluated_as_far_as_its_config_tells
 def test_a_study_names_its_runs(tmp_path):
     (tmp_path / "a" / "seed-0").mkdir(parents=True)
     (tmp_path / "a" / "seed-0" / "predictions.csv").touch()
-    assert f"the folder of 1; name one or more of them, e.g. {tmp_path / 'a' / 'seed-0'}" in records.why_no_run(
-        tmp_path, {}
+    assert (
+        f"the folder of 1; name one or more of them, e.g. {tmp_path / 'a' / 'seed-0'}"
+        in records.reason_without_predictions(tmp_path, {})
     )
 
 
 def test_an_unfinished_run_says_how_to_go_on(tmp_path):
-    assert f"resume={tmp_path}" in records.why_no_run(tmp_path, {"status": "interrupted"})
+    assert f"resume={tmp_path}" in records.reason_without_predictions(tmp_path, {"status": "interrupted"})
 
 
 @pytest.mark.parametrize("named", ["checkpoints/best.ckpt", "/old/place/checkpoints/best.ckpt", None])
@@ -44,4 +45,4 @@ def test_the_checkpoint_is_found_also_after_a_move(tmp_path, named):
 def test_drawn_faces_are_called_so(tmp_path):
     data = {"origin": "SYNTHETIC FACES", "layout": "synthetic faces"}
     (tmp_path / "metrics.json").write_text(json.dumps({"data": data}))
-    assert records.about_data(records.record_of(tmp_path)) == ["SYNTHETIC FACES (synthetic faces)."]
+    assert records.data_sentences(records.record_of(tmp_path)) == ["SYNTHETIC FACES (synthetic faces)."]

@@ -10,8 +10,8 @@ from fer.evaluation import robustness
 from fer.evaluation.robustness import (
     CORRUPTIONS,
     GREY,
+    accuracy_curves,
     blur,
-    curves,
     darkness,
     flip_consistency,
     jpeg,
@@ -57,19 +57,19 @@ class Light(nn.Module):
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_corruption_gives_other_pictures_and_the_same_each_time(name, smooth):
-    change, _, values, _ = CORRUPTIONS[name]
+    apply, _, values, _ = CORRUPTIONS[name]
     torch.manual_seed(0)
-    once = change(smooth, values[-1])
+    once = apply(smooth, values[-1])
     torch.manual_seed(1)
     assert (once.shape, once.dtype) == (smooth.shape, torch.uint8)
     assert not once.equal(smooth)
-    assert change(smooth, values[-1]).equal(once)
+    assert apply(smooth, values[-1]).equal(once)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_each_strength_is_farther_from_the_picture_than_the_one_before(name, smooth):
-    change, _, values, _ = CORRUPTIONS[name]
-    far = [(change(smooth, value).float() - smooth.float()).abs().mean().item() for value in values]
+    apply, _, values, _ = CORRUPTIONS[name]
+    far = [(apply(smooth, value).float() - smooth.float()).abs().mean().item() for value in values]
     assert len(values) == 5
     assert far == sorted(far)
     assert 0 < far[0] < far[-1]
@@ -77,7 +77,7 @@ def test_each_strength_is_farther_from_the_picture_than_the_one_before(name, smo
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"JPEG", "Gaussian blur"}))
 def test_strength_zero_is_the_picture(name, smooth):
-    assert CORRUPTIONS[name].change(smooth, CORRUPTIONS[name].untouched).equal(smooth)
+    assert CORRUPTIONS[name].apply(smooth, CORRUPTIONS[name].identity).equal(smooth)
 
 
 def test_blur_is_scipys(smooth):
@@ -93,10 +93,10 @@ def test_noise_has_the_deviation_it_says_and_one_pattern_at_all_strengths():
 
 
 def test_rotation_is_scipys_to_either_side(smooth):
-    found = rotation(smooth, 20).double().numpy()
+    rotated = rotation(smooth, 20).double().numpy()
     inside = np.hypot(*np.mgrid[-23.5:24, -23.5:24]) < 22  # beyond, the border goes on
     sides = []
-    for image, turned in zip(smooth[:, 0].double(), found[:, 0], strict=True):
+    for image, turned in zip(smooth[:, 0].double(), rotated[:, 0], strict=True):
         ways = [ndimage.rotate(image, angle, reshape=False, order=1, mode="nearest") for angle in (20, -20)]
         errors = [np.abs(way - turned)[inside].max() for way in ways]
         assert min(errors) < 1
@@ -131,7 +131,7 @@ def test_jpeg_of_the_best_quality_is_nearly_the_picture(smooth):
 def test_curves_have_the_accuracies_of_a_network_that_sees_light():
     levels = torch.tensor([40, 150, 200, 250], dtype=torch.uint8)
     images = levels[:, None, None, None].expand(-1, 1, 48, 48)
-    table = curves(classifier(Light()), split(images, [0, 1, 1, 1]))
+    table = accuracy_curves(classifier(Light()), split(images, [0, 1, 1, 1]))
     assert list(table) == ["corruption", "strength", "value", "meaning", "accuracy"]
     assert table.groupby("corruption", sort=False)["strength"].apply(list).tolist() == [[0, 1, 2, 3, 4, 5]] * 6
     dark = table[table["corruption"] == "darkness"]
@@ -144,7 +144,7 @@ def test_curves_have_the_accuracies_of_a_network_that_sees_light():
 
 def test_curves_are_the_same_each_time(smooth):
     module, shown = classifier(Light(slice(0, 9))), split(smooth, [0, 1] * 4)
-    assert curves(module, shown).equals(curves(module, shown))
+    assert accuracy_curves(module, shown).equals(accuracy_curves(module, shown))
 
 
 def test_a_subset_keeps_the_shares_of_the_classes_and_the_order():
@@ -162,7 +162,7 @@ def test_a_subset_keeps_the_shares_of_the_classes_and_the_order():
 def test_most_limits_what_is_measured(smooth, monkeypatch):
     counts = []
     monkeypatch.setattr(robustness, "accuracy", lambda _, part: counts.append(len(part)) or 0.5)
-    curves(classifier(Light()), split(smooth, [0, 1] * 4), most=4)
+    accuracy_curves(classifier(Light()), split(smooth, [0, 1] * 4), max_images=4)
     assert set(counts) == {4}
     assert len(counts) == 31
 
@@ -180,16 +180,7 @@ def test_consistency_is_the_share_of_faces_that_agree_with_their_mirror_image():
 
 
 def test_the_figure_has_a_panel_a_corruption(smooth):
-    figure = robustness_figure(curves(classifier(Light()), split(smooth, [0, 1] * 4)))
+    figure = robustness_figure(accuracy_curves(classifier(Light()), split(smooth, [0, 1] * 4)))
     assert [axes.get_title() for axes in figure.axes] == list(CORRUPTIONS)
     assert figure.axes[3].get_xticklabels()[1].get_text() == "20 % less light"
-    figure.canvas.draw()
-
-
-def test_the_sheet_shows_one_face_at_every_strength(smooth):
-    figure = robustness.sheet(split(smooth, [0, 1] * 4), row=2)
-    titles = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert len(titles) == 36
-    assert titles[::6] == list(CORRUPTIONS)
-    assert titles[-1] == "24 px square"
     figure.canvas.draw()

@@ -6,7 +6,8 @@ import pytest
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
-from fer.evaluation import pixels, subsets
+from fer.evaluation import subsets
+from fer.evaluation.images import read_data
 
 COLUMNS = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 
@@ -17,7 +18,7 @@ def datamodule(make_faces, write_csv, tmp_path):
     faces = make_faces(np.tile(np.arange(7), 6), usage=np.repeat([0, 1, 2], 14))
     faces.images[14] = faces.images[0]
     write_csv(tmp_path / "fer2013.csv", faces)
-    return pixels.read_data({"source": "fer2013"}, [str(tmp_path)], None)
+    return read_data({"source": "fer2013"}, [str(tmp_path)], None)
 
 
 def write_votes(datamodule, folder, change) -> None:
@@ -32,8 +33,8 @@ def write_votes(datamodule, folder, change) -> None:
 
 def test_images_of_training_are_seen_by_their_pixels(datamodule):
     ids = datamodule.splits["val"].ids
-    assert subsets.unseen(datamodule, ids).tolist() == [row != "PublicTest_14" for row in ids]
-    assert subsets.unseen(datamodule, datamodule.splits["test"].ids).all()
+    assert subsets.without_training_copies(datamodule, ids).tolist() == [row != "PublicTest_14" for row in ids]
+    assert subsets.without_training_copies(datamodule, datamodule.splits["test"].ids).all()
 
 
 def test_near_copies_of_training_images_are_seen_too(make_faces, write_csv, tmp_path):
@@ -41,15 +42,15 @@ def test_near_copies_of_training_images_are_seen_too(make_faces, write_csv, tmp_
     images = drawn.images.copy()
     images[15] = np.clip(np.roll(images[1].astype(int), 1, axis=1) + 10, 0, 255)
     write_csv(tmp_path / "fer2013.csv", replace(drawn, images=images))
-    moved = pixels.read_data({"source": "fer2013"}, [str(tmp_path)], None)
+    moved = read_data({"source": "fer2013"}, [str(tmp_path)], None)
     ids = moved.splits["val"].ids
-    assert subsets.unseen(moved, ids).all()
-    assert np.flatnonzero(~subsets.unseen(moved, ids, near=True)).tolist() == [1]
+    assert subsets.without_training_copies(moved, ids).all()
+    assert np.flatnonzero(~subsets.without_training_copies(moved, ids, near=True)).tolist() == [1]
 
 
 def test_other_images_than_those_predicted_are_refused(datamodule):
     with pytest.raises(UserError, match=r"lacks 1 of the 2 images .*, other_3 among them"):
-        subsets.unseen(datamodule, np.array(["PublicTest_14", "other_3"]))
+        subsets.without_training_copies(datamodule, np.array(["PublicTest_14", "other_3"]))
 
 
 def test_a_label_is_agreed_on_by_the_majority(datamodule, tmp_path):
@@ -62,24 +63,24 @@ def test_a_label_is_agreed_on_by_the_majority(datamodule, tmp_path):
     write_votes(datamodule, tmp_path, change)
     part = datamodule.splits["val"]
     names = [datamodule.classes[label] for label in part.labels]
-    agreed = dict(zip(part.ids, subsets.agreed(datamodule, part.ids, names), strict=True))
+    agreed = dict(zip(part.ids, subsets.ferplus_agreement(datamodule, part.ids, names), strict=True))
     assert [row for row, same in agreed.items() if not same] == ["PublicTest_14", "PublicTest_15", "PublicTest_16"]
 
 
 def test_without_votes_there_is_a_line(datamodule):
     part = datamodule.splits["val"]
     with pytest.raises(UserError, match=r"no fer2013new\.csv beside") as error:
-        subsets.agreed(datamodule, part.ids, ["sad"] * len(part))
+        subsets.ferplus_agreement(datamodule, part.ids, ["sad"] * len(part))
     assert "labels.votes_file" not in str(error.value)
 
 
 def test_votes_on_other_rows_are_refused(datamodule, tmp_path):
     write_votes(datamodule, tmp_path, lambda counts: None)
     with pytest.raises(UserError, match="does not go row by row"):
-        subsets.agreed(datamodule, np.array(["PrivateTest_14", "x"]), ["sad", "sad"])
+        subsets.ferplus_agreement(datamodule, np.array(["PrivateTest_14", "x"]), ["sad", "sad"])
 
 
 def test_drawn_faces_have_no_votes():
-    drawn = pixels.read_data({"source": "synthetic", "synthetic": {"train": 14, "val": 7, "test": 7}}, None, None)
+    drawn = read_data({"source": "synthetic", "synthetic": {"train": 14, "val": 7, "test": 7}}, None, None)
     with pytest.raises(UserError, match=r"FER\+ goes row by row with fer2013\.csv"):
-        subsets.agreed(drawn, drawn.splits["val"].ids, ["sad"] * 7)
+        subsets.ferplus_agreement(drawn, drawn.splits["val"].ids, ["sad"] * 7)

@@ -37,7 +37,7 @@ def test_attention_mixes_tokens_by_the_softmax_of_their_products():
     for part in (slice(0, 4), slice(4, 8)):
         shares = (queries[..., part] @ keys[..., part].transpose(1, 2) / 4**0.5).softmax(2)
         heads.append(shares @ values[..., part])
-    torch.testing.assert_close(layer.attended(tokens), layer.projection(torch.cat(heads, 2)))
+    torch.testing.assert_close(layer.self_attention(tokens), layer.projection(torch.cat(heads, 2)))
 
 
 def test_positions_tell_where_a_token_stands():
@@ -53,7 +53,7 @@ def test_positions_tell_where_a_token_stands():
 @pytest.mark.parametrize(("size", "side"), [(48, 12), (32, 8), (50, 13)])
 def test_positions_fit_other_sizes(size, side):
     network = CCT(7, width=16)
-    assert network.placed(torch.Size([side, side])).shape == (1, 16, side, side)
+    assert network.position_embedding(torch.Size([side, side])).shape == (1, 16, side, side)
     assert network(torch.zeros(1, 1, size, size)).shape == (1, 7)
 
 
@@ -61,7 +61,7 @@ def test_interpolated_positions_keep_their_order():
     network = CCT(7, width=16)
     with torch.no_grad():
         network.positions.copy_(torch.arange(12.0).expand(1, 16, 12, 12))
-    row = network.placed(torch.Size([8, 8]))[0, 0, 0]
+    row = network.position_embedding(torch.Size([8, 8]))[0, 0, 0]
     assert row.diff().min() > 0.5
 
 

@@ -54,13 +54,13 @@ def test_faces_in_scenes_are_found_and_recognised_as_before(scenes, real_root):
     """Needs a run trained on FER2013 as well: FER_TEST_RUN."""
     if "FER_TEST_RUN" not in os.environ:
         pytest.skip("FER_TEST_RUN names no run")
-    from fer.evaluation import pixels
+    from fer.evaluation.loading import load_classifier
     from fer.prediction.detect import Haar
     from fer.prediction.network import checkpoint_at
     from fer.prediction.torch_network import TorchNetwork
 
     path = checkpoint_at(Path(os.environ["FER_TEST_RUN"]))
-    split = pixels.from_checkpoint(path, [str(real_root)], None, None).split("val")
+    split = load_classifier(path, [str(real_root)]).split("val")
     predictor = Predictor(TorchNetwork(path), Haar())
     table, _ = scenes.measure(predictor, split.images[:300, 0].numpy(), split.labels[:300].numpy())
     hits = table[table["found"]]

@@ -18,14 +18,16 @@ from fer.training.checkpointing import WholeFiles
 from fer.training.trainer import build_callbacks, build_loggers, build_trainer, history, plugins
 
 UNTIMED = (Checkpoint, EarlyStopping)
-"""Callbacks that save or validate, which the timed part leaves out."""
+"""Callbacks that save or validate; the timed fit runs without them."""
 
 
 class BlockTimer(Callback):
     """Times a fit in blocks of `warmup` untimed and `steps` timed training steps; calls `before_block` before each.
 
-    A block ends after the callbacks of a training step, so it holds all that a step does: loader, transfer,
-    augmentation, network, metrics, callbacks, logging, and the ends of epochs. images, seconds: of each block.
+    A block ends after the callbacks of a training step, so it includes everything in a step: loader, transfer,
+    augmentation, network, metrics, callbacks, logging, and the ends of epochs.
+
+    images, seconds: timed images and their duration, of each block.
     """
 
     def __init__(
@@ -80,15 +82,16 @@ def fit(
 def make_trainer(cfg: DictConfig, timer: BlockTimer, folder: Path, profiler: Profiler | None = None) -> pl.Trainer:
     """Returns the trainer of `fer.train` with its loggers and callbacks, except those that save or validate.
 
-    `timer` is the last callback, so that its blocks hold what all others do in a step.
+    `timer` is the last callback, so that its blocks include the time of all others.
     """
     cfg = cfg.copy()
     cfg.output_dir = str(folder)
+    callbacks = [callback for callback in build_callbacks(cfg, folder) if not isinstance(callback, UNTIMED)]
     return build_trainer(
         cfg,
         default_root_dir=str(folder),
         logger=[history(folder), *build_loggers(cfg)],
-        callbacks=[*(part for part in build_callbacks(cfg, folder) if not isinstance(part, UNTIMED)), timer],
+        callbacks=[*callbacks, timer],
         plugins=[*plugins(cfg), WholeFiles()],
         profiler=profiler,
         max_epochs=-1,

@@ -4,7 +4,7 @@ import lightning.pytorch as pl
 import torch
 from omegaconf import DictConfig
 
-from fer.benchmarking.keras_fit import Keras, reason_to_skip
+from fer.benchmarking.keras_column import Keras, reason_to_skip
 from fer.benchmarking.loops import DTYPES, Ceiling, Default, format_name
 from fer.benchmarking.timing import Column, DeviceClock, by_speed
 from fer.console import quieten
@@ -15,6 +15,7 @@ from fer.training.building import build_datamodule, resolve_auto
 from fer.training.rehearsal import rehearse
 
 WORKERS = (0, 2)
+"""Numbers of DataLoader workers with which the column "default" is timed."""
 
 
 def prepare(cfg: DictConfig) -> DictConfig:
@@ -33,13 +34,13 @@ def prepare(cfg: DictConfig) -> DictConfig:
 
 
 def read_data(cfg: DictConfig) -> FERDataModule:
-    """Reads and splits the data. Raises UserError where it does not fill one batch."""
+    """Reads and splits the data. Raises UserError if it does not fill one batch."""
     datamodule = build_datamodule(cfg)
     datamodule.setup()
     images = len(datamodule.splits["train"])
     if images < cfg.data.batch_size:
-        few = f"data.batch_size={cfg.data.batch_size}: the training split has {images:,} images"
-        raise UserError(f"{few}; take smaller batches, or more data (data.synthetic.train=N)")
+        problem = f"data.batch_size={cfg.data.batch_size}: the training split has {images:,} images"
+        raise UserError(f"{problem}; take smaller batches, or more data (data.synthetic.train=N)")
     return datamodule
 
 
@@ -49,25 +50,27 @@ def data_name(datamodule: FERDataModule) -> str:
 
 def device(cfg: DictConfig) -> torch.device:
     """Returns the device on which Lightning would train."""
-    options = {
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    return pl.Trainer(accelerator=cfg.trainer.accelerator, devices=1, **options).strategy.root_device
+    trainer = pl.Trainer(
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return trainer.strategy.root_device
 
 
 def candidates(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> list[Ceiling]:
-    """Returns ceilings in both memory formats and in every precision that a column has or could have."""
+    """Returns a ceiling for each precision that a column has or could have, in both memory formats."""
     precisions = dict.fromkeys(("32-true", best_precision(cfg.trainer.accelerator), cfg.trainer.precision))
     return [Ceiling(cfg, datamodule, clock, p, channels_last) for p in precisions for channels_last in (False, True)]
 
 
 def ceilings(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> tuple[dict[str, Column], float]:
-    """Returns the two ceilings to run in the rounds, and images/s of the fastest in short blocks.
+    """Returns two ceilings by name, and images/s of the fastest in short blocks.
 
-    They are the fastest, and the one in the format of the whole or else the second fastest.
+    The two are the fastest, and the one in the format of the whole or else the second fastest.
     """
     ranked = by_speed(candidates(cfg, datamodule, clock))
     whole_format = format_name(cfg.trainer.precision, cfg.channels_last)
@@ -77,7 +80,7 @@ def ceilings(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> 
 
 
 def other_columns(cfg: DictConfig, datamodule: FERDataModule, clock: DeviceClock) -> dict[str, Column]:
-    """Returns the columns besides ceiling and whole; prints why where Keras is left out."""
+    """Returns the columns besides ceiling and whole; prints the reason if Keras is left out."""
     columns: dict[str, Column] = {}
     if "default" in cfg.columns:
         columns |= {f"default: {count} workers": Default(cfg, datamodule, clock, count) for count in WORKERS}

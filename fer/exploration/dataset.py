@@ -1,15 +1,15 @@
-"""The data that the sections share."""
+"""The data set that the sections of the report share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
 from fer.data import statistics
+from fer.data.datamodule import FERDataModule
 from fer.report import plain
 
 UNITS = {
@@ -18,14 +18,15 @@ UNITS = {
     "sharpness": "variance of the Laplacian",
     "noise": "noise [grey levels]",
 }
+"""Measure of an image -> its label in figures."""
 
 
 @dataclass(frozen=True)
-class Data:
-    """Every face of a data module: training, then validation, then test."""
+class Dataset:
+    """All faces of a data module that is set up: training, then validation, then test."""
 
     cfg: DictConfig
-    module: Any  # FERDataModule after setup
+    module: FERDataModule
     images: np.ndarray  # (N, 48, 48) uint8
     labels: np.ndarray  # (N,) int64
     splits: np.ndarray  # (N,) str
@@ -37,33 +38,38 @@ class Data:
 
     @property
     def training(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels."""
+        """Images and labels of the training split."""
         size = len(self.module.splits["train"])
         return self.images[:size], self.labels[:size]
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """A row an image, see `statistics.measures`."""
-        say(f"measuring {len(self.images):,} images")
+        """A row for each image with the columns of UNITS, see `statistics.measures`."""
+        announce(f"measuring {len(self.images):,} images")
         return statistics.measures(self.images)
 
-
-def say(what: str) -> None:
-    print(f"{what} …", flush=True)
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c, as Markdown that says just that."""
-    words = [plain(word) for word in words]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    def label_names(self) -> np.ndarray:
+        """Returns the class of each image, (N,) str."""
+        return np.array(self.classes)[self.labels]
 
 
-def some_of_each(data: Data, count: int) -> list[np.ndarray]:
-    """Random rows of the training images, at most `count` of each class."""
+def announce(task: str) -> None:
+    """Prints what starts now."""
+    print(f"{task} …", flush=True)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Returns `a, b and c`, escaped for Markdown."""
+    *first, last = [plain(word) for word in words]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def sample_rows(data: Dataset, count: int) -> list[np.ndarray]:
+    """Returns random rows of the training images, at most `count` of each class."""
     random, (_, labels) = np.random.default_rng(data.cfg.seed), data.training
     return [random.permutation(np.flatnonzero(labels == label))[:count] for label in range(len(data.classes))]
 
 
-def short(id: str) -> str:
-    """The end of a name, as much as fits over a face."""
+def short_id(id: str) -> str:
+    """Returns the end of an id, as much as fits over a face."""
     return id if len(id) <= 18 else f"…{id[-17:]}"

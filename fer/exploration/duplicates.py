@@ -5,11 +5,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fer.exploration.examined import Data, say
+from fer.data.duplicates import audit
+from fer.exploration.dataset import Dataset, announce
+from fer.plots.duplicates import duplicate_sheet
 from fer.report import Report
 
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
-COUNTS = {
+SPLIT_TITLES = {"val": "validation", "test": "test"}
+COUNT_TITLES = {
     "test_in_train": "test images identical to a training image",
     "test_in_train_or_val": "test images identical to a training or validation image",
     "val_in_train": "validation images identical to a training image",
@@ -26,14 +28,11 @@ COUNTS = {
 """Key of an audit (see `fer.data.duplicates.Audit`) -> its meaning."""
 
 
-def duplicates(report: Report, data: Data) -> dict[str, int]:
+def add_duplicates(report: Report, data: Dataset) -> dict[str, int]:
     """Adds the section; returns the counts of the audit."""
-    from fer.data.duplicates import audit
-    from fer.plots.duplicates import duplicate_sheet
-
     near = data.cfg.near
     scope = "identical images and near copies" if near else "identical images"
-    say(f"looking for {scope} among {len(data.images):,} images")
+    announce(f"looking for {scope} among {len(data.images):,} images")
     result = audit(data.images, data.labels, data.splits, data.ids, near=near)
     counts, groups = result.figures, result.groups
     report.heading("Duplicates")
@@ -45,8 +44,8 @@ def duplicates(report: Report, data: Data) -> dict[str, int]:
     )
     if not near:
         report.text("Near copies were not searched (`near=false`).")
-    names = [COUNTS.get(key, key) for key in counts]
-    report.table(pd.DataFrame({"what is counted": names, "count": [f"{count:,}" for count in counts.values()]}))
+    titles = [COUNT_TITLES.get(key, key) for key in counts]
+    report.table(pd.DataFrame({"what is counted": titles, "count": [f"{count:,}" for count in counts.values()]}))
     if len(groups):
         sheet = partial(duplicate_sheet, data.images, groups, data.classes)
         report.faces(sheet, "duplicates", "groups of copies")
@@ -55,8 +54,9 @@ def duplicates(report: Report, data: Data) -> dict[str, int]:
 
 
 def leak_sentence(split: str, size: int, counts: dict[str, int], near: bool) -> str:
-    """Returns how many of the `size` images of a held-out split have a copy in training."""
-    sentence = f"{counts[f'{split}_in_train']:,} of {size:,} {SPLITS[split]} images are identical to a training image"
+    """Returns a sentence on the number of images of a held-out split with a copy in training; size: of the split."""
+    images = f"{counts[f'{split}_in_train']:,} of {size:,} {SPLIT_TITLES[split]} images"
+    sentence = f"{images} are identical to a training image"
     if near:
         sentence += f"; {counts[f'near_{split}_in_train']:,} more are near copies of one"
     return f"{sentence}."

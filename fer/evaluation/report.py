@@ -1,0 +1,74 @@
+"""Writes the report of `fer.evaluate`: report.html, report.md, evaluation.json, figures and tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer import runs
+from fer.evaluation import readings
+from fer.evaluation.comparison import add_comparison
+from fer.evaluation.inputs import EvaluationInput
+from fer.evaluation.options import EvaluationOptions
+from fer.evaluation.predictions import Predictions
+from fer.evaluation.single import full_report
+from fer.report import Report, plain
+
+RESULT = "evaluation.json"
+
+
+def write_report(
+    folder: Path,
+    sources: Sequence[EvaluationInput],
+    predictions: Mapping[str, Predictions],
+    dropped: Sequence[str],
+    options: EvaluationOptions,
+    command: str,
+) -> tuple[dict[str, Any], list[str]]:
+    """Writes the report on one or several classifiers; returns its content and the names of its files.
+
+    predictions, dropped: of `sources`, from `predictions.align`. command: as typed, for the record.
+    """
+    first = predictions[sources[0].name]
+    title = sources[0].name if len(sources) == 1 else f"{len(sources)} classifiers"
+    report = Report(f"{title}, {options.split} split", options.faces)
+    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
+    for line in [*introduction(sources, first, dropped), *reads]:
+        report.text(plain(line))
+    content = {
+        "command": command,
+        "split": options.split,
+        "inputs": {source.name: str(source.path) for source in sources},
+        "images": len(first),
+        "classes": first.classes,
+        "dropped": dropped,
+        "reads": reads,
+    }
+    if len(sources) == 1:
+        content |= full_report(report, sources[0], options.split, options.images)
+        report.tables["predictions"] = first.table(options.split)
+    else:
+        content |= add_comparison(report, predictions)
+    files = report.write(folder)
+    runs.write_json(folder / RESULT, finite(content))
+    return content, [*files, RESULT]
+
+
+def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, dropped: Sequence[str]) -> list[str]:
+    """Returns sentences on the images and on each classifier; predictions: those of one of them."""
+    classes = predictions.classes
+    lines = [f"{len(predictions):,} images of {len(classes)} classes: {', '.join(classes)}.", *dropped]
+    for source in sources:
+        lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
+    return lines
+
+
+def finite(node: Any) -> Any:
+    """Returns `node` as JSON holds it: plain lists and numbers, None for NaN and infinity."""
+    if isinstance(node, Mapping):
+        return {str(key): finite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [finite(value) for value in node]
+    if isinstance(node, float):  # includes numpy's float64
+        return float(node) if math.isfinite(node) else None
+    return node

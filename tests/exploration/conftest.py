@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer import eda
+from fer.config import compose_config
+from fer.data.emotions import USAGES
+from fer.data.ferplus import CLASSES
+from fer.exploration.dataset import Dataset
+from fer.report import Report
+
+COLUMNS = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
+VOTED = dict(
+    zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt"), strict=True)
+)
+
+
+@pytest.fixture(scope="session")
+def load() -> Callable[..., Dataset]:
+    """`load("data.root=…")`: the data set of a configuration."""
+    return lambda *overrides: eda.load(compose_config(["output_dir=/nowhere", *overrides], "eda"))
+
+
+@pytest.fixture(scope="session")
+def section(load) -> Callable[..., Report]:
+    """`section(overview.add_counts, "data.root=…")`: a report with one section, unwritten."""
+
+    def make(add: Callable, *overrides: str) -> Report:
+        report = Report("a part")
+        add(report, load(*overrides))
+        return report
+
+    return make
+
+
+@pytest.fixture
+def made(make_faces):
+    """FER2013 in small: 8 happy and 2 images of every other class in each split, one blank, one copy across splits."""
+    labels = np.tile([*range(7), *range(7), *[3] * 6], 3)
+    faces = make_faces(labels, usage=np.repeat([0, 1, 2], 20))
+    faces.images[4] = 0
+    faces.images[45] = faces.images[5]
+    return faces
+
+
+@pytest.fixture
+def csv(made, tmp_path, write_csv) -> Path:
+    return write_csv(tmp_path / "here" / "fer2013.csv", made)
+
+
+@pytest.fixture
+def write_votes() -> Callable[..., None]:
+    """`write_votes(path, faces, answers)`: ten votes for the answer to each face."""
+
+    def write(path: Path, faces, answers) -> None:
+        lines = [",".join(["Usage", "Image name", *COLUMNS])]
+        for row, (usage, answer) in enumerate(zip(faces.usage, answers, strict=True)):
+            counts = ["10" if column == VOTED.get(answer, answer) else "0" for column in COLUMNS]
+            lines.append(",".join([USAGES[usage], f"fer{row:07}.png", *counts]))
+        path.write_text("\n".join(lines) + "\n")
+
+    return write
