@@ -47,6 +47,9 @@ class Classifier(pl.LightningModule):
     Raises ValueError or UserError for options that cannot be used.
     """
 
+    done = (0, 0)
+    """Optimizer steps and epochs of the run that a prolonged one goes on from, over which no schedule is planned."""
+
     def __init__(
         self,
         model: Mapping[str, Any] | nn.Module,
@@ -122,6 +125,8 @@ class Classifier(pl.LightningModule):
         self._update("train", loss, logits, labels)
         if self.hparams.l1:
             loss = loss + self.hparams.l1 * sum(p.abs().sum() for p in self.parameters() if p.ndim > 1)
+        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+            self.log("train/loss_step", loss.detach(), on_step=True, on_epoch=False)
         return loss * getattr(batch, "weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -179,15 +184,22 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = parts.optimizer(self.hparams.optimizer, self.parameter_groups())
-        scheduler, interval = parts.scheduler(
+        scheduler, interval = self.schedule(optimizer)
+        watched = {"monitor": self.hparams.monitor} if isinstance(scheduler, ReduceLROnPlateau) else {}
+        schedule = {"scheduler": scheduler, "interval": interval, "name": "lr", **watched}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def schedule(self, optimizer: torch.optim.Optimizer) -> tuple[parts.Schedule, str]:
+        """Returns the learning-rate schedule over the run, without what `done` has of it, and its interval."""
+        steps, epochs = self.done
+        whole = self.trainer.max_epochs
+        return parts.scheduler(
             self.hparams.scheduler,
             optimizer,
-            total_steps=lambda: self.trainer.estimated_stepping_batches,
-            epochs=self.trainer.max_epochs,
+            total_steps=lambda: int(self.trainer.estimated_stepping_batches) - steps,
+            epochs=whole - epochs if whole and whole > 0 else whole,
             mode=self.hparams.mode,
         )
-        watched = {"monitor": self.hparams.monitor} if isinstance(scheduler, ReduceLROnPlateau) else {}
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval, **watched}}
 
     def parameter_groups(self) -> list[Any]:
         """Returns the trainable parameters in one group; without decay of biases and norms, in two: matrices, the rest.

@@ -91,7 +91,7 @@ def fit(
     a loss that became NaN or infinite; a trial (`trainer.fast_dev_run=true`) leaves no run, so it raises one as well.
     """
     if len(options) == 1 and isinstance(options[0], DictConfig):
-        cfg, command = options[0].copy(), None
+        cfg, command, words = options[0].copy(), None, []
     else:
         words = [str(option) for option in options]
         if data_root is not None:
@@ -104,7 +104,7 @@ def fit(
     if command is None and data_root is not None:
         OmegaConf.update(cfg, "data.root", os.fspath(data_root))
     check_names(cfg)
-    record = train(cfg, command)
+    record = train(cfg, command, words)
     if "folder" not in record:
         raise UserError("this was a trial, which leaves no run")
     return Run(record["folder"])

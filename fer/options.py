@@ -115,6 +115,7 @@ TABLE = (
     Option("classifier"),
     group("trainer"),
     Option("trainer.accelerator", resume=True),
+    Option("trainer.max_epochs", resume=True),
     newer("trainer.min_epochs"),
     newer("trainer.min_steps"),
     newer("trainer.max_time", resume=True),
@@ -195,6 +196,8 @@ TABLE = (
     start("existing", refusal="the same command goes on with the search"),
     start("retry", in_search=SEARCH),
     start("trust", resume=True, text=True),
+    Option("prolonged", names=False),  # in the config of a run with more epochs than it was planned for
+    start("initial"),  # in the config of a resumed run: the weights that it started from
     start("found"),  # in a stored config: the description of the data
     # Other commands
     start("search", owner="search", group=True, in_search=SEARCH),

@@ -100,7 +100,7 @@ def curves_figure(metrics: pd.DataFrame) -> Figure:
         axes.set(xlabel="epoch", title=name)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    rates = [column for column in metrics if column.startswith("lr-")]
+    rates = [column for column in metrics if column == "lr" or column.startswith(("lr-", "lr/"))]
     for column in rates[:1]:
         rate = metrics.dropna(subset=column)
         panels[2].plot(rate["step"], rate[column], color=PALETTE["surprise"])

@@ -9,14 +9,14 @@ from typing import Any
 
 from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fer import commandline, config, files, places, runs, trust
 from fer.console import opening
 from fer.errors import Interrupted
 from fer.hardware import commit, hardware, versions
 from fer.training import resume
-from fer.training.building import machine_choices, plain
+from fer.training.building import machine_choices, plain, with_output_dir
 from fer.training.callbacks import Diverged
 
 
@@ -116,10 +116,6 @@ def active_run(
         yield run
     finally:
         lock.release()
-
-
-def with_output_dir(cfg: DictConfig, folder: Path) -> DictConfig:
-    return OmegaConf.merge(cfg, {"output_dir": str(folder)})
 
 
 def command_line() -> str | None:

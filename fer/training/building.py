@@ -1,9 +1,11 @@
 """Builds data module and classifier from a composed config, and resolves `auto`."""
 
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from fer import runs
 from fer.build import build, of_kind
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
@@ -30,6 +32,12 @@ def resolve_auto(cfg: DictConfig) -> DictConfig:
 def machine_choices(cfg: DictConfig) -> dict[str, Any]:
     """Returns what a run reports of the options that `resolve_auto` replaces."""
     return {"precision": str(cfg.trainer.precision), "channels_last": cfg.channels_last}
+
+
+def with_output_dir(cfg: DictConfig, folder: Path) -> DictConfig:
+    """Returns a copy of `cfg` for a run in `folder`, with the paths of loggers and callbacks below it."""
+    content = OmegaConf.to_container(cfg, resolve=False)
+    return OmegaConf.create(runs.moved(content, str(cfg.output_dir), str(folder)) | {"output_dir": str(folder)})
 
 
 def plain(node: Any) -> Any:

@@ -1,8 +1,11 @@
 """Callbacks that Lightning lacks: stop on a non-finite loss, images/s, pictures, plain progress lines."""
 
+import io
 import math
 import sys
 import time
+import warnings
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,6 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from fer.console import duration
 from fer.errors import UserError
 from fer.plots import confusion_figure, face_sheet, prediction_sheet
+from fer.preprocess import SIZE
 
 
 class Diverged(UserError):
@@ -69,6 +73,16 @@ class ValidatedInTime(Callback):
             )
 
 
+class FirstRate(Callback):
+    """Logs the learning rate of step 0, since LearningRateMonitor waits for `log_every_n_steps`."""
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        if trainer.global_step == 0:
+            rates = {"lr": trainer.optimizers[0].param_groups[0]["lr"]}
+            for logger in trainer.loggers:
+                logger.log_metrics(rates, step=0)
+
+
 class Throughput(Callback):
     """Logs training images/s, and prints after the first steps how long the whole training will take."""
 
@@ -109,8 +123,9 @@ class Throughput(Callback):
 class Pictures(Callback):
     """Adds pictures to TensorBoard.
 
-    At the start: augmented faces. Every `every_n_epochs` epochs and at the end: the confusion matrix of the validation
-    and some of its faces with true and predicted label; with `histograms` the distributions of the weights, too.
+    At the start: augmented faces and the network's graph. Every `every_n_epochs` epochs and at the end: the confusion
+    matrix of the validation and some of its faces with true and predicted label; with `histograms` the distributions of
+    the weights, too.
     """
 
     def __init__(self, every_n_epochs: int = 5, faces: int = 32, histograms: bool = False):
@@ -119,15 +134,17 @@ class Pictures(Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         if trainer.global_step == 0 and batch_idx == 0:
             images = batch[0][: self.faces, 0].float().cpu().numpy()
-            self._draw(trainer, "augmented", face_sheet(images / (255 if batch[0].dtype == torch.uint8 else 1)))
+            images = images / (255 if batch[0].dtype == torch.uint8 else 1)
+            self._draw(trainer, "training faces", face_sheet(images))
+            add_graph(trainer, pl_module)
 
     def on_validation_end(self, trainer, pl_module) -> None:
         epoch = trainer.current_epoch + 1
         if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != planned_epochs(trainer)):
             return
         confusion = pl_module.confusion.cpu().numpy()
-        self._draw(trainer, "val/confusion", confusion_figure(confusion, pl_module.classes, f"epoch {epoch}"))
-        self._draw(trainer, "val/faces", self._sheet(trainer, pl_module))
+        self._draw(trainer, "predictions", self._sheet(trainer, pl_module))
+        self._draw(trainer, "predictions, counted", confusion_figure(confusion, pl_module.classes, f"epoch {epoch}"))
         if self.histograms:
             for writer in writers(trainer):
                 for name, parameter in pl_module.model.named_parameters():
@@ -148,6 +165,18 @@ class Pictures(Callback):
     def _draw(trainer: pl.Trainer, tag: str, figure: Any) -> None:
         for writer in writers(trainer):
             writer.add_figure(tag, figure, trainer.global_step)
+
+
+def add_graph(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    """Adds the network's graph to TensorBoard; networks that cannot be traced, compiled ones too, have none."""
+    model = pl_module.model
+    if getattr(model, "_compiled_call_impl", None) is not None:
+        return
+    example = torch.zeros(2, pl_module.channels, SIZE, SIZE, device=pl_module.device, dtype=pl_module.dtype)
+    for writer in writers(trainer):
+        with suppress(Exception), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            writer.add_graph(model, example)
 
 
 def planned_epochs(trainer: pl.Trainer) -> int:

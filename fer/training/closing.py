@@ -48,6 +48,8 @@ def sentences(record: Record, folder: Path) -> list[str]:
     """Returns what the figures mean: the chosen epoch, the majority class, and classes that are never predicted."""
     lines = [*best_epoch(record, folder), majority(record)]
     lines += [f"{name}={value:.4g} was found and used" for name, value in record.get("found", {}).items()]
+    if record.get("test_readings", 1) > 1:
+        lines.append(f"the test split has been read {record['test_readings']} times on the way to this network")
     predictions = folder / runs.PREDICTIONS
     if predictions.is_file():
         predicted = set(pd.read_csv(predictions, usecols=["predicted"])["predicted"])

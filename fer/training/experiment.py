@@ -15,9 +15,9 @@ from fer.console import quieten
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError, interruptible
 from fer.identity import run_identity
-from fer.training import resume
-from fer.training.active_run import ActiveRun, active_run, with_output_dir
-from fer.training.building import build_datamodule, plain, resolve_auto
+from fer.training import prolonging, resume
+from fer.training.active_run import ActiveRun, active_run
+from fer.training.building import build_datamodule, plain, resolve_auto, with_output_dir
 from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
 from fer.training.initial import InitialWeights, initial_weights
@@ -58,11 +58,18 @@ def run(
         with suppress(Interrupted), interruptible():
             fit(resolved, datamodule, Path(resolved.output_dir), checkpoint, watchers, initial)
         return {}
+    source = prolonging.source(resolved, checkpoint)
+    if source:
+        resume.check_data(runs.read_record(source), datamodule.fingerprint, datamodule.soft_digest)
+    started = None if source else checkpoint
     with (
         interruptible(),
         files.quiet_threads(),
-        active_run(resolved, checkpoint, datamodule.description(), identity, command) as active,
+        active_run(resolved, started, datamodule.description(), identity, command) as active,
     ):
+        if source:
+            active.checkpoint = prolonging.copy_state(source, active.folder)
+            active.record["test_readings"] = 1 + runs.read_record(source).get("test_readings", 1)
         with active.recorded():
             fit_and_score(active, datamodule, watchers, initial)
         print("\n".join(closing(active.record, active.folder)), flush=True)

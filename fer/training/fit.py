@@ -17,9 +17,9 @@ from fer.console import counted
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError
 from fer.memory import keep_freed
-from fer.training import history, resume, states
+from fer.training import history, prolonging, resume, states
 from fer.training.building import classifier_for
-from fer.training.callbacks import ValidatedInTime
+from fer.training.callbacks import FirstRate, ValidatedInTime
 from fer.training.initial import InitialWeights
 from fer.training.states import State
 from fer.training.trainer import is_unvalidated, profile_text, trainer_for
@@ -42,6 +42,9 @@ def fit(
     keep_freed()
     pl.seed_everything(cfg.seed, verbose=False)
     classifier = classifier_for(cfg, datamodule)
+    if prolonged := cfg.get(prolonging.KEY):
+        classifier.done = (prolonged.steps, prolonged.epochs)
+        watchers = [*watchers, prolonging.NewCycle(prolonged.steps)]
     if cfg.compile:
         classifier.model.compile()  # in place, so that the names in checkpoints stay the same
     state = states.newest(checkpoint, classifier.state_dict())
@@ -51,7 +54,7 @@ def fit(
     if checkpoint and not rank_zero_only.rank:
         state.put_aside()
         history.keep_history(folder, state.step)
-    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, ValidatedInTime()])
+    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, FirstRate(), ValidatedInTime()])
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:
@@ -90,6 +93,8 @@ def announce(classifier: Classifier, cfg: DictConfig, state: State, resumed: boo
     if is_unvalidated(cfg):
         print("trainer.limit_val_batches=0: no validation, no early stopping; the last weights are scored", flush=True)
     print(f"{type(classifier.model).__name__} of {size:,} parameters, {length}", flush=True)
+    if prolonging.KEY in cfg:
+        print(prolonging.announcement(cfg), flush=True)
     if state.note:
         print(state.note, flush=True)
     elif state.file:

@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor
 
 from fer.errors import UserError
-from fer.models.backbone import SHORT, SIZE
+from fer.models.backbone import IMAGE_SIZE, SHORT_NAMES
 
 TARGET = "fer.models.backbone.Backbone"
 PREFIX = "network."
@@ -44,11 +44,11 @@ def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> 
     """Returns timm's weights for the network, adapted by timm to one channel, without those of the last layer."""
     import timm
 
-    name, options = SHORT.get(node["name"], (node["name"], {}))
+    name, options = SHORT_NAMES.get(node["name"], (node["name"], {}))
     known = ("_target_", "library", "name", "resize", "pretrained", "freeze", "head_dropout")
     options = options | {key: value for key, value in node.items() if key not in known and value is not None}
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
-        options = {"img_size": node.get("resize") or SIZE, **options}
+        options = {"img_size": node.get("resize") or IMAGE_SIZE, **options}
     overlay = {"file": str(file)} if file else None
     for logger in ("timm", "huggingface_hub"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # they report every attempt to download

@@ -1,31 +1,42 @@
 """Resolves `resume=RUN`: the run's config and the saved state that it goes on from."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from fer import options, places, runs, trust
+from fer.config import typed_overrides
 from fer.errors import UserError
 from fer.identity import BY_MACHINE
 from fer.schema import check_plain
 
 
-def resumed(cfg: DictConfig) -> tuple[DictConfig, Path]:
+def resumed(cfg: DictConfig, typed: Sequence[str] | None = None) -> tuple[DictConfig, Path]:
     """Returns the config of the run that `cfg.resume` names, and the checkpoint to go on from, which may be missing.
 
-    Options of options.MAY_CHANGE are taken from the command line where they stand there. Raises UserError where there
-    is no such run, where it is finished, and for any other override.
+    typed: the overrides that `cfg` was composed of; by default those of this process's command line.
+    Options of options.MAY_CHANGE are taken from the command line where they stand there. With more epochs than the run
+    was planned for, it goes on in a folder of its own. Raises UserError where there is no such run, where it is
+    finished, and for any other override.
     """
     folder, checkpoint = locate(places.run(str(cfg.resume)))
-    if runs.read_record(folder)["status"] == "finished":
-        raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}")
+    record = runs.read_record(folder)
+    changed = overrides(folder, typed_overrides() if typed is None else typed)
+    epochs = cfg.trainer.max_epochs if "trainer.max_epochs" in changed else None
+    if record["status"] == "finished" and epochs is None:
+        more = f"resume={folder} trainer.max_epochs=N trains on"
+        raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}; {more}")
     config = checked_config(folder)
     if config.get("initial") and not os.path.lexists(checkpoint):
         raise UserError(f"{folder}: {NOT_SAVED}")
-    for name in overrides(folder):
+    if epochs is not None and (record["status"] == "finished" or epochs != config.trainer.max_epochs):
+        from fer.training.prolonging import prolonged  # imports torch, which waits until the options are checked
+
+        config = prolonged(config, folder, epochs, record)
+    for name in changed:
         OmegaConf.update(config, name, OmegaConf.select(cfg, name))
         if name.startswith("labels."):  # the stored data node has copies of these, its interpolations resolved
             OmegaConf.update(config, name.replace("labels.", "data.", 1), OmegaConf.select(cfg, name))
@@ -87,9 +98,8 @@ def locate(path: Path) -> tuple[Path, Path]:
     return folder, file
 
 
-def overrides(folder: Path) -> list[str]:
-    """Names of what the command line overrides besides `resume`; UserError for one that would make it another run."""
-    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+def overrides(folder: Path, typed: Sequence[str]) -> list[str]:
+    """Returns the names of overrides besides `resume`; UserError for one that would make it another run."""
     names = [options.name_of(override) for override in typed]
     for name in names:
         if name != "resume" and not options.row(name).resume:

@@ -26,13 +26,16 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """The state that a run starts from: `file`, after `step` optimizer steps. file=None starts from the beginning.
+    """The state that a run starts from: `file`, after `step` optimizer steps and `epochs` whole epochs.
+
+    file=None starts from the beginning.
 
     damaged: the damaged files that this state replaces, each with the reason.
     """
 
     file: str | None = None
     step: int = 0
+    epochs: int = 0
     damaged: Mapping[Path, str] = field(default_factory=dict)
 
     @property
@@ -52,12 +55,12 @@ class State:
             put_aside(path)
 
 
-def newest(checkpoint: Path | None, weights: Mapping[str, Tensor]) -> State:
+def newest(checkpoint: Path | None, weights: Mapping[str, Tensor] | None = None) -> State:
     """Returns the state to start from where `checkpoint` was asked for; None starts from the beginning.
 
-    weights: the state_dict of the run's network, whose names and shapes a state must have. If `checkpoint` is the run's
-    last.ckpt, and missing or damaged, the newest undamaged checkpoint beside it takes its place, and without one the
-    beginning. Raises UserError for any other file that is damaged.
+    weights: the state_dict of the run's network, whose names and shapes a state must have; None for any network.
+    If `checkpoint` is the run's last.ckpt, and missing or damaged, the newest undamaged checkpoint beside it takes its
+    place, and without one the beginning. Raises UserError for any other file that is damaged.
     """
     if checkpoint is None:
         return State()
@@ -73,19 +76,20 @@ def newest(checkpoint: Path | None, weights: Mapping[str, Tensor]) -> State:
     if not states:
         return State(damaged=damaged)
     best = max(states, key=lambda state: state.step)
-    return State(best.file, best.step, damaged)
+    return State(best.file, best.step, best.epochs, damaged)
 
 
-def state_in(path: Path, weights: Mapping[str, Tensor]) -> State:
+def state_in(path: Path, weights: Mapping[str, Tensor] | None) -> State:
     """Returns the state in a file that the user named; UserError where it is damaged."""
     try:
-        return State(str(path), read_checkpoint(path, weights)["global_step"])
+        content = read_checkpoint(path, weights)
+        return State(str(path), content["global_step"], whole_epochs(content))
     except Damaged as error:
         fix = f"resume={path.parent.parent} goes on from the newest undamaged state"
         raise UserError(f"{path}: damaged ({error}); {fix}") from error
 
 
-def usable(path: Path, weights: Mapping[str, Tensor], damaged: dict[Path, str]) -> State | None:
+def usable(path: Path, weights: Mapping[str, Tensor] | None, damaged: dict[Path, str]) -> State | None:
     """Returns the state in `path`; None where a run resumed from it would end otherwise than without interruption.
 
     A state names the file with the best weights so far. If that file is lost, the state is not usable: only training
@@ -103,7 +107,11 @@ def usable(path: Path, weights: Mapping[str, Tensor], damaged: dict[Path, str]) 
         return None
     if path.name not in (runs.LAST.name, runs.PREVIOUS.name) and saved_at_epoch_end(content):
         return None
-    return State(str(path), content["global_step"])
+    return State(str(path), content["global_step"], whole_epochs(content))
+
+
+def whole_epochs(content: Mapping[str, Any]) -> int:
+    return content["loops"].get("fit_loop", {}).get("epoch_progress", {}).get("current", {}).get("processed", 0)
 
 
 def saved_at_epoch_end(content: Mapping[str, Any]) -> bool:
@@ -115,7 +123,7 @@ def saved_at_epoch_end(content: Mapping[str, Any]) -> bool:
     return epochs.get("completed", 0) < epochs.get("processed", 0)
 
 
-def check_best(best: Path, weights: Mapping[str, Tensor], damaged: dict[Path, str]) -> None:
+def check_best(best: Path, weights: Mapping[str, Tensor] | None, damaged: dict[Path, str]) -> None:
     try:
         read_checkpoint(best, weights, needed=("state_dict",))
     except Damaged as error:
@@ -123,7 +131,9 @@ def check_best(best: Path, weights: Mapping[str, Tensor], damaged: dict[Path, st
         raise Damaged(f"the best weights before it are lost with {best.name}") from error
 
 
-def read_checkpoint(path: Path, weights: Mapping[str, Tensor], needed: tuple[str, ...] = STATE_KEYS) -> dict[str, Any]:
+def read_checkpoint(
+    path: Path, weights: Mapping[str, Tensor] | None, needed: tuple[str, ...] = STATE_KEYS
+) -> dict[str, Any]:
     """Returns the content of a checkpoint, tensors mapped from the file. Raises Damaged with the reason.
 
     Checks the checksum of every part, because torch.load does not.
@@ -148,14 +158,14 @@ def read_checkpoint(path: Path, weights: Mapping[str, Tensor], needed: tuple[str
     return content
 
 
-def check_content(content: Any, weights: Mapping[str, Tensor], needed: tuple[str, ...]) -> None:
+def check_content(content: Any, weights: Mapping[str, Tensor] | None, needed: tuple[str, ...]) -> None:
     """Raises Damaged for the content of a checkpoint of another program, or of another network."""
     missing = [key for key in needed if not isinstance(content, dict) or key not in content]
     if missing:
         raise Damaged(f"not a state that can be resumed: no {missing[0]}")
     saved = content["state_dict"]
     shapes = {name: getattr(value, "shape", None) for name, value in saved.items()} if isinstance(saved, dict) else {}
-    if shapes != {name: value.shape for name, value in weights.items()}:
+    if weights is not None and shapes != {name: value.shape for name, value in weights.items()}:
         raise Damaged("the state of another network")
     if "global_step" in needed and not isinstance(content["global_step"], int):
         raise Damaged("global_step is not an integer")

@@ -1,6 +1,7 @@
 """Writes a run's hyperparameters and final figures to TensorBoard's HParams table."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -8,12 +9,14 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from fer.commandline import hyperparameters
+from fer import commandline
 from fer.data.folds import FOLD
 from fer.data.splits import SPLITS
 
 GROUPS = ("data", "labels", "augment", "model", "loss", "optimizer", "scheduler", "average")
 """Groups whose options are columns of the table; further options are where they were typed."""
+FINAL = "final"
+"""Folder beside the run's events, and group of its figures in the HParams table."""
 FIRST = ("val/accuracy", "test/accuracy", "train/accuracy", "val/loss")
 """Figures in the first columns of the table."""
 
@@ -39,33 +42,43 @@ def is_figure(name: str) -> bool:
     return split in (*SPLITS, FOLD) and bool(figure) and "/" not in figure
 
 
+def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a run's config says of its hyperparameters, with dotted names and without import paths."""
+    options = flatten({name: config[name] for name in (*GROUPS, "seed", "study") if name in config})
+    return {name: value for name, value in options.items() if not name.endswith("_target_")}
+
+
 def add_run(
     writer: SummaryWriter, command: str | None, config: Mapping[str, Any], figures: Mapping[str, float], step: int
 ) -> None:
-    """Writes one row of the HParams table; the figure "val/accuracy" becomes "final/val/accuracy".
+    """Writes one row of the HParams table.
 
-    The final figures are those of the best epoch. They have names of their own because the curve "val/accuracy" ends
-    with the last epoch.
+    The final figures are those of the best epoch. They are written into the folder `final`, which is a run of its own
+    to TensorBoard: there they stand as points on the curves of the same name.
     """
     names = sorted(figures, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    finals = {f"final/{name}": figures[name] for name in names}
-    typed = hyperparameters(command or "")
-    options = {name: config[name] for name in (*GROUPS, "seed", "study") if name in config}
-    experiment, start, end = hparams(typed | flatten(options), finals)
+    typed = commandline.hyperparameters(command or "")
+    experiment, start, end = hparams(typed | hyperparameters(config), dict.fromkeys(names, 0.0))
     mark_as_differing(experiment, {*typed, "seed"})
     file = writer._get_file_writer()
     for summary in (experiment, start, end):
         file.add_summary(summary)
-    for name, value in finals.items():
-        writer.add_scalar(name, value, step)
+    with SummaryWriter(str(Path(writer.get_logdir()) / FINAL)) as final:
+        for name in names:
+            final.add_scalar(name, figures[name], step)
 
 
 def mark_as_differing(experiment: Any, names: set[str]) -> None:
-    """Marks options that may differ between runs: TensorBoard shows these columns first and hides the others."""
+    """Marks options that may differ between runs: TensorBoard shows these columns first and hides the others.
+
+    Says as well that the figures of the table are those in the folder `final`.
+    """
     data = experiment.value[0].metadata.plugin_data
     content = HParamsPluginData.FromString(data.content)
     for info in content.experiment.hparam_infos:
         info.differs = info.name in names
+    for info in content.experiment.metric_infos:
+        info.name.group = FINAL
     data.content = content.SerializeToString()
 
 

@@ -1,12 +1,12 @@
 """Builds the Trainer of a run with its loggers, callbacks and profiler."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, ProgressBar, Timer
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from omegaconf import DictConfig
 
@@ -16,6 +16,7 @@ from fer.errors import UserError
 from fer.training.building import Node, build_as, nodes, plain
 from fer.training.callbacks import progress_bar
 from fer.training.checkpointing import LastCheckpoint, WholeCSVLogger, WholeFiles
+from fer.training.tensorboard import hyperparameters
 
 PROFILERS: dict[str, type[Profiler]] = {
     "simple": SimpleProfiler,
@@ -60,13 +61,20 @@ def build_loggers(cfg: DictConfig, purge_step: int | None = None) -> list[Logger
     """Returns the loggers of the config, which a run has beside its history; [] with `trainer.logger=false`."""
     if cfg.trainer.get("logger") is False:
         return []
-    return [build_logger(node, name, purge_step) for name, node in nodes(cfg.logger) if not is_history(name, node)]
+    options = hyperparameters(plain(cfg))
+    return [
+        build_logger(node, name, purge_step, options) for name, node in nodes(cfg.logger) if not is_history(name, node)
+    ]
 
 
-def build_logger(node: Node, name: str, purge_step: int | None) -> Logger:
+def build_logger(node: Node, name: str, purge_step: int | None, hyperparameters: Mapping[str, Any]) -> Logger:
+    """hyperparameters: what TensorBoard's hparams.yaml holds."""
     if purge_step is not None and node[TARGET].endswith("TensorBoardLogger"):
         node = node | {"purge_step": purge_step}
-    return build_as(Logger, node, f"logger.{name}")
+    logger = build_as(Logger, node, f"logger.{name}")
+    if isinstance(logger, TensorBoardLogger):
+        logger.hparams.update(hyperparameters)  # its hparams.yaml
+    return logger
 
 
 def is_history(name: str, node: Node) -> bool:

@@ -29,14 +29,18 @@ def test_what_makes_a_run_what_it_is_comes_first(events):
     assert leading.keys() == {"optimizer", "model.dropout", "model.blocks", "optimizer.lr", "seed"}
 
 
-def test_final_figures_stand_beside_the_curves_accuracy_first(events):
-    assert [info.name.tag for info in experiment(events).metric_infos] == [
-        "final/val/accuracy",
-        "final/test/accuracy",
-        "final/train/loss",
-    ]
-    assert [(one.step, round(one.value, 3)) for one in events.Scalars("final/val/accuracy")] == [(9, 0.5)]
+def test_final_figures_stand_in_the_table_accuracy_first(events, tmp_path):
+    names = [(info.name.group, info.name.tag) for info in experiment(events).metric_infos]
+    assert names == [("final", "val/accuracy"), ("final", "test/accuracy"), ("final", "train/loss")]
+    final = EventAccumulator(str(tmp_path / "final")).Reload()
+    assert [(one.step, round(one.value, 3)) for one in final.Scalars("val/accuracy")] == [(9, 0.5)]
+    assert events.Tags()["scalars"] == ["val/accuracy"]
     assert [one.step for one in events.Scalars("val/accuracy")] == [7]
+
+
+def test_no_import_path_is_a_hyperparameter():
+    config = {"model": {"_target_": "a.B", "dropout": 0.3}, "augment": {"flip": {"_target_": "a.C", "p": 0.5}}}
+    assert tensorboard.hyperparameters(config) == {"model.dropout": 0.3, "augment.flip.p": 0.5}
 
 
 def test_numbers_stay_numbers(events):
