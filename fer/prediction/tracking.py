@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer.prediction.detect import Box
+from fer.prediction.detect import Box, shared_area
 
 MIN_OVERLAP = 0.3
 """Least intersection over union of the boxes of a face in two frames."""
@@ -64,7 +64,5 @@ def match(before: Sequence[Box], now: Sequence[Box]) -> dict[int, int]:
 
 def overlap(a: Box, b: Box) -> float:
     """Returns the intersection over union of two boxes."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
+    shared = shared_area(a, b)
     return shared / (a[2] * a[3] + b[2] * b[3] - shared) if shared else 0.0
