@@ -77,8 +77,8 @@ class Recognition(Sequence[Face]):
         content = base64.b64encode(file.getvalue()).decode()
         tables = "".join(map(bars, self.faces))
         return (
-            f'<img src="data:image/png;base64,{content}" alt="{html.escape(repr(self))}">'
-            f'<div style="display:flex;flex-wrap:wrap;gap:1.5em">{tables}</div>'
+            f'<img src="data:image/png;base64,{content}" alt="{html.escape(repr(self))}" style="max-width:100%">'
+            f'<div style="display:flex;flex-wrap:wrap;gap:1em 1.5em;margin-top:.5em">{tables}</div>'
         )
 
     def shrunk(self, side: int) -> "Recognition":
