@@ -8,7 +8,7 @@ from fer.serving.settings import Limits
 
 
 class Face(BaseModel):
-    face: int = Field(description="number of the face: 1, 2 … from left to right; of a camera's face, it stays the same")
+    face: int = Field(description="number of the face, from 1 from left to right; a camera's faces keep theirs")
     box: list[int] = Field(description="left, top, width, height in pixels of the upright picture")
     label: str = Field(description='the most probable class, or "unsure"')
     probabilities: dict[str, float] = Field(description="one for each class; they sum to 1")

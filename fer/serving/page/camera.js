@@ -11,7 +11,7 @@ const DENIED = {
 };
 
 export class Camera {
-  // listener: answer(result, image, timing), error(text), end(text)
+  // listener: answer(result, image, rate), error(text), end(text)
   constructor(video, listener) {
     this.video = video;
     this.listener = listener;
@@ -61,7 +61,6 @@ export class Camera {
     frame.getContext("2d").drawImage(this.video, 0, 0, frame.width, frame.height);
     const blob = await new Promise((done) => frame.toBlob(done, "image/jpeg", QUALITY));
     if (this.stopped || this.socket.readyState !== WebSocket.OPEN) return;
-    this.sent = performance.now();
     this.socket.send(blob);
   }
 
@@ -70,7 +69,7 @@ export class Camera {
     if (result.error) {
       this.listener.error(result.error);
     } else {
-      this.listener.answer(result, this.frames[0], { all: performance.now() - this.sent, rate: this.rate() });
+      this.listener.answer(result, this.frames[0], this.rate());
     }
     // pages in the background get no animation frames, so nothing is sent until the page is visible again
     requestAnimationFrame(() => this.send());

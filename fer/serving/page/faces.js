@@ -44,7 +44,7 @@ export class FaceList {
   // shows the faces of an answer; elements of a face that stays are kept, so that focus and scrolling stay too
   show(result, colors) {
     const names = Object.keys(result.faces[0]?.probabilities ?? {});
-    this.cards.style.setProperty("--names", `${Math.max(0, ...names.map((name) => name.length)) + 1}ch`);
+    this.cards.style.setProperty("--names", `${0.62 * Math.max(0, ...names.map((name) => name.length)) + 0.5}em`);
     this.keep(this.boxes, result.faces, () => boxButton());
     this.keep(this.cards, result.faces, () => this.template.content.firstElementChild.cloneNode(true));
     for (const face of result.faces) {

@@ -130,12 +130,11 @@ async function start() {
   request++;
   clear();
   camera = new Camera(part("video"), {
-    answer: (result, image, timing) => {
+    answer: (result, image, rate) => {
       part("error").hidden = true;
       show({ result, image, name: "camera", kind: "image/jpeg", note: "" });
       speak(summary(result.faces));
-      part("latency").textContent =
-        `${timing.rate.toFixed(1)} frames/s, ${result.milliseconds.toFixed(0)} ms on the server, ${timing.all.toFixed(0)} ms in all`;
+      part("latency").textContent = `${rate.toFixed(1)} frames/s, ${result.milliseconds.toFixed(0)} ms on the server`;
     },
     error: (text) => fail(sentence(text)),
     end: (text) => stop().then(() => text && (clear(), fail(sentence(text)))),
