@@ -5,10 +5,11 @@ import { answer, colorOf, confidence, percent, textColor } from "/draw.js";
 // returns "3 faces: 2 happy, 1 neutral."
 export function summary(faces) {
   if (!faces.length) return "No face found.";
+  if (faces.length === 1) return `1 face: ${faces[0].label}.`;
   const counts = new Map();
   for (const { label } of faces) counts.set(label, (counts.get(label) ?? 0) + 1);
   const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([label, count]) => `${count} ${label}`);
-  return `${faces.length === 1 ? "1 face" : `${faces.length} faces`}: ${parts.join(", ")}.`;
+  return `${faces.length} faces: ${parts.join(", ")}.`;
 }
 
 export class FaceList {
