@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,10 @@ def next_line(capsys) -> str:
 def test_the_next_command_explains_the_picture_with_the_same_options(capsys):
     picture("my photo.png")
     predict.main(["my photo.png", "--no-detect", "--margin=1.2"])
-    assert next_line(capsys).startswith("next: python -m fer.predict 'my photo.png' --no-detect --margin 1.2 --probe")
+    words = shlex.split(next_line(capsys).removeprefix("next: ").partition("    (")[0])
+    assert words[:3] == ["python", "-m", "fer.predict"]
+    args = predict.parser().parse_args(words[3:])
+    assert (args.inputs, args.no_detect, args.margin, args.probe) == (["my photo.png"], True, 1.2, True)
 
 
 @pytest.mark.parametrize(
