@@ -9,8 +9,9 @@
 INPUT: pictures, videos, folders (searched recursively), glob patterns in quotes, or - for a picture on standard input.
 Without --checkpoint it uses the network that ships with fer. A picture of up to 64×64 pixels counts as a cropped face;
 with --no-detect every picture does. Prints a line for each face; --json or --csv without a file name writes to standard
-output instead. In videos faces are tracked and their probabilities smoothed, and --csv has a line for each face and
-frame.
+output instead. The faces of a picture are numbered from 1, from left to right: lines, --csv and --json (`face`) and
+the labels of --out share the number. In videos faces are tracked and keep their number, their probabilities are
+smoothed, and --csv has a line for each face and frame.
 
 Exit code: 0 if everything was read and every picture has a face; 1 if something could not be read; 3 if everything was
 read and a picture has no face; 2 if nothing was done, with the reason.
@@ -19,14 +20,13 @@ read and a picture has no face; 2 if nothing was done, with the reason.
 import argparse
 import itertools
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from fer.arguments import again, path, place, positive, whole
+from fer.arguments import path, place, positive, whole
 from fer.errors import UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
 from fer.streams import printable
@@ -207,14 +207,15 @@ def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
 
 
 def closing_lines(summary: "Summary", seconds: float, written: Sequence[str], args: argparse.Namespace) -> list[str]:
-    """Returns the rate, the files that were written, and the command to type next."""
+    """Returns the rate, the files that were written, and what to type next."""
+    from fer.prediction.next_step import after_recognition
+
     count, unit = (summary.frames, "frames") if summary.frames else (summary.pictures, "pictures")
     lines = [f"{seconds:.1f} s, {count / seconds:,.1f} {unit}/s"]
-    lines += [f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"]
-    if summary.empty and not args.no_detect:
-        return [*lines, "next: --no-detect takes cropped faces; --yunet MODEL detects turned faces too"]
-    checkpoint = f" --checkpoint {shlex.quote(str(args.checkpoint))}{again()}" if args.checkpoint else ""
-    return [*lines, f"next: python -m fer.predict PICTURE{checkpoint} --probe    (explains the answer)"]
+    lines += [f"wrote {line}" for line in written]
+    if not written and (summary.labels or not summary.broken):
+        lines.append("wrote no file; --csv=FILE, --json=FILE and --out FOLDER do")
+    return [*lines, *after_recognition(summary, args)]
 
 
 def margin(text: str) -> float:

@@ -34,6 +34,7 @@ def watch(args: argparse.Namespace) -> int:
     """Recognises faces until the video ends, the user ends it, or `--frames` are done; returns the number of frames."""
     from fer.prediction import network
     from fer.prediction.draw import annotate
+    from fer.prediction.next_step import after_recognition
     from fer.prediction.pictures import Source
     from fer.prediction.summary import Summary
     from fer.prediction.video import Camera, Video, track_faces
@@ -58,10 +59,9 @@ def watch(args: argparse.Namespace) -> int:
     finally:
         screen.close()
         written = [line for output in outputs if (line := output.close())]
-    print("\n".join(summary.lines()))
-    print(f"{rate(times):.1f} frames/s at the end")
-    print("\n".join([f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE and --out FOLDER do"]))
-    print("next: python -m fer.predict PICTURE --probe    (explains the answer)")
+    lines = [*summary.lines(), f"{rate(times):.1f} frames/s at the end"]
+    lines += [f"wrote {line}" for line in written] or ["wrote no file; --csv=FILE and --out FOLDER do"]
+    print("\n".join([*lines, *after_recognition(summary, args)]))
     return summary.frames
 
 

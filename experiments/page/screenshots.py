@@ -1,9 +1,10 @@
-"""Takes screenshots of the server's page in headless Chromium, with drawn faces.
+"""Takes screenshots of the server's page in headless Chromium, with a photo of scikit-image and drawn faces.
 
     python experiments/page/screenshots.py --checkpoint RUN --out experiments/page
 
 Serves the network on a free port of this machine and writes light.png, dark.png, phone.png, camera.png, error.png and
-docs.png. Needs playwright (of the test extra) and Chromium (Debian: apt-get install chromium).
+docs.png, each with 128 colours. Needs playwright and scikit-image (of the test extra) and Chromium (Debian:
+apt-get install chromium).
 """
 
 import argparse
@@ -16,6 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+from skimage import data
+
 from fer.errors import UserError, one_line_errors
 from fer.prediction import detect, network
 from fer.prediction.predictor import Predictor
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SCENE = Path(__file__).with_name("scene.py")
+SAMPLE = Path(__file__).parents[2] / "fer" / "serving" / "page" / "sample.jpg"
+COLORS = 128
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,8 +43,7 @@ QUIET = (
     "--disable-sync",
 )
 """Chromium refuses to run as root with its sandbox, and otherwise connects to its maker's hosts."""
-WIDE, PHONE = {"width": 1100, "height": 760}, {"width": 360, "height": 740}
-FACES = (16, 17)  # numbers of drawn faces
+WIDE, PHONE = {"width": 1100, "height": 800}, {"width": 390, "height": 844}
 
 
 def chromium_path() -> str | None:
@@ -68,20 +73,25 @@ def browser(film: Path | None = None) -> Iterator["Browser"]:
 def screenshots(address: str, out: Path) -> list[Path]:
     """Writes all screenshots to the folder `out`; returns their paths."""
     drawing = runpy.run_path(str(SCENE))
-    film, scene = drawing["film"], drawing["scene"]
     with tempfile.TemporaryDirectory() as folder:
-        photo, text = Path(folder) / "two_faces.jpg", Path(folder) / "letter.jpg"
-        scene(*FACES).save(photo, quality=92)
+        photo, text = Path(folder) / "astronaut.jpg", Path(folder) / "letter.jpg"
+        Image.fromarray(data.astronaut()).save(photo, quality=95)
         text.write_text("not a picture", encoding="utf-8")
-        with browser(film(Path(folder) / "camera.y4m", scene(FACES[0]))) as chromium:
-            photos = [
+        film = drawing["film"](Path(folder) / "camera.y4m", Image.open(SAMPLE).resize(drawing["SIZE"]))
+        with browser(film) as chromium:
+            paths = [
                 photo_page(chromium, address, out / "light.png", photo),
-                photo_page(chromium, address, out / "dark.png", photo, color_scheme="dark"),
-                photo_page(chromium, address, out / "phone.png", photo, viewport=PHONE),
+                photo_page(chromium, address, out / "dark.png", SAMPLE, color_scheme="dark"),
+                photo_page(chromium, address, out / "phone.png", SAMPLE, viewport=PHONE),
                 photo_page(chromium, address, out / "error.png", text),
+                camera_page(chromium, address, out / "camera.png"),
+                docs_page(chromium, address, out / "docs.png"),
             ]
-            camera = camera_page(chromium, address, out / "camera.png")
-            return [*photos, camera, docs_page(chromium, address, out / "docs.png")]
+    for path in paths:
+        with Image.open(path) as picture:
+            reduced = picture.convert("RGB").quantize(COLORS)
+        reduced.save(path, optimize=True)
+    return paths
 
 
 def photo_page(chromium: "Browser", address: str, path: Path, photo: Path, **options) -> Path:
@@ -89,6 +99,7 @@ def photo_page(chromium: "Browser", address: str, path: Path, photo: Path, **opt
     with open_page(chromium, address, **options) as page:
         page.set_input_files("#file", photo)
         page.wait_for_selector("#faces li, #error:not([hidden])")
+        page.wait_for_timeout(300)  # until the picture has its final size
         page.screenshot(path=path, full_page=True)
     return path
 

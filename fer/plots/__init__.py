@@ -4,33 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-PALETTE = {
-    "angry": "#d1495b",
-    "disgust": "#6a994e",
-    "fear": "#7b5ea7",
-    "happy": "#edae49",
-    "sad": "#30638e",
-    "surprise": "#e07a3f",
-    "neutral": "#8d99ae",
-    "contempt": "#2a9d8f",
-}
+from fer.palette import PALETTE
+from fer.palette import class_colors as class_colors
+
 RIGHT, WRONG = "#2b7a3d", "#b3261e"
 CURVES = {"train": PALETTE["neutral"], "val": PALETTE["sad"]}
-
-
-def class_colors(classes: Sequence[str]) -> dict[str, str]:
-    """Returns the colour of each class: the emotion's own in PALETTE, for other classes one of twenty in turn."""
-    return {name: PALETTE.get(name) or _other_color(index) for index, name in enumerate(classes)}
-
-
-def _other_color(index: int) -> str:
-    """Neighbouring numbers differ in hue."""
-    hue, shade = index % 5, index // 5 % 4
-    return to_hex(colormaps["tab20b"](4 * hue + shade))
 
 
 def face_sheet(

@@ -121,3 +121,10 @@ def square(box: Box, margin: float, width: int, height: int) -> Region:
     x, y = round(left + (w - side) / 2), round(top + (h - side) / 2)
     x, y = min(max(x, 0), width - side), min(max(y, 0), height - side)
     return x, y, x + side, y + side
+
+
+def shared_area(first: Box, second: Box) -> int:
+    """Returns the area of the intersection of two boxes, 0 if they only touch."""
+    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    return max(width, 0) * max(height, 0)

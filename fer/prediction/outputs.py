@@ -21,7 +21,7 @@ from fer import streams
 from fer.errors import UserError
 from fer.filenames import escaped, spelled
 from fer.pictures import Unreadable
-from fer.prediction.draw import annotate
+from fer.prediction.draw import NO_FACE, annotate
 from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.stream import Result
 from fer.prediction.video import VideoWriter
@@ -69,9 +69,9 @@ class Csv:
     def add(self, result: Result) -> None:
         seconds = "" if result.seconds is None else f"{result.seconds:.3f}"
         start = [result.source.name, "" if result.frame is None else result.frame, seconds]
-        for number, face in enumerate(result.faces, 1):
+        for face in result.faces:
             probabilities = [f"{value:.5f}" for value in (face.confidence, *face.probabilities.values())]
-            self._row([*start, face.track or number, *face.box, face.label, *probabilities, ""])
+            self._row([*start, face.number, *face.box, face.label, *probabilities, ""])
         if not result.faces:
             empty = [""] * (len(COLUMNS) - len(start) + len(self.classes))
             self._row([*start, *empty, result.error])
@@ -84,7 +84,11 @@ class Csv:
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """Returns a result as in the JSON output. box: [left, top, width, height] in pixels of the upright picture."""
+    """Returns a result as in the JSON output.
+
+    face: the face's number, from 1 from left to right, which labels and the CSV show too; in videos it is the `track`.
+    box: [left, top, width, height] in pixels of the upright picture.
+    """
     picture: dict[str, Any] = {"picture": result.source.name}
     if result.frame is not None:
         picture |= {"frame": result.frame, "seconds": round(result.seconds, 3)}
@@ -94,7 +98,8 @@ def result_json(result: Result) -> dict[str, Any]:
     for face in result.faces:
         track = {} if face.track is None else {"track": face.track}
         probabilities = {name: round(value, 5) for name, value in face.probabilities.items()}
-        faces.append(track | {"box": list(face.box), "label": face.label, "probabilities": probabilities})
+        content = {"box": list(face.box), "label": face.label, "probabilities": probabilities}
+        faces.append(track | {"face": face.number} | content)
     return picture | {"width": result.width, "height": result.height, "faces": faces}
 
 
@@ -114,8 +119,8 @@ class Annotated:
             self._add_frame(result)
             return
         with suppress(Unreadable):  # the file was removed meanwhile
-            picture = annotate(decode_rgb(result.source.content, result.source.name), result.faces)
-            save(picture, self._path(result.source))
+            picture = decode_rgb(result.source.content, result.source.name)
+            save(annotate(picture, result.faces, note="" if result.faces else NO_FACE), self._path(result.source))
             self.count += 1
 
     def _add_frame(self, result: Result) -> None:
@@ -158,8 +163,8 @@ class NetworkView:
     def add(self, result: Result) -> None:
         place = Path(result.source.place)
         frame = "" if result.frame is None else f"-frame{result.frame}"
-        for number, face in enumerate(result.faces, 1):
-            name = unused_path(place.with_name(f"{place.stem}{frame}-face{face.track or number}.png"), self.taken)
+        for face in result.faces:
+            name = unused_path(place.with_name(f"{place.stem}{frame}-face{face.number}.png"), self.taken)
             make_folder((self.folder / name).parent)
             save(Image.fromarray(face.pixels), self.folder / name)
             self.count += 1
@@ -185,11 +190,12 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def open_target(target: str) -> TextIO:
-    """Opens a file for text in UTF-8; "-" is standard output."""
+    """Opens a file for text in UTF-8 and creates its folder; "-" is standard output."""
     if target == STDOUT:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
         return sys.stdout
+    make_folder(Path(target).parent)
     with write_errors(Path(target)):
         return open(target, "w", encoding="utf-8", newline="")
 

@@ -35,7 +35,11 @@ class Detection:
 
 @dataclass(frozen=True)
 class Face:
-    """A recognised face. label: the most probable class, or "unsure"; track: number of the face in a video."""
+    """A recognised face.
+
+    label: the most probable class, or "unsure". number: 1 for the first face of the picture from the left, 2 for the
+    second …; in a video the same face keeps its number, and `track` holds it too.
+    """
 
     box: Box
     region: Region
@@ -43,6 +47,7 @@ class Face:
     probabilities: dict[str, float]
     pixels: np.ndarray  # (48, 48) uint8, the input of the network
     track: int | None = None
+    number: int = 1
 
     @property
     def confidence(self) -> float:
@@ -98,7 +103,8 @@ class Predictor:
 
     def _faces(self, detection: Detection, rows) -> list[Face]:
         faces = []
-        for box, region, pixels, row in zip(detection.boxes, detection.regions, detection.faces, rows, strict=True):
+        parts = zip(detection.boxes, detection.regions, detection.faces, rows, strict=True)
+        for number, (box, region, pixels, row) in enumerate(parts, 1):
             probabilities = dict(zip(self.network.classes, row.tolist(), strict=True))
-            faces.append(Face(box, region, self.label(row), probabilities, pixels))
+            faces.append(Face(box, region, self.label(row), probabilities, pixels, number=number))
         return faces

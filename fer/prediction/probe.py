@@ -1,6 +1,6 @@
 """Explains the answer for each face of a picture in a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fer.plots.probe import Answer, probe_figure
 from fer.prediction.experiment_data import experiment_data
 from fer.prediction.inputs import is_video
 from fer.prediction.network import describe
+from fer.prediction.next_step import after_unreadable
 from fer.prediction.outputs import make_folder, unused_path, write_errors
 from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.predictor import Face, Predictor
@@ -40,7 +41,7 @@ def probe(
         raise UserError("--probe explains pictures; save a frame of the video as a picture")
     print(describe(predictor.network), flush=True)
     training, remark = training_faces(predictor, data, numbers)
-    code, written, taken = 0, [], set()
+    code, written, taken, reasons = 0, [], set(), set()
     for source in sources:
         name = printable(source.name)
         try:
@@ -48,26 +49,28 @@ def probe(
             picture = np.asarray(decode_rgb(source.content, source.name))
         except Unreadable as error:
             print(printable(str(error)))
+            reasons.add(error.reason)
             code = BROKEN
             continue
         if not faces:
             print(f"{name}: no face found; --no-detect uses the whole picture")
             code = code or NO_FACE
-        for number, face in enumerate(faces, 1):
+        for face in faces:
             answer = explain_face(picture, face, predictor, training, remark)
-            path = make_folder(folder) / unused_path(Path(f"{Path(source.place).stem}-face{number}.png"), taken)
+            path = make_folder(folder) / unused_path(Path(f"{Path(source.place).stem}-face{face.number}.png"), taken)
             with write_errors(path):
-                probe_figure(answer, f"{name}, face {number} of {len(faces)}").savefig(path)
-            print(f"{name}: face {number}: {face.label} {100 * face.confidence:.0f} %")
+                probe_figure(answer, f"{name}, face {face.number} of {len(faces)}").savefig(path)
+            print(f"{name}: face {face.number}: {face.label} {100 * face.confidence:.0f} %")
             written.append(str(path))
-    print("\n".join(closing_lines(written, training is not None)))
+    print("\n".join(closing_lines(written, reasons, training is not None)))
     return code
 
 
-def closing_lines(written: Sequence[str], with_training_faces: bool) -> list[str]:
-    """Returns the files that were written and what to do next."""
+def closing_lines(written: Sequence[str], reasons: Collection[str], with_training_faces: bool) -> list[str]:
+    """Returns the files that were written and what to do next; reasons: why pictures could not be read."""
     if not written:
-        return ["wrote nothing", "next: try another picture, or --no-detect"]
+        following = after_unreadable(reasons) if reasons else "next: try another picture, or --no-detect"
+        return ["wrote nothing", following]
     lines = [f"wrote {printable(', '.join(written))}"]
     if with_training_faces:
         lines.append("they contain faces of the training data: its terms apply to these files too")

@@ -5,6 +5,7 @@ import html
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -14,9 +15,10 @@ import pandas as pd
 from PIL import Image
 
 from fer.errors import UserError
+from fer.palette import class_colors
 from fer.pictures import decode
 from fer.prediction import detect, network
-from fer.prediction.draw import annotate
+from fer.prediction.draw import NO_FACE, annotate
 from fer.prediction.predictor import Face, Predictor
 from fer.preprocess import upright
 
@@ -50,31 +52,41 @@ class Recognition(Sequence[Face]):
         return len(self.faces)
 
     def __repr__(self) -> str:
-        if not self.faces:
-            return "no face found"
-        return "\n".join(f"{number}: {line}" for number, line in enumerate(map(describe, self.faces), 1))
+        return "\n".join(f"{face.number}: {describe(face)}" for face in self.faces) or NO_FACE
 
     @property
     def annotated(self) -> Image.Image:
-        """The picture with a box and a label for each face, RGB."""
-        return annotate(self.picture, self.faces)
+        """The picture with a box and a label for each face, or "no face found" on it, RGB."""
+        return annotate(self.picture, self.faces, note="" if self.faces else NO_FACE)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Returns a row for each face: left, top, width and height of its box in pixels, label, and probabilities."""
+        """Returns a row for each face: its number, its box (left, top, width, height in pixels), label, probabilities.
+
+        The number (column `face`) counts from 1 from left to right, as on the annotated picture.
+        """
         rows = []
         for face in self.faces:
             box = dict(zip(("left", "top", "width", "height"), face.box, strict=True))
-            rows.append({**box, "label": face.label, **face.probabilities})
+            rows.append({"face": face.number, **box, "label": face.label, **face.probabilities})
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:
-        picture = self.annotated
-        picture.thumbnail((MAX_SHOWN, MAX_SHOWN))
         file = io.BytesIO()
-        picture.save(file, "PNG")
+        small = self.shrunk(MAX_SHOWN)
+        small.annotated.save(file, "PNG")
         content = base64.b64encode(file.getvalue()).decode()
-        tables = "".join(bars(number, face) for number, face in enumerate(self.faces, 1)) or "<p>no face found</p>"
-        return f'<img src="data:image/png;base64,{content}" alt="{html.escape(repr(self))}">{tables}'
+        tables = "".join(map(bars, self.faces))
+        return (
+            f'<img src="data:image/png;base64,{content}" alt="{html.escape(repr(self))}" style="max-width:100%">'
+            f'<div style="display:flex;flex-wrap:wrap;gap:1em 1.5em;margin-top:.5em">{tables}</div>'
+        )
+
+    def shrunk(self, side: int) -> "Recognition":
+        """Returns this with a picture, and boxes, of at most `side` pixels on the longer side."""
+        factor = min(1.0, side / max(self.picture.size))
+        width, height = (max(1, round(length * factor)) for length in self.picture.size)
+        faces = [replace(face, box=tuple(round(length * factor) for length in face.box)) for face in self.faces]
+        return Recognition(self.picture.resize((width, height), reducing_gap=2), faces)
 
 
 def describe(face: Face) -> str:
@@ -83,13 +95,19 @@ def describe(face: Face) -> str:
     return f"{face.label} {100 * face.confidence:.0f} %, at ({left}, {top}), {width}×{height} pixels"
 
 
-def bars(number: int, face: Face) -> str:
+def bars(face: Face) -> str:
     """Returns an HTML table with a bar for each class, the most probable first."""
-    rows = []
+    colors, rows = class_colors(list(face.probabilities)), []
     for name, share in sorted(face.probabilities.items(), key=lambda item: -item[1]):
-        bar = f'<div style="background:#1b7f4b;height:.7em;width:{100 * share:.0f}px"></div>'
-        rows.append(f"<tr><td>{html.escape(name)}</td><td>{100 * share:.0f} %</td><td>{bar}</td></tr>")
-    return f"<table><caption>{number}: {html.escape(face.label)}</caption>{''.join(rows)}</table>"
+        bar = f'<div style="background:{colors[name]};height:.7em;width:{100 * share:.0f}px"></div>'
+        cells = (
+            f'<td style="text-align:left;width:6em">{html.escape(name)}</td>'
+            f'<td style="text-align:right;width:3.5em">{100 * share:.0f} %</td>'
+            f'<td style="width:100px;text-align:left">{bar}</td>'
+        )
+        rows.append(f"<tr>{cells}</tr>")
+    caption = f'<caption style="text-align:left;font-weight:bold">{face.number}: {html.escape(face.label)}</caption>'
+    return f"<table>{caption}{''.join(rows)}</table>"
 
 
 class Recogniser:

@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 
 from fer.console import counted
+from fer.prediction.draw import NO_FACE
+from fer.prediction.pictures import Source
 from fer.prediction.predictor import Face
 from fer.prediction.stream import Result
 from fer.streams import printable
@@ -12,13 +14,18 @@ MAX_NAME = 44  # characters of a picture's name
 
 
 class Summary:
-    """Counts all results and keeps the first lines."""
+    """Counts all results and keeps the first lines.
+
+    reasons: why pictures could not be read. example: the first picture with a face.
+    """
 
     def __init__(self):
         self.rows: list[tuple[str, str, str, str]] = []
         self.left_out = 0
         self.pictures = self.frames = self.empty = self.broken = 0
         self.labels: Counter[str] = Counter()
+        self.reasons: set[str] = set()
+        self.example: Source | None = None
         self.tracks: dict[str, dict[int, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, result: Result) -> None:
@@ -32,12 +39,15 @@ class Summary:
         self.pictures += 1
         if result.error:
             self.broken += 1
+            self.reasons.add(result.reason)
             self.rows.append((name, "", "", result.reason))
         elif not result.faces:
             self.empty += 1
-            self._row(name, "", "", "no face found")
-        for number, face in enumerate(result.faces, 1):
-            self._row(name, f"{number}/{len(result.faces)}", position(face), top_classes(face))
+            self._row(name, "", "", NO_FACE)
+        elif self.example is None:
+            self.example = result.source
+        for face in result.faces:
+            self._row(name, f"{face.number}/{len(result.faces)}", position(face), top_classes(face))
 
     def _row(self, *row: str) -> None:
         if len(self.rows) < MAX_ROWS:

@@ -159,7 +159,8 @@ def smooth_faces(tracker: Tracker, predictor: Predictor, faces: Sequence[Face], 
     for face, track in zip(faces, tracker([face.box for face in faces], rows, seconds), strict=True):
         probabilities = dict(zip(face.probabilities, track.probabilities.tolist(), strict=True))
         label = predictor.label(track.probabilities)
-        smoothed.append(replace(face, probabilities=probabilities, label=label, track=track.number))
+        number = {"track": track.number, "number": track.number}
+        smoothed.append(replace(face, probabilities=probabilities, label=label, **number))
     return smoothed
 
 

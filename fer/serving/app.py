@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from fer.memory import return_freed
+from fer.palette import class_colors
 from fer.prediction.predictor import Predictor
 from fer.prediction.stream import Result
 from fer.serving import files, refusal, schema
@@ -106,6 +107,7 @@ def add_state(app: FastAPI, predictor: Predictor, meters: Meters, settings: Sett
         return {
             "name": Path(network.name).name,
             "classes": list(network.classes),
+            "colors": class_colors(network.classes),
             "temperature": network.temperature,
             "threshold": predictor.threshold,
             "detects": predictor.detector is not None,

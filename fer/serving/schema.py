@@ -8,6 +8,7 @@ from fer.serving.settings import Limits
 
 
 class Face(BaseModel):
+    face: int = Field(description="number of the face, from 1 from left to right; a camera's faces keep theirs")
     box: list[int] = Field(description="left, top, width, height in pixels of the upright picture")
     label: str = Field(description='the most probable class, or "unsure"')
     probabilities: dict[str, float] = Field(description="one for each class; they sum to 1")
@@ -32,6 +33,7 @@ class Answer(BaseModel):
 class Model(BaseModel):
     name: str
     classes: list[str]
+    colors: dict[str, str] = Field(description='of each class, as "#rrggbb", on the page and on annotated pictures')
     temperature: float | None = Field(description="of the calibration on validation data; null without calibration")
     threshold: float = Field(description='below it the label is "unsure"')
     detects: bool = Field(description="false if every picture is used whole, as a face")

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +60,7 @@ def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
     assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
     assert said[2] == "1 picture, 1 face; bright 1"
     assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"
-    assert said[-1].startswith("next: python -m fer.predict PICTURE --probe")
+    assert said[-1].startswith("next: python -m fer.predict a.png --probe")
 
 
 def test_json_is_a_list_of_pictures_with_their_faces(capsys):
@@ -68,8 +70,7 @@ def test_json_is_a_list_of_pictures_with_their_faces(capsys):
     [found] = json.loads(streams.out)
     assert (found["picture"], found["width"], found["height"]) == ("a.png", 120, 120)
     [face] = found["faces"]
-    assert face["box"] == [20, 30, 60, 60]
-    assert face["label"] == "bright"
+    assert (face["face"], face["box"], face["label"]) == (1, [20, 30, 60, 60], "bright")
     assert face["probabilities"] == {"dark": pytest.approx(0.098, abs=0.01), "bright": pytest.approx(0.902, abs=0.01)}
     assert "next:" in streams.err
 
@@ -82,6 +83,78 @@ def test_csv_has_a_line_a_face_and_one_for_a_picture_without(capsys):
     assert (first["picture"], first["face"], first["left"], first["label"]) == ("a.png", "1", "20", "bright")
     assert float(first["dark"]) + float(first["bright"]) == pytest.approx(1)
     assert (second["picture"], second["face"], second["label"], second["error"]) == ("b.png", "", "", "")
+
+
+def test_faces_have_one_number_in_lines_csv_json_and_crops(capsys, monkeypatch):
+    pixels = np.full((120, 300), 128, np.uint8)
+    for left in (20, 120, 220):
+        pixels[30:90, left : left + 60] = left
+    Image.fromarray(pixels).save("three.png")
+    boxes = [(left, 30, 60, 60) for left in (20, 120, 220)]
+    monkeypatch.setattr(detect, "Haar", lambda: lambda grey: boxes)
+    predict.main(["three.png", "--csv=new/a.csv", "--json=other/new/a.json", "--show-input=crops"])
+    rows = list(csv.DictReader(Path("new/a.csv").read_text().splitlines()))
+    assert [(row["face"], row["left"]) for row in rows] == [("1", "20"), ("2", "120"), ("3", "220")]
+    [found] = json.loads(Path("other/new/a.json").read_text())
+    assert [(face["face"], face["box"][0]) for face in found["faces"]] == [(1, 20), (2, 120), (3, 220)]
+    assert [line.split()[1:5] for line in lines(capsys)[1:4]] == [
+        [f"{number}/3", "60×60", "at", f"{left},30"] for number, left in ((1, 20), (2, 120), (3, 220))
+    ]
+    assert {path.name for path in Path("crops").iterdir()} == {f"three-face{number}.png" for number in (1, 2, 3)}
+
+
+def next_line(capsys) -> str:
+    return lines(capsys)[-1]
+
+
+def test_the_next_command_explains_the_picture_with_the_same_options(capsys):
+    picture("my photo.png")
+    predict.main(["my photo.png", "--no-detect", "--margin=1.2"])
+    words = shlex.split(next_line(capsys).removeprefix("next: ").partition("    (")[0])
+    assert words[:3] == ["python", "-m", "fer.predict"]
+    args = predict.parser().parse_args(words[3:])
+    assert (args.inputs, args.no_detect, args.margin, args.probe) == (["my photo.png"], True, 1.2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["nowhere.png"], "next: check the path"),
+        (["text.png"], "next: save what is unreadable as"),
+        (["empty.png"], "next: --no-detect takes cropped faces; --yunet MODEL detects"),
+        (["nowhere.png", "--probe"], "next: check the path"),
+        (["text.png", "--probe"], "next: save what is unreadable as"),
+        (["empty.png", "--probe"], "next: try another picture, or --no-detect"),
+    ],
+)
+def test_the_last_line_fits_what_happened(arguments, hint, capsys):
+    picture("empty.png", None)
+    Path("text.png").write_text("no picture")
+    predict.main(arguments)
+    assert next_line(capsys).startswith(hint)
+
+
+def test_a_video_gets_no_hint_about_pictures(film, capsys):
+    predict.main([str(film)])
+    assert next_line(capsys).startswith("wrote no file")
+
+
+@pytest.mark.parametrize(("variable", "colours"), [("NO_COLOR", False), ("OTHER", True)])
+def test_no_color_keeps_colours_out_of_the_progress_bar(variable, colours, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for number in range(predict.PROGRESS_FROM):
+        picture(f"in/{number}.png")
+    predict.main(["in"])
+    assert "pictures" in sys.stderr.getvalue()
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", sys.stderr.getvalue())) == colours
 
 
 def test_both_on_standard_output_is_refused():
@@ -186,6 +259,14 @@ def test_annotated_copies_keep_their_names_apart_and_the_originals_alone():
     assert {path.name for path in Path("out").iterdir()} == {"a.png", "a-2.png", "b.png"}
     assert [path.read_bytes() for path in originals] == before
     assert np.asarray(decode(Path("out/a.png"), "a")).std(axis=2).max() > 20  # a coloured box on grey
+
+
+def test_a_copy_of_a_picture_without_a_face_says_so():
+    original = np.asarray(Image.open(picture("a.png", None)).convert("RGB"))
+    predict.main(["a.png", "--out", "out"])
+    changed = (np.asarray(Image.open("out/a.png")) != original).any(axis=2)
+    assert changed[:18, :40].any()
+    assert not changed[30:].any()
 
 
 def test_the_original_is_never_replaced():

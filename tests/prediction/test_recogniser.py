@@ -70,7 +70,7 @@ def test_results_show_what_was_recognised(recogniser, path):
 
 def test_a_row_for_each_face_with_its_probabilities(recogniser, path):
     table = recogniser(path).to_pandas()
-    assert list(table.columns) == ["left", "top", "width", "height", "label", *recogniser.classes]
+    assert list(table.columns) == ["face", "left", "top", "width", "height", "label", *recogniser.classes]
     assert table[list(recogniser.classes)].sum(axis=1).tolist() == pytest.approx([1])
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer.pictures import decode
 from fer.prediction.predictor import Predictor
 from fer.serving import listen
 from fer.serving.app import application
@@ -131,6 +132,12 @@ def lacking(what: str, reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def require() -> Callable[[str, str], None]:
+    """`require("axe", reason)`: skips, or fails where FER_REQUIRE names it."""
+    return lacking
+
+
+@pytest.fixture(scope="session")
 def chromium(load_script) -> str:
     """The browser's path."""
     if find_spec("playwright") is None:
@@ -138,3 +145,29 @@ def chromium(load_script) -> str:
     if (path := load_script("page/screenshots.py").chromium_path()) is None:
         lacking("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
     return path
+
+
+@pytest.fixture(scope="module")
+def driven(chromium, picture, load_script, tmp_path_factory):
+    """The browser; its camera shows a bright square, then a dark one, a second each."""
+    drawing, screenshots = load_script("page/scene.py"), load_script("page/screenshots.py")
+    scenes = [decode(picture(value, size=drawing.SIZE), "").convert("RGB") for value in (230, 10)]
+    with screenshots.browser(drawing.film(tmp_path_factory.mktemp("film") / "camera.y4m", *scenes)) as running:
+        yield running
+
+
+class Asked(list):
+    """Every address a page asks for, and what its console says."""
+
+
+@pytest.fixture
+def page(driven):
+    context = driven.new_context(viewport={"width": 1100, "height": 760})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.asked = Asked()
+    context.on("request", lambda request: page.asked.append(request.url))
+    page.on("websocket", lambda socket: page.asked.append(socket.url))
+    page.on("pageerror", lambda error: page.asked.append(f"http://error/{error}"))
+    yield page
+    context.close()

@@ -11,11 +11,12 @@ const DENIED = {
 };
 
 export class Camera {
-  // listener: answer(result, image, timing), error(text), end(text)
+  // listener: answer(result, image, rate), error(text), end(text)
   constructor(video, listener) {
     this.video = video;
     this.listener = listener;
-    this.frame = document.createElement("canvas");
+    // two, so that the frame of the last answer stays as it is while the next one is drawn
+    this.frames = [document.createElement("canvas"), document.createElement("canvas")];
     this.times = [];
   }
 
@@ -53,12 +54,13 @@ export class Camera {
     if (this.stopped) return;
     const { videoWidth, videoHeight } = this.video;
     const scale = Math.min(1, SIDE / Math.max(videoWidth, videoHeight));
-    this.frame.width = Math.round(videoWidth * scale);
-    this.frame.height = Math.round(videoHeight * scale);
-    this.frame.getContext("2d").drawImage(this.video, 0, 0, this.frame.width, this.frame.height);
-    const blob = await new Promise((done) => this.frame.toBlob(done, "image/jpeg", QUALITY));
+    this.frames.reverse();
+    const [frame] = this.frames;
+    frame.width = Math.round(videoWidth * scale);
+    frame.height = Math.round(videoHeight * scale);
+    frame.getContext("2d").drawImage(this.video, 0, 0, frame.width, frame.height);
+    const blob = await new Promise((done) => frame.toBlob(done, "image/jpeg", QUALITY));
     if (this.stopped || this.socket.readyState !== WebSocket.OPEN) return;
-    this.sent = performance.now();
     this.socket.send(blob);
   }
 
@@ -67,7 +69,7 @@ export class Camera {
     if (result.error) {
       this.listener.error(result.error);
     } else {
-      this.listener.answer(result, this.frame, { all: performance.now() - this.sent, rate: this.rate() });
+      this.listener.answer(result, this.frames[0], this.rate());
     }
     // pages in the background get no animation frames, so nothing is sent until the page is visible again
     requestAnimationFrame(() => this.send());

@@ -1,60 +1,105 @@
-// Shows an answer: boxes on the picture, and a card for each face.
+// Lists the faces of an answer: a box over the picture and a card for each, which light up together.
 
-const percent = (share) => `${Math.round(100 * share)} %`;
-const LINE = "#1b7f4b"; // contrast with white: above 5 to 1
+import { answer, colorOf, confidence, percent, textColor } from "/draw.js";
 
+// returns "3 faces: 2 happy, 1 neutral."
 export function summary(faces) {
   if (!faces.length) return "No face found.";
-  const each = faces.map((face) => `${face.label} ${percent(confidence(face))}`).join(", ");
-  return `${faces.length === 1 ? "One face" : `${faces.length} faces`}: ${each}.`;
+  if (faces.length === 1) return `1 face: ${faces[0].label}.`;
+  const counts = new Map();
+  for (const { label } of faces) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([label, count]) => `${count} ${label}`);
+  return `${faces.length} faces: ${parts.join(", ")}.`;
 }
 
-const confidence = (face) => Math.max(...Object.values(face.probabilities));
-const numbered = (face, index) => face.track ?? index + 1;
+export class FaceList {
+  // boxes: the element over the picture; cards: the list; template: of a card
+  constructor(boxes, cards, template) {
+    Object.assign(this, { boxes, cards, template, lit: null });
+    this.wire(boxes);
+    this.wire(cards);
+    boxes.addEventListener("click", (event) => {
+      const number = numberOf(event.target);
+      if (number) this.item(this.cards, number)?.scrollIntoView({ block: "nearest" });
+    });
+  }
 
-export function drawPicture(canvas, result, image) {
-  const scale = Math.min(1, 1280 / Math.max(result.width, result.height));
-  canvas.width = Math.max(1, Math.round(result.width * scale));
-  canvas.height = Math.max(1, Math.round(result.height * scale));
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#808080"; // grey, in case the browser cannot show the picture
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  if (image) pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-  const size = Math.max(10, Math.round(Math.max(canvas.width, canvas.height) / 40));
-  result.faces.forEach((face, index) => drawBox(pen, face.box.map((side) => side * scale), `${numbered(face, index)}: ${face.label}`, size));
+  wire(list) {
+    for (const kind of ["pointerover", "focusin", "click"]) {
+      list.addEventListener(kind, (event) => this.light(numberOf(event.target)));
+    }
+    for (const kind of ["pointerleave", "focusout"]) list.addEventListener(kind, () => this.light(null));
+  }
+
+  light(number) {
+    this.lit = number;
+    for (const element of [...this.boxes.children, ...this.cards.children]) {
+      element.classList.toggle("lit", element.dataset.face === number);
+    }
+  }
+
+  item(list, number) {
+    return list.querySelector(`:scope > [data-face="${number}"]`);
+  }
+
+  // shows the faces of an answer; elements of a face that stays are kept, so that focus and scrolling stay too
+  show(result, colors) {
+    const names = Object.keys(result.faces[0]?.probabilities ?? {});
+    this.cards.style.setProperty("--names", `${0.62 * Math.max(0, ...names.map((name) => name.length)) + 0.5}em`);
+    this.keep(this.boxes, result.faces, () => boxButton());
+    this.keep(this.cards, result.faces, () => this.template.content.firstElementChild.cloneNode(true));
+    for (const face of result.faces) {
+      fillBox(this.item(this.boxes, face.face), face, result);
+      fillCard(this.item(this.cards, face.face), face, colors);
+    }
+    this.light(this.lit);
+  }
+
+  // gives the list one element for each face, in the order of their numbers
+  keep(list, faces, create) {
+    const numbers = faces.map((face) => face.face).sort((a, b) => a - b);
+    for (const element of [...list.children]) {
+      if (!numbers.includes(Number(element.dataset.face))) element.remove();
+    }
+    numbers.forEach((number, index) => {
+      let element = this.item(list, number);
+      if (!element) {
+        element = create();
+        element.dataset.face = number;
+      }
+      if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+    });
+  }
 }
 
-function drawBox(pen, [left, top, width, height], text, size) {
-  pen.lineWidth = Math.max(2, size / 6);
-  pen.strokeStyle = LINE;
-  pen.strokeRect(left, top, width, height);
-  pen.font = `600 ${size}px system-ui, sans-serif`;
-  if (width < 3 * size) return; // no room for a label; the list has it
-  const room = pen.measureText(text).width + size;
-  const x = Math.max(0, Math.min(left, pen.canvas.width - room));
-  const y = Math.max(0, top - 1.5 * size);
-  pen.fillStyle = LINE;
-  pen.fillRect(x, y, room, 1.5 * size);
-  pen.fillStyle = "#ffffff";
-  pen.fillText(text, x + size / 2, y + 1.1 * size);
+const numberOf = (element) => element.closest("[data-face]")?.dataset.face ?? null;
+
+function boxButton() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "box";
+  return button;
 }
 
-export function listFaces(list, template, faces) {
-  while (list.children.length > faces.length) list.lastElementChild.remove();
-  faces.forEach((face, index) => {
-    if (!list.children[index]) list.append(template.content.cloneNode(true));
-    fill(list.children[index], face, numbered(face, index));
-  });
+function fillBox(button, face, { width, height }) {
+  const [left, top, boxWidth, boxHeight] = face.box;
+  const sides = { left: left / width, top: top / height, width: boxWidth / width, height: boxHeight / height };
+  for (const [side, share] of Object.entries(sides)) button.style.setProperty(side, `${100 * share}%`);
+  button.setAttribute("aria-label", `Face ${face.face}: ${answer(face)}`);
 }
 
-function fill(card, face, number) {
-  card.querySelector("h3").textContent = `Face ${number}: ${face.label}, ${percent(confidence(face))}`;
+function fillCard(card, face, colors) {
+  const color = colorOf(face, colors);
+  card.style.setProperty("--color", color);
+  card.style.setProperty("--on-color", textColor(color));
+  card.querySelector(".chip").textContent = face.face;
+  card.querySelector(".answer").textContent = answer(face);
   const crop = card.querySelector("img");
   crop.src = face.input;
-  crop.alt = `Face ${number} in 48 by 48 grey pixels`;
+  crop.alt = `Face ${face.face} in 48 by 48 grey pixels`;
   const bars = card.querySelector("dl");
   const shares = Object.entries(face.probabilities);
-  if (bars.children.length !== shares.length) bars.replaceChildren(...shares.map(([name]) => row(name)));
+  if (bars.children.length !== shares.length) bars.replaceChildren(...shares.map(([name]) => row(name, colors[name])));
   const most = confidence(face);
   shares.forEach(([, share], index) => {
     const line = bars.children[index];
@@ -64,7 +109,7 @@ function fill(card, face, number) {
   });
 }
 
-function row(name) {
+function row(name, color) {
   const line = document.createElement("div");
   const term = document.createElement("dt");
   term.textContent = name;
@@ -73,7 +118,9 @@ function row(name) {
   const bar = document.createElement("dd");
   bar.className = "bar";
   bar.setAttribute("aria-hidden", "true"); // the number beside it has the same content
-  bar.append(document.createElement("span"));
+  const length = document.createElement("span");
+  length.style.background = color;
+  bar.append(length);
   line.append(term, share, bar);
   return line;
 }

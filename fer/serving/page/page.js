@@ -1,16 +1,22 @@
 // The page: sends a photo or camera frames to its own server and shows boxes and bars.
 
 import { Camera } from "/camera.js";
-import { drawPicture, listFaces, summary } from "/faces.js";
+import { drawPicture } from "/draw.js";
+import { FaceList, summary } from "/faces.js";
+import { saveJson, savePicture } from "/save.js";
 
 const part = (id) => document.getElementById(id);
 const WAIT = 2000; // milliseconds between two spoken summaries of a camera
 let token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
 let limits = null;
+let colors = {}; // of the classes
+let shown = null; // the answer on the page: {result, image, name, kind, note}
 let camera = null;
 let request = 0; // number of the last photo; answers to earlier ones are ignored
 let afterToken = null; // the action to repeat once the token is known
 let spoken = { text: "", time: 0 };
+
+const list = new FaceList(part("boxes"), part("faces"), part("face"));
 
 const headers = () => (token ? { authorization: `Bearer ${token}` } : {});
 
@@ -35,6 +41,7 @@ const sentence = (text) => `${/^[a-z]+ /.test(text) ? text[0].toUpperCase() : te
 async function describe() {
   const model = await ask("/v1/model");
   limits = model.limits;
+  colors = model.colors;
   const calibration = model.temperature === null ? "not calibrated" : "calibrated";
   part("model").textContent = `${model.name}: ${model.classes.join(", ")}; probabilities ${calibration}`;
 }
@@ -46,7 +53,7 @@ async function photo(file) {
   if (limits && file.size > limits.body) {
     return fail(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the limit of ${limits.body / 2 ** 20} MiB.`);
   }
-  part("status").textContent = `Recognising ${file.name} …`;
+  speak(`Recognising ${file.name} …`, true);
   const form = new FormData();
   form.append("file", file);
   const started = performance.now();
@@ -57,23 +64,38 @@ async function photo(file) {
   if (number !== request) return;
   if (answer instanceof Error) return failed(answer, () => photo(file));
   const all = performance.now() - started;
-  const picture = answer.pictures[0];
-  show(picture, bitmap);
-  speak(summary(picture.faces), true);
+  const [result] = answer.pictures;
+  const note = result.faces.length ? "" : "no face found";
+  show({ result, image: bitmap, name: file.name, kind: file.type, note });
+  speak(summary(result.faces), true);
   part("latency").textContent = `${answer.milliseconds.toFixed(0)} ms on the server, ${all.toFixed(0)} ms in all`;
 }
 
-function show(result, image) {
+function show(content) {
+  shown = content;
+  const { result } = shown;
   part("stage").className = "";
   part("hint").hidden = true;
-  const canvas = part("picture");
-  canvas.hidden = false;
-  drawPicture(canvas, result, image);
-  canvas.setAttribute("aria-label", summary(result.faces));
-  listFaces(part("faces"), part("face"), result.faces);
+  part("frame").hidden = part("save").hidden = false;
+  part("frame").style.setProperty("--ratio", result.width / result.height);
+  part("picture").setAttribute("aria-label", summary(result.faces));
+  draw();
+  list.show(result, colors);
 }
 
+// draws the picture at the resolution of the screen
+function draw() {
+  if (!shown) return;
+  const canvas = part("picture");
+  const { width, height } = part("frame").getBoundingClientRect();
+  canvas.width = Math.max(1, Math.round(width * devicePixelRatio));
+  canvas.height = Math.max(1, Math.round(height * devicePixelRatio));
+  drawPicture(canvas, shown.result, shown.image, colors, { scale: devicePixelRatio, note: shown.note });
+}
+
+// shows a text; screen readers hear it `now`, or that of a camera at most every two seconds
 function speak(text, now = false) {
+  part("summary").textContent = text;
   const time = performance.now();
   if (!now && (text === spoken.text || time - spoken.time < WAIT)) return;
   spoken = { text, time };
@@ -81,15 +103,16 @@ function speak(text, now = false) {
 }
 
 function clear() {
-  for (const id of ["error", "picture"]) part(id).hidden = true;
-  part("faces").replaceChildren();
+  for (const id of ["error", "frame", "save"]) part(id).hidden = true;
+  shown = null;
+  list.show({ faces: [] }, colors);
   part("latency").textContent = "";
   part("stage").className = "empty";
   part("hint").hidden = false;
 }
 
 function fail(text) {
-  part("status").textContent = "No result.";
+  speak("No result.", true);
   part("error").textContent = text;
   part("error").hidden = false;
 }
@@ -98,7 +121,7 @@ function failed(error, again) {
   if (!(error instanceof Unauthorized)) return fail(error.message);
   afterToken = again;
   part("access").hidden = false;
-  part("status").textContent = "Waiting for the token.";
+  speak("Waiting for the token.", true);
   if (error.message) fail(error.message);
   part("token").focus();
 }
@@ -107,18 +130,17 @@ async function start() {
   request++;
   clear();
   camera = new Camera(part("video"), {
-    answer: (result, image, timing) => {
+    answer: (result, image, rate) => {
       part("error").hidden = true;
-      show(result, image);
+      show({ result, image, name: "camera", kind: "image/jpeg", note: "" });
       speak(summary(result.faces));
-      part("latency").textContent =
-        `${result.milliseconds.toFixed(0)} ms on the server, ${timing.all.toFixed(0)} ms in all, ${timing.rate.toFixed(1)} frames/s`;
+      part("latency").textContent = `${rate.toFixed(1)} frames/s, ${result.milliseconds.toFixed(0)} ms on the server`;
     },
     error: (text) => fail(sentence(text)),
     end: (text) => stop().then(() => text && (clear(), fail(sentence(text)))),
   });
   button(true);
-  part("status").textContent = "Starting the camera …";
+  speak("Starting the camera …", true);
   const started = camera;
   try {
     await started.start(token, limits);
@@ -145,10 +167,20 @@ part("file").addEventListener("change", (event) => {
   event.target.value = ""; // the same file can be chosen again
   if (file) photo(file);
 });
+part("sample").addEventListener("click", async () => {
+  try {
+    const content = await (await fetch("/sample.jpg")).blob();
+    await photo(new File([content], "sample.jpg", { type: content.type }));
+  } catch {
+    fail("The server does not answer. Is it still running?");
+  }
+});
+part("save-picture").addEventListener("click", () => savePicture(shown, colors));
+part("save-json").addEventListener("click", () => saveJson(shown));
 part("camera").addEventListener("click", async () => {
   if (camera) {
     await stop();
-    part("status").textContent = "The camera is off.";
+    speak("The camera is off.", true);
   } else if (limits) {
     await start();
   } else {
@@ -159,7 +191,7 @@ part("access").addEventListener("submit", (event) => {
   event.preventDefault();
   token = part("token").value.trim();
   part("access").hidden = part("error").hidden = true;
-  part("status").textContent = "No picture yet.";
+  speak("No picture yet.", true);
   const again = afterToken;
   afterToken = null;
   describe().then(() => again?.(), (error) => failed(error, again));
@@ -180,5 +212,6 @@ document.addEventListener("paste", (event) => {
   if (file) photo(file);
 });
 window.addEventListener("pagehide", stop);
+new ResizeObserver(draw).observe(part("frame"));
 
 describe().catch((error) => failed(error, null));

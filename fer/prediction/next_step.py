@@ -1,0 +1,52 @@
+"""Chooses the last line of `fer.predict` and `fer.webcam`: what to type next, fitted to what happened."""
+
+import shlex
+from argparse import Namespace
+from collections.abc import Collection
+from pathlib import Path
+
+from fer.arguments import again
+from fer.prediction.pictures import Source
+from fer.prediction.summary import Summary
+
+MISSING = "no such file"
+"""The reason that sources give for a file that does not exist."""
+CHECK_PATH = "next: check the path; a folder or a pattern in quotes reads several: 'photos/*.jpg'"
+CONVERT = "next: save what is unreadable as JPEG, PNG or MP4"
+
+
+def after_recognition(summary: Summary, args: Namespace) -> list[str]:
+    """Returns the line for pictures and videos, [] if there is nothing to suggest."""
+    if summary.broken:
+        return [after_unreadable(summary.reasons)]
+    if summary.empty or (summary.frames and not summary.labels):
+        return without_face(args)
+    if summary.example is None:  # videos, which --probe does not explain
+        return []
+    return [f"next: {probe_command(summary.example, args)}    (explains the answer)"]
+
+
+def after_unreadable(reasons: Collection[str]) -> str:
+    """Returns the line for pictures that cannot be read; reasons: see `Unreadable`."""
+    return CHECK_PATH if MISSING in reasons else CONVERT
+
+
+def without_face(args: Namespace) -> list[str]:
+    """Returns the line about options that may find a face."""
+    remedies = []
+    if not getattr(args, "no_detect", True):
+        remedies.append("--no-detect takes cropped faces")
+    if not args.yunet:
+        remedies.append("--yunet MODEL detects turned faces too")
+    return [f"next: {'; '.join(remedies)}"] if remedies else []
+
+
+def probe_command(source: Source, args: Namespace) -> str:
+    """Returns the command that explains the answer for a picture, with the options that the answer depended on."""
+    name = source.name if isinstance(source.content, Path) and source.name.isprintable() else "PICTURE"
+    words = ["python", "-m", "fer.predict", name]
+    words += ["--checkpoint", str(args.checkpoint)] if args.checkpoint else []
+    words += ["--yunet", str(args.yunet)] if args.yunet else []
+    words += ["--no-detect"] if args.no_detect else []
+    words += ["--margin", f"{args.margin:g}"] if args.margin else []
+    return f"{shlex.join(words)}{again()} --probe"
