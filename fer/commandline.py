@@ -48,10 +48,16 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         elif word.startswith("-"):
             flag, equals, value = word.partition("=")
             ready.append(f"{flag}={folder(flag, value)}" if equals else word)
-        else:
+        elif not changes_nothing(word):
             check(word, ready)
             ready.append(as_typed(word, multirun))
     return ready
+
+
+def changes_nothing(word: str) -> bool:
+    """Whether a word asks for no experiment, which is the default and which Hydra cannot read."""
+    key, _, value = word.partition("=")
+    return key == "experiment" and NOTHING.fullmatch(value) is not None
 
 
 def is_option(word: str) -> bool:

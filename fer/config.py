@@ -36,7 +36,7 @@ def compose_config(
 
     overrides: as typed, paths included. config_dir: a folder of own configs, as with --config-dir.
     """
-    typed = [commandline.as_typed(word) for word in overrides or []]
+    typed = [commandline.as_typed(word) for word in overrides or [] if not commandline.changes_nothing(word)]
     if config_dir:
         typed.append(f"hydra.searchpath=[{commandline.quoted(f'file://{os.path.abspath(config_dir)}')}]")
     GlobalHydra.instance().clear()

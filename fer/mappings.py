@@ -1,4 +1,4 @@
-"""Lets a mapping on the command line replace a default mapping, where Hydra would merge them.
+"""Lets a mapping on the command line replace a default mapping, or add to it, where Hydra would merge or refuse them.
 
 This file uses Hydra's private state. It was tested with hydra-core 1.3.8; pyproject.toml sets an upper bound.
 """
@@ -20,7 +20,22 @@ def replaces(override: Override) -> bool:
     if override.is_delete() or override.is_sweep_override():
         return False
     value = override.value()
-    return isinstance(value, dict) and (TARGET in value or options.is_free(override.key_or_group))
+    key = override.key_or_group
+    return isinstance(value, dict) and (
+        TARGET in value or options.is_free(key) or (key == "augment" and of_nodes(value))
+    )
+
+
+def adds(override: Override) -> bool:
+    """Whether the value is a mapping of further callbacks or loggers, such as `callbacks={mine: {_target_: …}}`."""
+    if override.is_delete() or override.is_sweep_override():
+        return False
+    return override.key_or_group in ("callbacks", "logger") and of_nodes(override.value())
+
+
+def of_nodes(value: Any) -> bool:
+    """Whether a value is a mapping of names to nodes."""
+    return isinstance(value, dict) and bool(value) and all(isinstance(v, dict) and TARGET in v for v in value.values())
 
 
 def there(cfg: DictConfig, key: str) -> bool:
@@ -37,6 +52,9 @@ def applying(original: Callable[[list[Override], DictConfig], None]) -> Callable
             if replaces(override) and override.package is None and (there(cfg, key) or not plain(override)):
                 with open_dict(cfg):
                     OmegaConf.update(cfg, key, override.value(), merge=False, force_add=True)
+            elif adds(override):
+                with open_dict(cfg):
+                    OmegaConf.update(cfg, key, override.value(), merge=True, force_add=True)
             else:
                 original([override], cfg)
 

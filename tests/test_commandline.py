@@ -199,9 +199,12 @@ def test_every_place_of_the_table_is_treated_as_one():
         ("callbacks=[]", "callbacks=none"),
         ("scheduler=cosine,null", "scheduler=cosine,none"),
         ("logger=[tensorboard,csv]", "logger=[tensorboard,csv]"),
-        ("experiment=null", "experiment=null"),
     ],
 )
 def test_nothing_stands_for_the_choice_that_leaves_a_group_out(word, expected):
     assert prepared([word]) == [expected]
     assert prepared([expected]) == [expected]
+
+
+def test_no_experiment_is_left_out():
+    assert prepared(["experiment=null", "model=cnn2"]) == ["model=cnn2"]
