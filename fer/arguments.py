@@ -6,7 +6,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from fer import places, trust
+from fer import places, shipped, trust
 from fer.errors import UserError
 
 
@@ -42,8 +42,8 @@ def path(option: str) -> Callable[[str], str]:
 
 
 def run(option: str) -> Callable[[str], Path]:
-    """A type for argparse: a run's folder or a file of it, or `latest` for the newest run."""
-    return lambda text: given(option, text, places.run)
+    """A type for argparse: a run's folder or a file of it, `latest` for the newest run, or a shipped network's name."""
+    return lambda text: given(option, text, lambda name: shipped.checkpoint_named(name) or places.run(name))
 
 
 def given(option: str, text: str, read: Callable[[str], Path]) -> Path:

@@ -136,9 +136,10 @@ class Classifier(pl.LightningModule):
         self._evaluate("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """(rows, labels, logits) of the batch."""
+        """Returns (rows, labels, logits) of the batch; rows count from 0 where the batch has none."""
         images, labels = batch[0], batch[1]
-        return batch.rows, labels, self.logits(images)
+        rows = batch.rows if hasattr(batch, "rows") else torch.arange(len(images))
+        return rows, labels, self.logits(images)
 
     def _evaluate(self, split: str, batch: Batch) -> None:
         images, labels = batch[0], batch[1]

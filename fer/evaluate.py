@@ -4,12 +4,13 @@
     python -m fer.evaluate latest
     python -m fer.evaluate runs/train/*/seed-0 --labels fer4
     python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
+    python -m fer.evaluate pocket --data ~/data/fer2013.csv
 
-Each input is a run's folder, a predictions.csv (or .csv.gz) or a .ckpt. The report on one input has accuracy with
-intervals, metrics of each class, confusions, calibration, coverage, ROC and precision–recall curves. If network and
-images are available, it adds accuracy without copies of training images, mistakes beside their nearest training images,
-explanations and robustness (--quick leaves these out). The report on several inputs has a table, ensembles, McNemar's
-test and a paired bootstrap of every pair, and agreement.
+Each input is a run's folder, a predictions.csv (or .csv.gz), a .ckpt or .pt file, or a shipped network. The report on
+one input has accuracy with intervals, metrics of each class, confusions, calibration, coverage, ROC and
+precision–recall curves. If network and images are available, it adds accuracy without copies of training images,
+mistakes beside their nearest training images, explanations and robustness (--quick leaves these out). The report on
+several inputs has a table, ensembles, McNemar's test and a paired bootstrap of every pair, and agreement.
 
     python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fer.errors import UserError
 
-ENDINGS = (".csv.gz", ".csv", ".ckpt")
+ENDINGS = (".csv.gz", ".csv", ".ckpt", ".pt")
 COMMON_PARTS = ("predictions", "checkpoints")
 """Names of files and folders that every run has."""
 

@@ -57,15 +57,15 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
     Raises UserError if `path` is none of these or lacks what `options` ask for.
     """
     if not path.exists():
-        raise UserError(f"no such file or folder: {path}; give a run's folder, a predictions.csv(.gz) or a .ckpt")
+        raise UserError(f"no such file or folder: {path}; give a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network")
     if path.is_dir():
         source = read_run(path, name, options)
     elif path.name.endswith(TABLES):
         source = read_table(path, name, options)
-    elif path.suffix == ".ckpt":
+    elif path.suffix in (".ckpt", ".pt"):
         source = read_checkpoint(path, name, options, run=path.absolute().parent.parent)
     else:
-        raise UserError(f"{path}: expected a run's folder, a predictions.csv(.gz) or a .ckpt")
+        raise UserError(f"{path}: expected a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network")
     source.predictions(options.split)  # raises UserError if the split is missing
     return source
 

@@ -27,8 +27,8 @@ from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import record_of
 from fer.evaluation.single import subsets
 from fer.exporting.formats import export
-from fer.prediction.shipped import SUMS, WEIGHTS
 from fer.report import Report
+from fer.shipped import SUMS, WEIGHTS
 from fer.studies import redaction
 from fer.studies.redaction import command_without_paths
 

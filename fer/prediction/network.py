@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from fer import shipped
 from fer.errors import UserError
-from fer.prediction import shipped
 
 
 class Network(Protocol):

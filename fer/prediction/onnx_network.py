@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fer import shipped
 from fer.errors import UserError
-from fer.prediction import shipped
 from fer.prediction.onnx_content import Content, Value, content_of
 from fer.prediction.onnx_worker import INPUT, MAX_MESSAGE, OUTPUT, run, session_of
 from fer.preprocess import SIZE

@@ -9,9 +9,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fer import checkpoint, parts, places
+from fer import checkpoint, parts, places, shipped
 from fer.errors import UserError
-from fer.prediction import shipped
 from fer.prediction.network import checkpoint_at
 from fer.training.building import plain
 from fer.training.pretrained import pretrained_state

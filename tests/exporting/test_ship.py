@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from fer import shipped
 from fer.config import compose_config
 from fer.errors import UserError
 from fer.exporting import ship
-from fer.prediction import shipped
 from fer.train import train
 
 GOOD = {"status": "finished", "data": {"origin": "FER2013", "official_split": True}, "parameters": 9}

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from fer.errors import UserError
 from fer.prediction import network, onnx_content, onnx_isolated, onnx_network, onnx_worker
-from fer.prediction.shipped import WEIGHTS
+from fer.shipped import WEIGHTS
 
 IMAGES = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 1, "h", "w"])
 PROBABILITIES = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])

@@ -6,9 +6,10 @@ import socket
 import numpy as np
 import pytest
 
+from fer import shipped
 from fer.data.synthetic import draw
 from fer.exporting import ship
-from fer.prediction import network, shipped
+from fer.prediction import network
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.prediction.torch_network import TorchNetwork
 

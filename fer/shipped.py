@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer.errors import UserError
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+WEIGHTS = Path(__file__).resolve().parent / "weights"
 SUMS = "SHA256SUMS"
 REMEDY = "install fer again, or name another network with --checkpoint FILE"
 

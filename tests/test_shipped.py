@@ -2,8 +2,8 @@ import hashlib
 
 import pytest
 
+from fer import shipped
 from fer.errors import UserError
-from fer.prediction import shipped
 
 
 @pytest.fixture
