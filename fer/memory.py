@@ -41,3 +41,14 @@ def peak_mb(usage: "resource.struct_rusage") -> float:
     """Returns the peak resident memory of a process in MB (10⁶ bytes)."""
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
     return usage.ru_maxrss * unit / 1e6
+
+
+def own_peak_mb() -> float:
+    """Returns the largest resident memory of this process so far, in MB."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil  # which itself imports resource elsewhere
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    return peak_mb(resource.getrusage(resource.RUSAGE_SELF))

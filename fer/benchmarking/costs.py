@@ -1,6 +1,5 @@
 """Measures the parts of a training step, and what a run costs outside of its steps."""
 
-import resource
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +12,7 @@ from omegaconf import DictConfig
 from fer.benchmarking import lightning_fit
 from fer.benchmarking.timing import Clock
 from fer.data.datamodule import FERDataModule
-from fer.memory import peak_mb
+from fer.memory import own_peak_mb
 
 Costs = dict[str, tuple[float, str]]
 """Name of what was measured -> value and unit."""
@@ -88,7 +87,7 @@ def validation_seconds(trainer: pl.Trainer, datamodule: FERDataModule, clock: Cl
 
 def peak_memory(device: torch.device) -> Costs:
     """Returns the peak memory of this process so far: on the host, and of tensors on the GPU."""
-    peaks = {"peak memory": (peak_mb(resource.getrusage(resource.RUSAGE_SELF)), "MB")}
+    peaks = {"peak memory": (own_peak_mb(), "MB")}
     if device.type == "cuda":
         peaks["peak memory on the GPU"] = (torch.cuda.max_memory_allocated(device) / 1e6, "MB")
     return peaks

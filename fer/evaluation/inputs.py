@@ -29,6 +29,8 @@ NO_NETWORK = "predictions alone were given; name the data with --data PATH"
 QUICK = "left out by --quick; name the data with --data PATH"
 NO_CHECKPOINT = "no checkpoint is left of this run"
 
+EXPECTED = "a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network"
+
 
 @dataclass(frozen=True)
 class EvaluationInput:
@@ -57,7 +59,7 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
     Raises UserError if `path` is none of these or lacks what `options` ask for.
     """
     if not path.exists():
-        raise UserError(f"no such file or folder: {path}; give a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network")
+        raise UserError(f"no such file or folder: {path}; give {EXPECTED}")
     if path.is_dir():
         source = read_run(path, name, options)
     elif path.name.endswith(TABLES):
@@ -65,7 +67,7 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
     elif path.suffix in (".ckpt", ".pt"):
         source = read_checkpoint(path, name, options, run=path.absolute().parent.parent)
     else:
-        raise UserError(f"{path}: expected a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network")
+        raise UserError(f"{path}: expected {EXPECTED}")
     source.predictions(options.split)  # raises UserError if the split is missing
     return source
 
