@@ -94,7 +94,8 @@ def _scan(root: str) -> Iterator[Stamp]:
     """
     status = os.stat(root)
     visits: Counter[tuple[int, int]] = Counter()
-    waiting = [(root, "", ((status.st_dev, status.st_ino),))]  # folder, its name below root, itself and those above
+    start: tuple[tuple[int, int], ...] = ((status.st_dev, status.st_ino),)
+    waiting = [(root, "", start)]  # folder, its name below root, itself and those above
     while waiting:
         folder, inside, above = waiting.pop()
         _check_bounds(folder, visits, above)

@@ -9,7 +9,10 @@ from PIL import Image
 from fer.data.class_numbers import KNOWN
 from fer.data.emotions import EMOTIONS
 from fer.data.files import files_at
-from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
+from fer.data.folders import read_folders
+from fer.data.labelling import Labelling
+from fer.data.own_pictures import read_own
+from fer.data.places import emotion_sets, image_names, place_of, places_of
 from fer.data.reading import Limits
 from fer.errors import UserError
 from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
