@@ -89,7 +89,11 @@ def code_table(stem: str, numbers: Numbers | None) -> Numbers:
     """
     if numbers is not None and not is_fer2013(stem):
         return numbers
-    return KNOWN["ckplus"] if re.match(r"ck(?![a-z])|ck\+|ckextended|cohn", stem) else KNOWN["fer2013"]
+    return KNOWN["ckplus"] if is_ckplus(stem) else KNOWN["fer2013"]
+
+
+def is_ckplus(stem: str) -> bool:
+    return re.match(r"ck(?![a-z])|ckplus|ckextended|cohn", stem) is not None
 
 
 def is_fer2013(stem: str) -> bool:
@@ -142,7 +146,7 @@ def read_csv(files: Files, name: str, on_bad_row: str = "error", labelling: Labe
         folder=np.where(folder < 0, np.int8(FILE_ROLES.get(stem, -1)), folder),
         ids=np.array(ids),
         classes=WITH_CONTEMPT if max(codes) == len(EMOTIONS) else EMOTIONS,
-        layout=f"{posixpath.basename(name)} ({', '.join(_shortened(fmt))})",
+        layout=f"{'CK+: ' if is_ckplus(stem) else ''}{posixpath.basename(name)} ({', '.join(_shortened(fmt))})",
         sources=(where,),
         notes=tuple(_notes(where, parser, bad, left_out)),
     )

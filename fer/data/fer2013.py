@@ -113,9 +113,13 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         if name.lower().endswith(csv_format.SUFFIXES):
             yield from csv_candidate(files, name, labelling)
     yield from table_candidates(files, labelling)
-    for listing in known_lists(files):
+    listings = list(known_lists(files))
+    for listing in listings:
         yield listing_candidate(listing, LISTED, labelling)
+    listed = {entry.picture for listing in listings for entry in listing.entries}
     for base, pictures in emotion_sets(files, numbers, names).items():
+        if not listed.isdisjoint(pictures):
+            continue
         where = files.path(base).rstrip("/")
         roles = {place.role for place in places_of(files, pictures).values()}
         read = partial(read_folders, files, pictures, numbers=numbers, names=names)
@@ -173,6 +177,9 @@ def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Can
     elif "emotion" in columns and columns & set(NAMES["path"]):
         fix = f"to read the pictures, type data.root=FOLDER data.labels={where}"
         yield unfit(where, f"a list of pictures and labels; {fix}", FER2013_CSV if single else UNFIT)
+    elif {"emotion", "pixels"} <= set(shown.split()):
+        fix = "save it with commas, semicolons or tabs between columns"
+        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", FER2013_CSV if single else UNFIT)
     elif "emotion" in columns or stem == "fer2013" or single:
         rank = UNFIT if stem != "fer2013" and not single else FER2013_CSV
         fix = "correct the header, or name columns with data.columns='{label: NAME, pixels: NAME}'"

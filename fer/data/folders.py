@@ -61,7 +61,8 @@ def read_folders(
     if unwanted:
         option = "labels.rename says" if names else "labels.numbers says"
         notes.append(f"{files.root}: {unwanted.total()} pictures of {listed(unwanted)} left out as {option}")
-    if numbers is None and is_rafdb(kept) and classes in (EMOTIONS, WITH_CONTEMPT):
+    by_rafdb = numbers is None and classes in (EMOTIONS, WITH_CONTEMPT) and is_rafdb(kept)
+    if by_rafdb:
         notes.append(f"{files.root}: folders numbered as in RAF-DB, which the names of the pictures show")
     return Faces(
         images=images,
@@ -70,7 +71,7 @@ def read_folders(
         folder=np.array([places[name].role for name in kept], dtype=np.int8),
         ids=np.array([id_of(name) for name in kept], dtype=str),
         classes=classes,
-        layout="class folders",
+        layout="class folders of RAF-DB" if by_rafdb else "class folders",
         sources=(files.path(places[kept[0]].base).rstrip("/"),),
         notes=tuple(notes),
         persons=persons_of(kept),

@@ -85,7 +85,7 @@ def _folder(path: str) -> str:
 
 def rafdb(files: Files) -> Listing | None:
     """RAF-DB: `list_patition_label.txt` with rows such as `train_00001.jpg 5`; aligned pictures where there are any."""
-    tables = named(files, r"list_part?ition_label\.txt")
+    tables = named(files, r"list_par?tition_label\.txt")
     pictures = {stem_of(name): name for name in image_names(files)}
     entries = []
     for path in tables:

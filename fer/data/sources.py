@@ -115,7 +115,8 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
 
 def is_fer2013_layout(faces: Faces) -> bool:
     """Whether faces lie on disk as FER2013 does: in a csv of pixels or in class folders."""
-    return all(part == "class folders" or ".csv" in part or ".tsv" in part for part in faces.layout.split(" + "))
+    parts = faces.layout.split(" + ")
+    return all(part == "class folders" or (part.split("(")[0].find(".") > 0 and "CK+" not in part) for part in parts)
 
 
 def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labelling, limits: Limits) -> Faces:

@@ -52,7 +52,7 @@ def test_pictures_and_archives_are_not_opened_again(tmp_path, layout, packing, f
     layout(tmp_path / "above" / "here", faces)
     root = str(packing(tmp_path / "above" / "here"))
     first, _ = read_faces("fer2013", root)
-    for name in ("files.ZipArchive", "files.TarArchive", "folders.to_face", "fer2013.parse_row"):
+    for name in ("files.ZipArchive", "files.TarArchive", "decoding.to_face", "csv_faces.Parser.parse"):
         monkeypatch.setattr(f"fer.data.{name}", forbidden)
     assert same(first, read_faces("fer2013", root)[0])
 

@@ -193,7 +193,7 @@ def test_older_numpy_which_only_warns_of_garbage_is_not_trusted(read_text, monke
     [
         ("feeling,grey", "columns feeling, grey; expected emotion, pixels"),
         ("label,image", "a list of pictures and labels; to read the pictures, type data.root=FOLDER data.labels="),
-        ("emotion pixels Usage", "columns emotion pixels usage"),
+        ("emotion pixels Usage", "columns emotion pixels usage are separated by blanks"),
         ("emotion,Usage", "columns emotion, usage"),
         (ROW, "columns 3, 7 7"),
         ("", "columns missing"),
