@@ -61,15 +61,16 @@ def parse_renames(value: str | Mapping[str, str | None] | None, own_classes: boo
     """
     if value is None:
         return {}
-    mapping = _from_text(value) if isinstance(value, str) else value
+    mapping = mapping_of(value) if isinstance(value, str) else value
     if not isinstance(mapping, Mapping) or not mapping:
         raise UserError(f"labels.rename={value}: expected a mapping such as {EXAMPLE}")
     return {key_of(str(name)): _class(str(name), new, own_classes) for name, new in mapping.items()}
 
 
-def _from_text(text: str) -> object:
+def mapping_of(text: str) -> object:
+    """Returns a mapping of texts such as `{a: b, c:d}`, as Hydra reads it; None or a text for anything else."""
     try:
-        return yaml.load(text, yaml.BaseLoader)  # all values stay text: `No` is a name
+        return yaml.load(re.sub(r":(?=[^\s])", ": ", text), yaml.BaseLoader)  # `No` stays a text
     except yaml.YAMLError:
         return None
 

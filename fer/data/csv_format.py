@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-import yaml
-
+from fer.data.class_names import mapping_of
 from fer.data.files import Files
 from fer.data.reading import COMPRESSED, check_no_pointer
 from fer.errors import UserError
@@ -50,10 +49,7 @@ def parse_columns(value: str | Mapping[str, str] | None) -> dict[str, str]:
     """
     if value is None:
         return {}
-    try:
-        mapping = yaml.load(value, yaml.BaseLoader) if isinstance(value, str) else value
-    except yaml.YAMLError:
-        mapping = None
+    mapping = mapping_of(value) if isinstance(value, str) else value
     if not isinstance(mapping, Mapping) or not mapping or not set(mapping) <= set(HOLDS):
         raise UserError(
             f"data.columns={value}: expected a mapping of {', '.join(HOLDS)} to names of columns, such as {EXAMPLE}"

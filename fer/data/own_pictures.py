@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer.data.csv_format import SUFFIXES as TABLES
 from fer.data.faces import Faces, concatenate
 from fer.data.files import Files, files_at
 from fer.data.folders import classes_of_folders, read_folders
@@ -70,10 +71,10 @@ def _read(files: Files, classes: tuple[str, ...], on_bad_row: str, labelling: La
     tables = tables_of(files, labelling.columns)
     if tables:
         return read_tables(tables, on_bad_row, numbers, names, own=True)
-    raise UserError(
-        f"{files.root}: {_without_pictures(files)}; check data.root, make one folder per class, or name a table of "
-        "pictures and labels with data.labels=FILE"
-    )
+    fix = "check data.root, make one folder per class, or name a table of pictures and labels with data.labels=FILE"
+    if any(name.lower().endswith(TABLES) for name in files.names):
+        fix += "; a csv of pixels is read with data=fer2013"
+    raise UserError(f"{files.root}: {_without_pictures(files)}; {fix}")
 
 
 def united(parts: Sequence[Faces]) -> Faces:

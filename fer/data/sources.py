@@ -1,6 +1,7 @@
 """Reads the faces of `data=auto|fer2013|folder|synthetic`, through the cache."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -115,8 +116,8 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
 
 def is_fer2013_layout(faces: Faces) -> bool:
     """Whether faces lie on disk as FER2013 does: in a csv of pixels or in class folders."""
-    parts = faces.layout.split(" + ")
-    return all(part == "class folders" or (part.split("(")[0].find(".") > 0 and "CK+" not in part) for part in parts)
+    csv_of_pixels = re.compile(r"[^:(]+\.(csv|tsv)")
+    return all(part == "class folders" or csv_of_pixels.match(part) for part in faces.layout.split(" + "))
 
 
 def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labelling, limits: Limits) -> Faces:
