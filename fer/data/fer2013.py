@@ -117,6 +117,10 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
     for listing in listings:
         yield listing_candidate(listing, LISTED, labelling)
     listed = {entry.picture for listing in listings for entry in listing.entries}
+    by_name = named_pictures(files)
+    if by_name and not emotion_sets(files, {}, names):  # folders of persons may be numbers
+        yield listing_candidate(by_name, NAMED, labelling)
+        return
     for base, pictures in emotion_sets(files, numbers, names).items():
         if not listed.isdisjoint(pictures):
             continue
@@ -124,9 +128,6 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         roles = {place.role for place in places_of(files, pictures).values()}
         read = partial(read_folders, files, pictures, numbers=numbers, names=names)
         yield Candidate(FOLDERS, where, filled(roles), read, f"not used: {where}")
-    listing = named_pictures(files)
-    if listing:
-        yield listing_candidate(listing, NAMED, labelling)
 
 
 def listing_candidate(listing: Listing, rank: int, labelling: Labelling) -> Candidate:
