@@ -65,7 +65,11 @@ def identity_of_the_first_runs(cfg, fingerprint: str) -> str:
         node, key = cfg[path.split(".")[0]], path.split(".")[1]
         if not node.get(key) or node[key] == 150_000_000:
             node.pop(key, None)
-    later = {"data": ("fold", "soft", "soft_weight"), "labels": ("soft", "soft_weight"), "loss": ("logit_adjustment",)}
+    later = {
+        "data": ("fold", "soft", "soft_weight", "labels", "columns", "rename"),
+        "labels": ("soft", "soft_weight", "rename"),
+        "loss": ("logit_adjustment",),
+    }
     for node, keys in {**later, "classifier": ("crop", "crop_to")}.items():
         for key in keys:
             cfg[node].pop(key, None)

@@ -180,7 +180,8 @@ def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Can
         yield unfit(where, f"a list of pictures and labels; {fix}", FER2013_CSV if single else UNFIT)
     elif {"emotion", "pixels"} <= set(shown.split()):
         fix = "save it with commas, semicolons or tabs between columns"
-        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", FER2013_CSV if single else UNFIT)
+        rank = FER2013_CSV if single or stem == "fer2013" else UNFIT
+        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", rank)
     elif "emotion" in columns or stem == "fer2013" or single:
         rank = UNFIT if stem != "fer2013" and not single else FER2013_CSV
         fix = "correct the header, or name columns with data.columns='{label: NAME, pixels: NAME}'"
