@@ -94,8 +94,9 @@ def _scan(root: str) -> Iterator[Stamp]:
     """
     status = os.stat(root)
     visits: Counter[tuple[int, int]] = Counter()
-    start: tuple[tuple[int, int], ...] = ((status.st_dev, status.st_ino),)
-    waiting = [(root, "", start)]  # folder, its name below root, itself and those above
+    start = ((status.st_dev, status.st_ino),)
+    waiting: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, "", start)]
+    """Folder, its name below root, itself and those above."""
     while waiting:
         folder, inside, above = waiting.pop()
         _check_bounds(folder, visits, above)

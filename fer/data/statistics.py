@@ -120,7 +120,7 @@ def pictures_at(source: str) -> tuple[Files, list[str]] | None:
     files, inside = files_at(Path(place), UNLIMITED), source[len(place) + 1 :]  # archive.zip:folder
     below = f"{inside}/" if inside else ""
     names = [name for name in image_names(files) if name.startswith(below)]
-    return files, list(places_of(files, names)) or names
+    return (files, list(places_of(files, names)) or names) if names else None
 
 
 def picture_sizes(places: Sequence[tuple[Files, list[str]]]) -> pd.DataFrame:
