@@ -84,7 +84,7 @@ class ZipArchive(Archive):
 
 
 def _step(archive: zipfile.ZipFile, file: zipfile.ZipExtFile) -> int:
-    """How many bytes of an entry to ask for at once, such that no more than 50 MB are unpacked in advance.
+    """Returns how many bytes of an entry to request at once, so that at most 50 MB are unpacked in advance.
 
     zipfile reads as many compressed bytes as it is asked for, or MIN_READ_SIZE, and unpacks them to the asked size only
     where they are stored or deflated. A block of bzip2 has at least some 40 bytes and up to 46 MB.
@@ -184,20 +184,20 @@ class Steps(io.RawIOBase):
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members in order; tarfile would keep them all."""
+    """Yields the members in order, without keeping them all as tarfile does."""
     while member := archive.next():
         archive.members = []
         yield member
 
 
 def _target(member: tarfile.TarInfo) -> str:
-    """The path that a link in a tar points to: a hard link's from the top, a symbolic one's from beside it."""
+    """Returns the path that a link in a tar points to: a hard link's from the top, a symbolic one's from beside it."""
     start = posixpath.dirname(member.name) if member.issym() else ""
     return posixpath.normpath(posixpath.join(start, member.linkname))
 
 
 def _resolved(links: Mapping[str, str], files: Iterable[str]) -> dict[str, str]:
-    """Link -> the file at the end of its chain, where that is in the archive."""
+    """Returns link -> the file at the end of its chain, where that is in the archive."""
     by_path = {posixpath.normpath(name): name for name in files}
     onward = {posixpath.normpath(name): target for name, target in links.items()}
     ends = {}

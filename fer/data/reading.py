@@ -53,7 +53,7 @@ UNLIMITED = Limits(1 << 62, 1 << 62, 1 << 62)
 
 
 def content_of(file: BinaryIO, where: str, limits: Limits, step: int = BUFFER) -> bytes:
-    """The whole file, whatever size its header claims. Raises UserError for more than `limits.file` bytes."""
+    """Returns the whole file, whatever size its header claims. Raises UserError for more than `limits.file` bytes."""
     blocks, size = [], 0
     while block := file.read(step):
         size += len(block)
@@ -109,7 +109,7 @@ def advice(limit: str) -> str:
 
 
 def checked_names(names: Iterable[str], where: Path) -> list[str]:
-    """The names in order, without junk. Raises UserError for one that is too long to be kept for every face."""
+    """Returns the names in order, without junk. Raises UserError for one that is too long to be kept for every face."""
     kept = sorted(name for name in names if not is_junk(name))
     for name in kept:
         if len(name) > NAME:
@@ -130,7 +130,7 @@ def check_no_pointer(content: bytes, where: str | Path) -> None:
 
 
 def check_regular(path: str | Path) -> os.stat_result:
-    """The status of a regular file. Raises UserError for any other: a FIFO would wait, a device never end."""
+    """Returns the status of a regular file. Raises UserError for any other: a FIFO would wait, a device never end."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: {_kind(status)}, not a regular file; remove it or name another place")
@@ -144,7 +144,7 @@ def _kind(status: os.stat_result) -> str:
 
 @contextmanager
 def readable(where: Path | str) -> Iterator[None]:
-    """Turns what goes wrong in reading files into one line."""
+    """Turns errors in reading files into one line."""
     try:
         yield
     except DAMAGED as error:
@@ -155,5 +155,5 @@ def readable(where: Path | str) -> Iterator[None]:
 
 
 def brief(error: Exception) -> str:
-    """What a library says about a file, short and on one line."""
+    """Returns the message of a library's error, short and on one line."""
     return " ".join(str(error).split())[:100] or type(error).__name__
