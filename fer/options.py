@@ -165,12 +165,16 @@ TABLE = (
     Option("data.merge", free=True),
     Option("labels.numbers", identity=IF_SET, free=True, named=True, owner="all"),
     Option("data.numbers", identity=IF_SET, free=True, named=True),
+    Option("labels.rename", identity=IF_SET, text=True, owner="all"),
+    Option("data.rename", identity=IF_SET, text=True),
+    Option("data.columns", identity=IF_SET, text=True),
     Option("model.attention", identity=IF_SET),
     Option("classifier.model.attention", identity=IF_SET),
     Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),
     Option("data.max_bytes", identity=IGNORED, names=False),
     # Places
     place("data.root", many=True, fixed=None, resume=True, owner="all"),
+    place("data.labels", resume=True, owner="all"),  # its content is in the fingerprint
     place("data.held_out", many=True, fixed=None, resume=True, owner="all"),
     place("labels.votes_file", fixed=None, resume=True, owner="all"),
     place("data.votes_file", fixed=None),

@@ -17,7 +17,9 @@ from typing import BinaryIO
 from fer.data.reading import (
     BUFFER,
     DEFAULT,
+    LFS_POINTER,
     Limits,
+    check_no_pointer,
     check_regular,
     check_total,
     checked_names,
@@ -40,6 +42,8 @@ class Archive:
         self.root, self.limits = root, limits
         with readable(root):
             check_regular(root)
+            with open(root, "rb") as file:
+                check_no_pointer(file.read(len(LFS_POINTER)), root)
             self.names = checked_names(self._list(), root)
 
     def path(self, name: str) -> str:
@@ -50,21 +54,29 @@ class Archive:
 
 
 class ZipArchive(Archive):
-    """Of several entries of one name the last counts, as when it is unpacked."""
+    """A zip. Of several entries of one name the last counts, as when it is unpacked.
+
+    Some programs of Windows separate folders by backslashes: where no name has a slash, a backslash is one.
+    """
 
     def _list(self) -> Iterable[str]:
         with zipfile.ZipFile(self.root) as archive:
-            return {info.filename for info in archive.infolist() if not info.is_dir()}
+            stored = [info.filename for info in archive.infolist() if not info.is_dir()]
+        if any("/" in name for name in stored):
+            self.stored = {name: name for name in stored}
+        else:
+            self.stored = {name.replace("\\", "/"): name for name in stored if not name.endswith("\\")}
+        return self.stored
 
     def lines(self, name: str) -> Iterator[bytes]:
-        with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(name) as file:
+        with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(self.stored[name]) as file:
             yield from lines_of(io.BufferedReader(file, _step(archive, file)), self.path(name), self.limits)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         total = 0
         with readable(self.root), zipfile.ZipFile(self.root) as archive:
             for name in names:
-                with archive.open(name) as file:
+                with archive.open(self.stored[name]) as file:
                     data = content_of(file, self.path(name), self.limits, _step(archive, file))
                 total += len(data)
                 check_total(total, str(self.root), self.limits)
@@ -72,7 +84,7 @@ class ZipArchive(Archive):
 
 
 def _step(archive: zipfile.ZipFile, file: zipfile.ZipExtFile) -> int:
-    """How many bytes of an entry to ask for at once, such that no more than 50 MB are unpacked in advance.
+    """Returns how many bytes of an entry to request at once, so that at most 50 MB are unpacked in advance.
 
     zipfile reads as many compressed bytes as it is asked for, or MIN_READ_SIZE, and unpacks them to the asked size only
     where they are stored or deflated. A block of bzip2 has at least some 40 bytes and up to 46 MB.
@@ -172,20 +184,20 @@ class Steps(io.RawIOBase):
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members in order; tarfile would keep them all."""
+    """Yields the members in order, without keeping them all as tarfile does."""
     while member := archive.next():
         archive.members = []
         yield member
 
 
 def _target(member: tarfile.TarInfo) -> str:
-    """The path that a link in a tar points to: a hard link's from the top, a symbolic one's from beside it."""
+    """Returns the path that a link in a tar points to: a hard link's from the top, a symbolic one's from beside it."""
     start = posixpath.dirname(member.name) if member.issym() else ""
     return posixpath.normpath(posixpath.join(start, member.linkname))
 
 
 def _resolved(links: Mapping[str, str], files: Iterable[str]) -> dict[str, str]:
-    """Link -> the file at the end of its chain, where that is in the archive."""
+    """Returns link -> the file at the end of its chain, where that is in the archive."""
     by_path = {posixpath.normpath(name): name for name in files}
     onward = {posixpath.normpath(name): target for name, target in links.items()}
     ends = {}

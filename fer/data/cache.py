@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer.data.faces import ROW_FIELDS, Faces
+from fer.data.faces import Faces
 from fer.data.reading import DAMAGED
 from fer.files import Unwritable, atomic
 
@@ -100,7 +100,7 @@ def header_of(key: str, names: Iterable[str]) -> str:
 
 def arrays_of(faces: Faces) -> dict[str, np.ndarray]:
     meta = {name: getattr(faces, name) for name in META_FIELDS}
-    return {name: getattr(faces, name) for name in ROW_FIELDS} | {"meta": np.array(json.dumps(meta))}
+    return faces.columns() | {"meta": np.array(json.dumps(meta))}
 
 
 def faces_from(arrays: Mapping[str, np.ndarray]) -> Faces:
@@ -108,4 +108,4 @@ def faces_from(arrays: Mapping[str, np.ndarray]) -> Faces:
     meta = json.loads(str(arrays["meta"]))
     for name in ("classes", "sources", "notes"):
         meta[name] = tuple(meta[name])
-    return Faces(**{name: arrays[name] for name in ROW_FIELDS}, **meta)
+    return Faces(**{name: array for name, array in arrays.items() if name != "meta"}, **meta)

@@ -7,6 +7,7 @@ number alone is therefore read as an emotion only with a mapping, one of `KNOWN`
 import re
 from collections.abc import Iterable, Mapping
 
+from fer.data.class_names import Renames, key_of
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT, emotion_of
 from fer.errors import Setting, UserError
 
@@ -19,9 +20,12 @@ KNOWN: dict[str, Numbers] = {
         enumerate(("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt", None, None, None))
     ),
     "rafdb": dict(enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), start=1)),
+    "ckplus": dict(enumerate(WITH_CONTEMPT)),
+    "ferplus": dict(enumerate(("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"))),
 }
 """FER2013: Goodfellow et al. 2013. AffectNet: Mollahosseini et al. 2017, arXiv:1708.03985; its 8 to 10 are none,
-uncertain and no face. RAF-DB: Li et al. 2017, doi.org/10.1109/CVPR.2017.277."""
+uncertain and no face. RAF-DB: Li et al. 2017, doi.org/10.1109/CVPR.2017.277. CK+: as the csv of 48×48 pixels on Kaggle
+has it, not the original, where 0 is neutral. FER+: the order of the votes (Barsoum et al. 2016)."""
 
 OPTION = Setting("labels.numbers")
 EXAMPLE = "'{0: neutral, 1: happy}'"
@@ -30,19 +34,24 @@ NUMBERED = re.compile(r"(\d{1,9})[ _.-]*[^\d]+", re.ASCII)
 
 
 def number_of(folder: str) -> int | None:
-    """The number that a folder is called by: 3 for `3`, `03`, `class_3` and `label 3`; None for any other name."""
+    """Returns the number in a folder's name: 3 for `3`, `03`, `class_3` and `label 3`; None for any other name."""
     match = NUMBER.fullmatch(folder.strip().casefold())
     return int(match[1]) if match else None
 
 
-def may_be_emotion(folder: str, numbers: Numbers | None) -> bool:
-    """Whether a folder is called by an emotion, or by a number in `numbers`; None stands for all known data sets."""
+def may_be_emotion(folder: str, numbers: Numbers | None, names: Renames | None = None) -> bool:
+    """Whether a folder is called by an emotion, by a name in `names`, or by a number in `numbers`; None stands for
+    all known data sets."""
+    if key_of(folder) in (names or {}):
+        return True
     tables = KNOWN.values() if numbers is None else [numbers]
     return emotion_of(folder) is not None or any(number_of(folder) in table for table in tables)
 
 
-def parse(value: str | Mapping[int | str, str | None] | None, own_classes: bool = False) -> Numbers | None:
-    """The option `labels.numbers` as a mapping; None without one.
+def parse(
+    value: str | Mapping[int, str | None] | Mapping[str, str | None] | None, own_classes: bool = False
+) -> Numbers | None:
+    """Returns the option `labels.numbers` as a mapping; None without one.
 
     value: a name in `KNOWN`, or number -> emotion by any of its usual names, None to leave a class out. With
     `own_classes` a class may have any name. Raises UserError for anything else.
@@ -76,44 +85,55 @@ def _class(key: int | str, name: object, own_classes: bool) -> str | None:
     return known
 
 
-def emotions_in(folders: Iterable[str], numbers: Numbers | None, where: str) -> dict[str, str | None]:
-    """Class folder -> its emotion by name, by number, or None: left out by `numbers`. Unknown names are not in it.
+def emotions_in(
+    labels: Iterable[str],
+    numbers: Numbers | None,
+    where: str,
+    names: Renames | None = None,
+    kind: str = "class folders",
+) -> dict[str, str | None]:
+    """Returns the emotion of each class folder or label by name or by number, or None where it is left out.
 
-    where: the place that messages name. Raises UserError for numbers without a mapping or that it lacks, for numbers of
-    a known data set that lack one of its emotions, since they are likely another's, and for a folder such as
+    Unknown names are not in it. numbers, names: the options `labels.numbers` and `labels.rename`. where, kind: the
+    place and what messages call the labels. Raises UserError for numbers without a mapping or that it lacks, for
+    numbers of a known data set that lack one of its emotions, since they are likely another's, and for a folder such as
     `1_surprise` whose number stands for another emotion in `numbers`.
     """
-    folders = sorted(folders)
-    by_number = {folder: number for folder in folders if (number := number_of(folder)) is not None}
+    labels = sorted(labels)
+    renamed = {label: names[key_of(label)] for label in labels if key_of(label) in names} if names else {}
+    rest = [label for label in labels if label not in renamed]
+    by_number = {label: number for label in rest if (number := number_of(label)) is not None}
     if by_number and numbers is None:
-        raise UserError(f"{where}: class folders {listed(by_number)} are numbers; ", *HOW_TO_SAY)
-    by_name = {folder: emotion for folder in folders if (emotion := emotion_of(folder))}
-    for folder, emotion in by_name.items():
-        _check_agreement(folder, emotion, numbers or {}, where)
-    by_number = translated(by_number, numbers or {}, where)
-    if by_number and numbers in KNOWN.values():
-        _check_complete({*by_name.values(), *by_number.values()}, numbers, where)
-    return by_name | by_number
+        raise UserError(f"{where}: {kind} {listed(by_number)} are numbers; ", *HOW_TO_SAY)
+    by_name = {label: emotion for label in rest if (emotion := emotion_of(label))}
+    for label, emotion in by_name.items():
+        _check_agreement(label, emotion, numbers or {}, where)
+    translations = translated(by_number, numbers or {}, where, kind)
+    if translations and numbers is not None and numbers in KNOWN.values():
+        _check_complete({*by_name.values(), *translations.values(), *renamed.values()}, numbers, where)
+    return renamed | by_name | translations
 
 
-def translated(by_number: Mapping[str, int], numbers: Numbers, where: str) -> dict[str, str | None]:
-    """Class folder -> what its number stands for. Raises UserError for numbers that the mapping lacks."""
-    lacking = [folder for folder, number in by_number.items() if number not in numbers]
-    if lacking:
+def translated(
+    by_number: Mapping[str, int], numbers: Numbers, where: str, kind: str = "class folders"
+) -> dict[str, str | None]:
+    """Returns what each label that is a number stands for. Raises UserError for numbers that the mapping lacks."""
+    missing = [label for label, number in by_number.items() if number not in numbers]
+    if missing:
         raise UserError(
             f"{where}: ",
             OPTION,
-            f" ({table(numbers)}) says nothing of class folders {listed(lacking)}; "
+            f" ({table(numbers)}) says nothing of {kind} {listed(missing)}; "
             "choose the mapping of this data set, or leave a class out with null in a mapping of your own",
         )
-    return {folder: numbers[number] for folder, number in by_number.items()}
+    return {label: numbers[number] for label, number in by_number.items()}
 
 
 def _check_complete(emotions: set[str | None], numbers: Numbers, where: str) -> None:
-    lacking = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
-    if lacking:
+    missing = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
+    if missing:
         raise UserError(
-            f"{where}: no class folder {table(lacking)}, so these may be the numbers of another data set than ",
+            f"{where}: no class folder {table(missing)}, so these may be the numbers of another data set than ",
             OPTION,
             " says; if not, type those that are there, as in ",
             Setting("labels.numbers", EXAMPLE),
@@ -132,17 +152,17 @@ def _check_agreement(folder: str, emotion: str, numbers: Numbers, where: str) ->
 
 
 def table(numbers: Numbers) -> str:
-    """0 angry, 1 disgust, …"""
+    """Returns a mapping as text: "0 angry, 1 disgust, …"."""
     return ", ".join(f"{number} {name}" for number, name in numbers.items() if name)
 
 
 def beginning(numbers: Numbers) -> str:
-    """The first two of a table, which tell it from the others: 0 angry 1 disgust …"""
+    """Returns the first two entries of a mapping, which differ between data sets: "0 angry 1 disgust …"."""
     return " ".join([*table(numbers).replace(",", "").split()[:4], "…"])
 
 
 def listed(folders: Iterable[str], at_most: int = 4) -> str:
-    """The names of numbered folders by their number, a few of them."""
+    """Returns the names of a few numbered folders, in the order of their numbers."""
     names = sorted(folders, key=lambda folder: (number_of(folder) or 0, folder))
     more = ["…"] if len(names) > at_most else []
     return ", ".join([*names[:at_most], *more])
@@ -150,6 +170,9 @@ def listed(folders: Iterable[str], at_most: int = 4) -> str:
 
 HOW_TO_SAY = (
     "data sets number emotions differently: type ",
-    Setting("labels.numbers", ", ".join(f"{name} ({beginning(numbers)})" for name, numbers in KNOWN.items())),
-    f" or {EXAMPLE}",
+    Setting(
+        "labels.numbers",
+        ", ".join(f"{name} ({beginning(KNOWN[name])})" for name in ("fer2013", "affectnet", "rafdb")),
+    ),
+    f", ckplus, ferplus or {EXAMPLE}",
 )

@@ -33,7 +33,13 @@ CHOICES = {
     "normalize": ("train", *STATISTICS),
     "balance": ("none", "sampler"),
 }
-PLACES = {"root": "data.root", "held_out": "data.held_out", "votes_file": "data.votes_file", "soft": "labels.soft"}
+PLACES = {
+    "root": "data.root",
+    "held_out": "data.held_out",
+    "votes_file": "data.votes_file",
+    "soft": "labels.soft",
+    "labels": "data.labels",
+}
 """Arguments that are paths -> the option that names them in a message."""
 
 
@@ -46,7 +52,7 @@ class FERDataModule(pl.LightningDataModule):
     read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
 
     source: "auto", "fer2013", "folder" or "synthetic"; or a path, short for root=PATH.
-    root: path(s) for the first three, see `read_faces`, as for numbers and max_bytes.
+    root: path(s) for the first three, see `read_faces`, as for numbers, rename, labels, columns and max_bytes.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
@@ -70,6 +76,9 @@ class FERDataModule(pl.LightningDataModule):
         classes: Sequence[str] | None = None,
         merge: Mapping[str, str] | None = None,
         numbers: str | Mapping[int, str | None] | None = None,
+        rename: str | Mapping[str, str | None] | None = None,
+        labels: str | None = None,
+        columns: str | Mapping[str, str] | None = None,
         votes: str = "none",
         votes_file: str | None = None,
         soft: str | None = None,
@@ -140,7 +149,7 @@ class FERDataModule(pl.LightningDataModule):
         if self.hparams.fold:
             folds.parse_fold(self.hparams.fold)
 
-    def _read(self, source: str, root: str | Sequence[str] | None) -> tuple[Faces, str]:
+    def _read(self, source: str, root: str | Sequence[str] | None, labels: str | None = None) -> tuple[Faces, str]:
         options = self.hparams
         faces, origin = read_faces(
             source,
@@ -150,13 +159,16 @@ class FERDataModule(pl.LightningDataModule):
             max_pixels=options.max_pixels,
             numbers=options.numbers,
             max_bytes=options.max_bytes,
+            rename=options.rename,
+            columns=options.columns,
+            labels=labels,
         )
         return faces, origin
 
     def _faces(self) -> Faces:
         """All faces of the chosen classes; those of `held_out` replace what the source itself holds out."""
         options = self.hparams
-        faces, self.origin = self._read(options.source, options.root)
+        faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
         if options.source != "folder":
             faces = splits.without_contempt(faces, options.classes, options.merge)

@@ -47,6 +47,29 @@ def copies(images: np.ndarray) -> np.ndarray:
     return numbers
 
 
+def joined_groups(group: np.ndarray, persons: np.ndarray) -> np.ndarray:
+    """Returns (N,) int64: images with the same number are linked by their group or person, directly or through others.
+
+    group: (N,) int64. persons: (N,) str, "" where unknown.
+    """
+    known = persons != ""
+    _, person = np.unique(persons[known], return_inverse=True)
+    number = group.astype(np.int64)
+    while True:
+        before = number
+        number = _least(number, group)
+        number[known] = _least(number[known], person)
+        if np.array_equal(number, before):
+            return number
+
+
+def _least(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Returns for each of N values the least in its group."""
+    least = np.full(group.max(initial=0) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, group, values)
+    return least[group]
+
+
 def seen(train: np.ndarray, others: np.ndarray, near: bool) -> np.ndarray:
     """Returns (M,) bool: which of (M, 48, 48) uint8 images are identical to one of `train`, or near copies of one."""
     images, count = np.concatenate([train, others]), len(train)

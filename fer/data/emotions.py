@@ -24,7 +24,7 @@ _EMOTION_OF = {name: emotion for emotion, names in ALIASES.items() for name in (
 
 
 def emotion_of(name: str) -> str | None:
-    """One of `WITH_CONTEMPT` that a folder called `name` stands for, or None.
+    """Returns the one of `WITH_CONTEMPT` that a folder or label called `name` stands for, or None.
 
     Case, surrounding blanks and a number before the name do not matter: `Angry`, `ANGER` and `0_angry` are all angry.
     A number alone stands for no emotion: data sets number them differently, see `fer.data.class_numbers`.

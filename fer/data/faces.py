@@ -24,6 +24,7 @@ class Faces:
     notes: tuple[str, ...] = ()  # remarks on the reading, for the user
     fingerprint: str = ""  # filled in by `stamped`
     targets: np.ndarray | None = None  # (N, C) float32, soft labels, rows sum to 1; added after reading
+    persons: np.ndarray | None = None  # (N,) str, who is shown, "" where unknown; None for a source without persons
 
     def __post_init__(self):
         shapes = {name: array.shape for name, array in self.columns().items()}
@@ -35,8 +36,8 @@ class Faces:
 
     def columns(self) -> dict[str, np.ndarray]:
         """Returns all arrays that have one entry a face."""
-        arrays = {name: getattr(self, name) for name in ROW_FIELDS}
-        return arrays if self.targets is None else arrays | {"targets": self.targets}
+        arrays = {name: getattr(self, name) for name in (*ROW_FIELDS, *OPTIONAL_FIELDS)}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def take(self, rows: np.ndarray) -> "Faces":
         """Returns the record with only `rows` (indices or mask)."""
@@ -52,11 +53,13 @@ class Faces:
         digest = hashlib.sha256("\0".join(self.classes).encode())
         for name, array in self.columns().items():
             if name != "ids":
-                digest.update(np.ascontiguousarray(array).data)
+                content = np.ascontiguousarray(array)
+                digest.update(content.tobytes() if name == "persons" else content.data)  # text has no buffer
         return replace(self, fingerprint=digest.hexdigest()[:16])
 
 
 ROW_FIELDS = ("images", "labels", "usage", "folder", "ids")
+OPTIONAL_FIELDS = ("targets", "persons")
 
 
 def concatenate(parts: Sequence[Faces]) -> Faces:
@@ -69,8 +72,15 @@ def concatenate(parts: Sequence[Faces]) -> Faces:
         layout=" + ".join(dict.fromkeys(part.layout for part in parts)),
         sources=tuple(source for part in parts for source in part.sources),
         notes=tuple(note for part in parts for note in part.notes),
+        persons=_joined_persons(parts),
     )
     return without_repeats(faces)
+
+
+def _joined_persons(parts: Sequence[Faces]) -> np.ndarray | None:
+    if all(part.persons is None for part in parts):
+        return None
+    return np.concatenate([np.full(len(part), "") if part.persons is None else part.persons for part in parts])
 
 
 def without_repeats(faces: Faces) -> Faces:

@@ -1,27 +1,30 @@
 """Reads FER2013 as one `Faces` record, in any layout; the files found decide which.
 
-Where several lie in one place, the first of these is read: fer2013.csv, another csv with Usage, pictures in a folder
-per class, a csv without Usage. Archives in a directory are opened where nothing of the first three lies unpacked.
-Of one kind those are read together that fill different roles, such as Train.zip and Test.zip; else it is an error.
+Where several lie in one place, the first of these is read: fer2013.csv, another csv with Usage, Parquet or Arrow files,
+a list of a public data set, pictures in a folder per class, pictures whose names carry the expression, a csv without
+Usage. Archives in a directory are opened where nothing of these but the last lies unpacked. Of one kind those are read
+together that fill different roles, such as Train.zip and Test.zip; else it is an error.
 """
 
-import posixpath
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from fer.data.class_numbers import Numbers
-from fer.data.emotions import EMOTIONS, USAGES
-from fer.data.faces import SIZE, Faces, concatenate
+from fer.data import csv_format, parquet
+from fer.data.csv_faces import FILE_ROLES, csv_stem, is_fer2013, read_csv
+from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
+from fer.data.emotions import USAGES
+from fer.data.faces import Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
-from fer.data.folders import NothingFound, emotion_sets, places_of, read_folders, stem_of
-from fer.data.reading import ARCHIVES, DEFAULT, LINE, Limits
+from fer.data.folders import NothingFound, read_folders
+from fer.data.known_lists import known_lists, named_pictures
+from fer.data.label_files import NAMES, read_label_file
+from fer.data.labelling import Labelling
+from fer.data.listings import Listing, read_listing
+from fer.data.places import emotion_sets, places_of
+from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.errors import Setting, UserError
 
 HOW_TO_GET = (
@@ -32,9 +35,7 @@ HOW_TO_GET = (
     Setting("data", "synthetic", before="; ", after=" needs no download"),
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
-CSV_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
-BLANK_LINES = 1000  # at most above a header
-FER2013_CSV, OTHER_CSV, FOLDERS, CSV_WITHOUT_USAGE, UNFIT = range(5)
+FER2013_CSV, OTHER_CSV, TABLES, LISTED, FOLDERS, NAMED, CSV_WITHOUT_USAGE, UNFIT = range(8)
 
 
 @dataclass(frozen=True)
@@ -49,43 +50,55 @@ class Candidate:
 
 
 def read_fer2013(
-    roots: Sequence[Path], on_bad_row: str = "error", numbers: Numbers | None = None, limits: Limits = DEFAULT
+    roots: Sequence[Path],
+    on_bad_row: str = "error",
+    labelling: Labelling | None = None,
+    limits: Limits = DEFAULT,
 ) -> Faces:
     """Reads all labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
-    `on_bad_row` is "error" or "skip". numbers: what class folders that are numbers stand for. Contempt is an eighth
-    class where pictures show it. Raises UserError naming file, row or image, and `NothingFound` where no known layout
-    is.
+    `on_bad_row` is "error" or "skip". Contempt is an eighth class where pictures show it. Raises UserError naming file,
+    row or image, and `NothingFound` where no known layout is.
     """
-    searches = [search(root, numbers, limits) for root in roots]
+    labelling = labelling or Labelling()
+    if labelling.file:
+        everything = [files_at(root, limits) for root in roots]
+        listings = [read_label_file(files, labelling.file, labelling.columns, on_bad_row) for files in everything]
+        return joined([read_listing(listing, on_bad_row, labelling.numbers, labelling.names) for listing in listings])
+    searches = [search(root, labelling, limits) for root in roots]
     best = []
     for root, candidates_there in zip(roots, searches, strict=True):
         best += choose(root, candidates_there)
     chosen = [candidate for candidate in best if candidate.rank < UNFIT] or best
-    parts = [candidate.read(on_bad_row) for candidate in chosen]
-    classes = max((part.classes for part in parts), key=len)
-    faces = concatenate([replace(part, classes=classes) for part in parts])
-    if numbers is not None:
-        csvs = [candidate.where for candidate in chosen if candidate.rank != FOLDERS]
-        faces = faces.noting([f"{csv}: labels.numbers is for folders; a csv's codes are FER2013's" for csv in csvs])
+    faces = joined([candidate.read(on_bad_row) for candidate in chosen])
+    if labelling.numbers is not None:
+        csvs = [candidate.where for candidate in chosen if is_fer2013(csv_stem(candidate.where))]
+        faces = faces.noting([f"{csv}: labels.numbers does not apply; the codes are FER2013's" for csv in csvs])
     rest = [candidate for candidates_there in searches for candidate in candidates_there if candidate not in chosen]
     return faces.noting([candidate.unread for candidate in rest if candidate.unread])
 
 
-def search(root: Path, numbers: Numbers | None = None, limits: Limits = DEFAULT) -> list[Candidate]:
-    """Everything at `root` that looks like FER2013."""
+def joined(parts: Sequence[Faces]) -> Faces:
+    """Returns one record of parts with FER2013's emotions, of which some may have contempt."""
+    classes = max((part.classes for part in parts), key=len)
+    return concatenate([replace(part, classes=classes) for part in parts])
+
+
+def search(root: Path, labelling: Labelling | None = None, limits: Limits = DEFAULT) -> list[Candidate]:
+    """Returns every data set at `root`."""
+    labelling = labelling or Labelling()
     files = files_at(root, limits)
-    found = list(candidates(files, numbers))
-    if isinstance(files, Directory) and all(candidate.rank > FOLDERS for candidate in found):
-        archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
-        packed = [candidate for name in archives for candidate in candidates(files_at(root / name, limits), numbers)]
-        unpacked = min((candidate.rank for candidate in found), default=UNFIT + 1)
-        found += [candidate for candidate in packed if candidate.rank < unpacked]
-    return found
+    unpacked = list(candidates(files, labelling))
+    if not isinstance(files, Directory) or any(candidate.rank < CSV_WITHOUT_USAGE for candidate in unpacked):
+        return unpacked
+    archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
+    packed = [candidate for name in archives for candidate in candidates(files_at(root / name, limits), labelling)]
+    best = min((candidate.rank for candidate in unpacked), default=UNFIT + 1)
+    return unpacked + [candidate for candidate in packed if candidate.rank < best]
 
 
 def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
-    """Those of the best rank. Raises UserError where two of them fill the same role."""
+    """Returns those of the best rank. Raises UserError where two of them fill the same role."""
     if not found:
         raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
     best = [candidate for candidate in found if candidate.rank == min(other.rank for other in found)]
@@ -97,38 +110,86 @@ def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
     return best
 
 
-def candidates(files: Files, numbers: Numbers | None = None) -> Iterator[Candidate]:
-    """Every known layout among `files`, archives in them unopened."""
+def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
+    """Yields every known layout among `files`, archives in them unopened."""
+    numbers, names = labelling.numbers, labelling.names
     for name in files.names:
-        if name.lower().endswith(".csv"):
-            yield from csv_candidate(files, name)
-    for base, names in emotion_sets(files, numbers).items():
+        if name.lower().endswith(csv_format.SUFFIXES):
+            yield from csv_candidate(files, name, labelling)
+    yield from table_candidates(files, labelling)
+    listings = list(known_lists(files))
+    for listing in listings:
+        yield listing_candidate(listing, LISTED, labelling)
+    listed = {entry.picture for listing in listings for entry in listing.entries}
+    by_name = named_pictures(files)
+    if by_name and not emotion_sets(files, {}, names):  # folders of persons may be numbers
+        yield listing_candidate(by_name, NAMED, labelling)
+        return
+    for base, pictures in emotion_sets(files, numbers, names).items():
+        if not listed.isdisjoint(pictures):
+            continue
         where = files.path(base).rstrip("/")
-        roles = {place.role for place in places_of(files, names).values()}
-        read = partial(read_folders, files, names, numbers=numbers)
+        roles = {place.role for place in places_of(files, pictures).values()}
+        read = partial(read_folders, files, pictures, numbers=numbers, names=names)
         yield Candidate(FOLDERS, where, filled(roles), read, f"not used: {where}")
 
 
-def csv_candidate(files: Files, name: str) -> Iterator[Candidate]:
-    """The csv as FER2013, or as something close to it that cannot be read; nothing for any other csv."""
-    lines = islice(files.lines(name), BLANK_LINES)
-    header = next((line for line in lines if line.strip()), b"")
-    columns, where, stem = split_header(header), files.path(name), stem_of(name).lower()
-    if {"emotion", "pixels"} <= set(columns):
+def listing_candidate(listing: Listing, rank: int, labelling: Labelling) -> Candidate:
+    read = partial(read_listing, listing, numbers=labelling.numbers, names=labelling.names)
+    unread = f"not used: {listing.where}" if rank == LISTED else ""
+    return Candidate(rank, listing.where, filled(listing.roles()), read, unread)
+
+
+def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
+    """Yields the Parquet and Arrow files as one data set."""
+    try:
+        tables = parquet.tables_of(files, labelling.columns)
+    except UserError as error:
+        yield unfit(str(error), "")
+        return
+    if tables:
+        where = tables[0].where if len(tables) == 1 else str(files.root)
+        roles = {parquet.role_of_file(table.name) for table in tables}
+        read = partial(parquet.read_tables, tables, numbers=labelling.numbers, names=labelling.names)
+        yield Candidate(TABLES, where, filled(roles), read, f"not used: {where}")
+
+
+def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Candidate]:
+    """Yields the csv as FER2013, or as something close to it that cannot be read; nothing for any other csv."""
+    where, stem, single = files.path(name), csv_stem(name), isinstance(files, SingleFile)
+    encoding, lines = utf8_lines(files, name)
+    header = first_line(lines)
+    shown = ", ".join(split_header(header, csv_format.separator_of(header)))
+    try:
+        fmt = read_format(header, encoding, labelling.columns, where)
+    except UserError as error:
+        if single or stem == "fer2013":
+            yield unfit(str(error), "", FER2013_CSV)
+        return
+    columns = set(fmt.columns)
+    has_pixels = "pixels" in columns or bool(fmt.pixel_columns)
+    if "emotion" in columns and has_pixels:
         rank = FER2013_CSV if stem == "fer2013" else OTHER_CSV
         if "usage" not in columns:
             rank = CSV_WITHOUT_USAGE
-        roles = {CSV_ROLES.get(stem, -1)}
-        yield Candidate(rank, where, filled(roles), partial(read_csv, files, name), f"not used: {where}")
-    elif {"image name", "nf"} <= set(columns):
+        read = partial(read_csv, files, name, labelling=labelling)
+        yield Candidate(rank, where, filled({FILE_ROLES.get(stem, -1)}), read, f"not used: {where}")
+    elif {"image name", "nf"} <= columns:
         yield unfit(where, "FER+ votes without pixels; put fer2013.csv beside it")
-    elif "pixels" in columns:
+    elif has_pixels:
         lack = "pixels without emotion labels serve prediction only"
         yield unfit(where, f"{lack}; add train.csv or fer2013.csv", unread=f"{where}: {lack}")
-    elif "emotion" in columns or stem == "fer2013" or isinstance(files, SingleFile):
-        rank = UNFIT if stem != "fer2013" and not isinstance(files, SingleFile) else FER2013_CSV
-        fix = "correct the header or name another file"
-        yield unfit(where, f"columns {', '.join(columns)[:200] or 'missing'}; expected {COLUMNS}: {fix}", rank)
+    elif "emotion" in columns and columns & set(NAMES["path"]):
+        fix = f"to read the pictures, type data.root=FOLDER data.labels={where}"
+        yield unfit(where, f"a list of pictures and labels; {fix}", FER2013_CSV if single else UNFIT)
+    elif {"emotion", "pixels"} <= set(shown.split()):
+        fix = "save it with commas, semicolons or tabs between columns"
+        rank = FER2013_CSV if single or stem == "fer2013" else UNFIT
+        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", rank)
+    elif "emotion" in columns or stem == "fer2013" or single:
+        rank = UNFIT if stem != "fer2013" and not single else FER2013_CSV
+        fix = "correct the header, or name columns with data.columns='{label: NAME, pixels: NAME}'"
+        yield unfit(where, f"columns {shown[:200] or 'missing'}; expected {COLUMNS}: {fix}", rank)
 
 
 def filled(roles: set[int]) -> frozenset[int]:
@@ -138,101 +199,6 @@ def filled(roles: set[int]) -> frozenset[int]:
 
 def unfit(where: str, complaint: str, rank: int = UNFIT, unread: str = "") -> Candidate:
     def read(on_bad_row: str) -> Faces:
-        raise UserError(f"{where}: {complaint}")
+        raise UserError(f"{where}: {complaint}" if complaint else where)
 
     return Candidate(rank, where, frozenset(), read, unread)
-
-
-def rows_of(files: Files, name: str) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, text) of the lines that are not blank."""
-    return ((number, text) for number, text in enumerate(files.lines(name), start=1) if text.strip())
-
-
-def split_header(line: bytes) -> list[str]:
-    """Names of the columns in lower case; quotes, blanks and a byte order mark do not count."""
-    return [field.strip(' "\r\n\t').lower() for field in line.decode("utf-8-sig", "replace").strip().split(",")]
-
-
-class BadRow(ValueError):
-    """A row that cannot be used; the message completes "FILE, line N: …"."""
-
-
-def read_csv(files: Files, name: str, on_bad_row: str = "error") -> Faces:
-    """One csv of FER2013, any order of its columns, with or without Usage. Blank lines are no rows.
-
-    Raises UserError for a row that cannot be used, unless `on_bad_row` is "skip".
-    """
-    where, stem = files.path(name), stem_of(name).lower()
-    rows = rows_of(files, name)
-    columns = split_header(next(rows)[1])
-    pixels, kept, bad = bytearray(), [], 0
-    for number, (line, text) in enumerate(rows):
-        try:
-            image, label, usage = parse_row(text, columns)
-            pixels += image
-            kept.append((label, usage, f"{USAGES[usage] if usage >= 0 else stem}_{number}"))
-        except BadRow as error:
-            if on_bad_row != "skip":
-                fix = "correct the row, or drop such rows with data.on_bad_row=skip"
-                raise UserError(f"{where}, line {line}: {error}; {fix}") from None
-            bad += 1
-    if not kept:
-        raise UserError(f"{where}: no usable row below the header ({bad} bad ones); fetch the file again")
-    labels, usages, ids = zip(*kept, strict=True)
-    return Faces(
-        images=np.frombuffer(pixels, np.uint8).reshape(-1, SIZE, SIZE),
-        labels=np.array(labels, dtype=np.int64),
-        usage=np.array(usages, dtype=np.int8),
-        folder=np.full(len(kept), CSV_ROLES.get(stem, -1), dtype=np.int8),
-        ids=np.array(ids),
-        classes=EMOTIONS,
-        layout=f"{posixpath.basename(name)} ({', '.join(columns)})",
-        sources=(where,),
-        notes=(f"{where}: {bad} bad rows skipped",) if bad else (),
-    )
-
-
-def parse_row(text: bytes, columns: list[str]) -> tuple[bytes, int, int]:
-    """One line as 2304 pixels of a byte each, emotion code, index of the Usage (-1 without)."""
-    if len(text) > LINE:
-        raise BadRow(f"a line of more than {LINE:,} bytes, expected {SIZE * SIZE} pixels ({SIZE}×{SIZE})")
-    fields = text.split(b",")
-    if len(fields) != len(columns):
-        raise BadRow(f"{len(fields)} fields, expected {len(columns)} ({', '.join(columns)})")
-    row = dict(zip(columns, (field.strip(b' "\r\n\t') for field in fields), strict=True))
-    return parse_pixels(row["pixels"]), parse_emotion(row["emotion"]), parse_usage(row.get("usage"))
-
-
-def parse_pixels(text: bytes) -> bytes:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # what older numpy gives where newer raises ValueError
-            values = np.fromstring(text, dtype=np.int64, sep=" ")  # the fastest exact way; int32 would wrap around
-    except (ValueError, DeprecationWarning):
-        odd = next((word for word in text.split() if not word.isdigit()), b"?")
-        raise BadRow(f"'{shown(odd)}' among the pixels, expected numbers from 0 to 255") from None
-    if values.size != SIZE * SIZE:
-        raise BadRow(f"{values.size} pixels, expected {SIZE * SIZE} ({SIZE}×{SIZE})")
-    if (values & ~255).any():
-        raise BadRow(f"pixel value {values[(values & ~255) != 0][0]}, expected 0 to 255")
-    return values.astype(np.uint8).tobytes()
-
-
-def parse_emotion(text: bytes) -> int:
-    if not text.isdigit() or int(text) >= len(EMOTIONS):
-        codes = ", ".join(f"{code} {name}" for code, name in enumerate(EMOTIONS))
-        raise BadRow(f"emotion '{shown(text)}', expected one of {codes}")
-    return int(text)
-
-
-def parse_usage(text: bytes | None) -> int:
-    if text is None:
-        return -1
-    try:
-        return USAGES.index(text.decode())
-    except ValueError:
-        raise BadRow(f"Usage '{shown(text)}', expected {', '.join(USAGES)}") from None
-
-
-def shown(text: bytes) -> str:
-    return text[:20].decode(errors="replace")

@@ -72,7 +72,7 @@ Files = Directory | ZipArchive | TarArchive
 
 
 def files_at(path: Path, limits: Limits = DEFAULT) -> Files:
-    """The files at `path`: a directory's, an archive's, or the file alone.
+    """Returns the files at `path`: a directory's, an archive's, or the file alone.
 
     Raises UserError for what is damaged, larger than `limits` or not a regular file.
     """
@@ -88,13 +88,15 @@ def _stamp(name: str, status: os.stat_result) -> Stamp:
 
 
 def _scan(root: str) -> Iterator[Stamp]:
-    """Stamps of everything but folders below `root`.
+    """Yields the stamps of everything but folders below `root`.
 
     A link to a folder above it is not followed. Raises UserError for links that multiply and for too many levels.
     """
     status = os.stat(root)
     visits: Counter[tuple[int, int]] = Counter()
-    waiting = [(root, "", ((status.st_dev, status.st_ino),))]  # folder, its name below root, itself and those above
+    start = ((status.st_dev, status.st_ino),)
+    waiting: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, "", start)]
+    """Folder, its name below root, itself and those above."""
     while waiting:
         folder, inside, above = waiting.pop()
         _check_bounds(folder, visits, above)
@@ -112,7 +114,7 @@ def _scan(root: str) -> Iterator[Stamp]:
 
 
 def _status(path: str) -> os.stat_result | None:
-    """None for a link that leads nowhere or back to itself."""
+    """Returns the status of a file, or None for a link that leads nowhere or back to itself."""
     try:
         return os.stat(path)
     except OSError as error:

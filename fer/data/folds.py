@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from fer.data.duplicate_groups import linked_groups
-from fer.data.duplicates import copies
+from fer.data.duplicates import copies, joined_groups
 from fer.data.faces import Faces
 from fer.data.near_duplicates import cached_near_pairs
 from fer.errors import UserError
@@ -30,20 +30,25 @@ def cut_fold(faces: Faces, rows: np.ndarray, fold: str) -> tuple[np.ndarray, np.
     Both keep their order. Raises UserError where part k is empty.
     """
     part, count = parse_fold(fold)
-    inside = parts(faces.images[rows], faces.labels[rows], count) == part - 1
+    persons = None if faces.persons is None else faces.persons[rows]
+    inside = parts(faces.images[rows], faces.labels[rows], count, persons) == part - 1
     if not inside.any() or inside.all():
         raise UserError(f"data.fold={fold}: {len(rows)} training images are too few for {count} parts")
     return rows[~inside], rows[inside]
 
 
-def parts(images: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+def parts(images: np.ndarray, labels: np.ndarray, count: int, persons: np.ndarray | None = None) -> np.ndarray:
     """(N,) int64 in [0, count): the part of each of N images, (N, 48, 48) uint8, with labels (N,) int64.
+
+    persons: (N,) str, "" where unknown; all images of a person go to one part, as copies do.
 
     Stratified: every family of copies counts for its most frequent label and goes to the part that has the fewest
     images of that label, large families first. The parts follow from the images, their labels and `count` alone,
     whatever the order of the images.
     """
     family, digest = image_families(images), digests(images)
+    if persons is not None:
+        family = joined_groups(family, persons)
     order = np.lexsort([digest, family])
     members = np.split(order, np.flatnonzero(np.diff(family[order])) + 1)
     classes = labels.max() + 1

@@ -1,5 +1,7 @@
 """Reads untrusted files: limits their size, and turns errors into one line."""
 
+import bz2
+import gzip
 import lzma
 import os
 import stat
@@ -9,14 +11,22 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fer.errors import Setting, UserError
 from fer.pictures import MAX_PIXELS
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
-JUNK = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__", "lost+found"}
+COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+"""Suffix of a single compressed file -> what opens it."""
+JUNK = {
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+    *("__macosx", "icon\r", "__pycache__", "lost+found", "@eadir", "#recycle"),
+}
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 BUFFER = 1 << 20  # bytes; a row of FER2013 has 8 kB
 LINE = 1 << 20  # bytes of a line that are kept
 NAME = 1000  # characters of a file's name with its folders
@@ -43,7 +53,7 @@ UNLIMITED = Limits(1 << 62, 1 << 62, 1 << 62)
 
 
 def content_of(file: BinaryIO, where: str, limits: Limits, step: int = BUFFER) -> bytes:
-    """The whole file, whatever size its header claims. Raises UserError for more than `limits.file` bytes."""
+    """Returns the whole file, whatever size its header claims. Raises UserError for more than `limits.file` bytes."""
     blocks, size = [], 0
     while block := file.read(step):
         size += len(block)
@@ -54,17 +64,38 @@ def content_of(file: BinaryIO, where: str, limits: Limits, step: int = BUFFER) -
 
 
 def lines_of(file: BinaryIO, where: str, limits: Limits) -> Iterator[bytes]:
-    """The lines of a file; of one that is longer than LINE bytes only the first LINE + 1.
+    """Yields the lines of a file, unpacked where `where` ends with the suffix of a compressed file.
 
-    Raises UserError for more than `limits.total` bytes.
+    Of a line that is longer than LINE bytes only the first LINE + 1 are kept. Lines may end with a carriage return
+    alone, as on the first Macintosh. Raises UserError for more than `limits.total` bytes.
     """
+    opener = COMPRESSED.get(Path(where).suffix.lower())
+    if opener:
+        file = cast(BinaryIO, opener(file, "rb"))
+    first = file.readline(LINE + 1)
+    if not first:
+        return
+    if b"\r" in first and b"\n" not in first:
+        yield from _lines_ending_with_return(first, file, where, limits)
+        return
     total, in_line = 0, False
-    while piece := file.readline(LINE + 1):
+    for piece in chain([first], iter(partial(file.readline, LINE + 1), b"")):
         total += len(piece)
         check_total(total, where, limits)
         if not in_line:
             yield piece
         in_line = not piece.endswith(b"\n")
+
+
+def _lines_ending_with_return(first: bytes, file: BinaryIO, where: str, limits: Limits) -> Iterator[bytes]:
+    total, rest = 0, b""
+    for block in chain([first], iter(partial(file.read, BUFFER), b"")):
+        total += len(block)
+        check_total(total, where, limits)
+        *lines, rest = (rest + block).split(b"\r")
+        rest = rest[: LINE + 1]
+        yield from (line[: LINE + 1] + b"\n" for line in lines)
+    yield rest
 
 
 def check_total(size: int, where: str, limits: Limits) -> None:
@@ -78,7 +109,7 @@ def higher_limit(limit: str) -> Setting:
 
 
 def checked_names(names: Iterable[str], where: Path) -> list[str]:
-    """The names in order, without junk. Raises UserError for one that is too long to be kept for every face."""
+    """Returns the names in order, without junk. Raises UserError for one that is too long to be kept for every face."""
     kept = sorted(name for name in names if not is_junk(name))
     for name in kept:
         if len(name) > NAME:
@@ -92,8 +123,14 @@ def is_junk(name: str) -> bool:
     return any(part.casefold() in JUNK or (part[:1] == "." and part not in (".", "..")) for part in name.split("/"))
 
 
+def check_no_pointer(content: bytes, where: str | Path) -> None:
+    """Raises UserError for a Git LFS pointer, which lies in place of a large file that was not fetched."""
+    if content.startswith(LFS_POINTER):
+        raise UserError(f"{where}: a Git LFS pointer, not the file itself; fetch it with git lfs pull")
+
+
 def check_regular(path: str | Path) -> os.stat_result:
-    """The status of a regular file. Raises UserError for any other: a FIFO would wait, a device never end."""
+    """Returns the status of a regular file. Raises UserError for any other: a FIFO would wait, a device never end."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: {_kind(status)}, not a regular file; remove it or name another place")
@@ -107,7 +144,7 @@ def _kind(status: os.stat_result) -> str:
 
 @contextmanager
 def readable(where: Path | str) -> Iterator[None]:
-    """Turns what goes wrong in reading files into one line."""
+    """Turns errors in reading files into one line."""
     try:
         yield
     except DAMAGED as error:
@@ -118,5 +155,5 @@ def readable(where: Path | str) -> Iterator[None]:
 
 
 def brief(error: Exception) -> str:
-    """What a library says about a file, short and on one line."""
+    """Returns the message of a library's error, short and on one line."""
     return " ".join(str(error).split())[:100] or type(error).__name__

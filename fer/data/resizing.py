@@ -30,12 +30,12 @@ class Resizing:
                 raise UserError(f"data.progressive_resizing: side {side} is not in [{SMALLEST}, {SIZE}]")
 
     def side(self, epoch: int) -> int | None:
-        """The side in that epoch; None where nothing is said of it."""
+        """Returns the side in an epoch, or None before the first epoch that is named."""
         begun = [side for start, side in self.sides.items() if start <= epoch]
         return begun[-1] if begun else None
 
     def work(self, start: int, end: int) -> float:
-        """Of the epochs from `start` to before `end`, in epochs of whole pictures."""
+        """Returns the work of the epochs from `start` to before `end`, in epochs at full size."""
         return sum(((self.side(epoch) or SIZE) / SIZE) ** 2 for epoch in range(start, end))
 
     def __call__(self, images: Tensor, epoch: int) -> Tensor:

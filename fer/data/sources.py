@@ -1,6 +1,7 @@
 """Reads the faces of `data=auto|fer2013|folder|synthetic`, through the cache."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from fer.data import csv_format, parquet
 from fer.data.cache import cached_faces
-from fer.data.class_numbers import KNOWN, Numbers, parse
+from fer.data.class_numbers import KNOWN
 from fer.data.faces import Faces
 from fer.data.fer2013 import HOW_TO_GET, read_fer2013
 from fer.data.files import Directory, SingleFile, Stamp
-from fer.data.folders import NothingFound, read_own
+from fer.data.folders import NothingFound
+from fer.data.labelling import Labelling
+from fer.data.own_pictures import read_own
 from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import Setting, UserError
@@ -23,6 +27,8 @@ DEFAULT_ROOT = "data"
 READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
 SOURCES = (*READERS, "synthetic")
 ON_BAD_ROW = ("error", "skip")
+LABELS = (*csv_format.SUFFIXES, *parquet.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
+"""Suffixes of files that may hold labels."""
 
 
 def read_faces(
@@ -33,6 +39,9 @@ def read_faces(
     max_pixels: int = MAX_PIXELS,
     numbers: str | Mapping[int, str | None] | None = None,
     max_bytes: Mapping[str, int | None] | None = None,
+    rename: str | Mapping[str, str | None] | None = None,
+    columns: str | Mapping[str, str] | None = None,
+    labels: str | None = None,
 ) -> tuple[Faces, str]:
     """Returns the faces and a line that states their origin.
 
@@ -42,6 +51,9 @@ def read_faces(
     on_bad_row: "error" or "skip".
     synthetic: arguments of `synthetic_faces`.
     numbers: emotions of class folders that are numbers, see `fer.data.class_numbers.parse`.
+    rename: other names for classes, see `fer.data.class_names.parse_renames`.
+    labels: a table of pictures and their labels, see `read_label_file`; without `root`, it lies above the pictures.
+    columns: what columns of a table are called, see `fer.data.csv_format.parse_columns`.
     max_pixels: a picture with more pixels is a bad row.
     max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
@@ -51,23 +63,24 @@ def read_faces(
     checked("data.on_bad_row", on_bad_row, ON_BAD_ROW)
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
-    numbers = parse(numbers, own_classes=source == "folder")
+    labelling = Labelling.parse(numbers, rename, columns, labels, own_classes=source == "folder")
     limits = replace(limits_of(max_bytes), pixels=max_pixels)
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
-    named = root or os.environ.get("FER2013_ROOT")
+    named = root or (os.path.dirname(labels) or "." if labels else os.environ.get("FER2013_ROOT"))
     paths = [named] if isinstance(named, str) else named or [DEFAULT_ROOT]
     roots = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]
     try:
-        faces = _read(source, roots, on_bad_row, numbers, limits)
+        faces = _read(source, roots, on_bad_row, labelling, limits)
     except NothingFound as nothing:
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
     if source == "folder":
         return faces, "own pictures"
-    is_other = numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders"
-    return faces, "pictures labelled as labels.numbers says" if is_other else "FER2013"
+    if labelling.numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders":
+        return faces, "pictures labelled as labels.numbers says"
+    return faces, "FER2013" if is_fer2013_layout(faces) else faces.layout
 
 
 def checked(option: str, value: object, choices: Sequence[object]) -> None:
@@ -101,17 +114,25 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
     return faces
 
 
-def _read(source: str, roots: Sequence[Path], on_bad_row: str, numbers: Numbers | None, limits: Limits) -> Faces:
+def is_fer2013_layout(faces: Faces) -> bool:
+    """Whether faces lie on disk as FER2013 does: in a csv of pixels or in class folders."""
+    csv_of_pixels = re.compile(r"[^:(]+\.(csv|tsv)")
+    return all(part == "class folders" or csv_of_pixels.match(part) for part in faces.layout.split(" + "))
+
+
+def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labelling, limits: Limits) -> Faces:
     for root in roots:
         if not root.exists():
             remedy = ("check ", Setting("data.root")) if source == "folder" else HOW_TO_GET
             raise NothingFound(f"no such path: {root}; ", *remedy)
-    place = [source == "folder", on_bad_row, limits.pixels, sorted((numbers or {}).items()), *map(str, roots)]
+    place = [source == "folder", on_bad_row, limits.pixels, labelling.key(), *map(str, roots)]
     stamps = [_stamps(root) for root in roots]
-    return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, numbers, limits))
+    if labelling.file and os.path.isfile(labelling.file):
+        stamps.append(_stamps(Path(labelling.file)))
+    return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, labelling, limits))
 
 
 def _stamps(root: Path) -> list[Stamp]:
-    """Name, size, times and inode of all that could be read at `root`, archives unopened."""
+    """Returns name, size, times and inode of all that could be read at `root`, archives unopened."""
     files = Directory(root) if root.is_dir() else SingleFile(root)
-    return [stamp for stamp in files.stamps if stamp[0].lower().endswith((*SUFFIXES, *ARCHIVES, ".csv"))]
+    return [stamp for stamp in files.stamps if stamp[0].lower().endswith((*SUFFIXES, *ARCHIVES, *LABELS))]

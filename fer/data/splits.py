@@ -1,11 +1,11 @@
 """Assigns faces to training, validation and test, and takes subsets: functions on `Faces` and row numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from fer.data.duplicates import copies, seen
+from fer.data.duplicates import copies, joined_groups, seen
 from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces, concatenate
 from fer.errors import Setting, UserError
@@ -65,7 +65,7 @@ def _merged_targets(
     return np.where(labels < len(classes), labels, -1), kept / np.maximum(kept.sum(1, keepdims=True), 1e-6)
 
 
-def _require_names(option: str, names: Sequence[str], existing: Sequence[str]) -> None:
+def _require_names(option: str, names: Iterable[str], existing: Sequence[str]) -> None:
     for name in names:
         if name not in existing:
             choices = ", ".join(dict.fromkeys(existing))
@@ -80,7 +80,7 @@ def assign_roles(
     roles: "official" (the Usage of each row or file name), "folders" (the folder or csv of a face, else its Usage), or
         None: "official" where every face has a Usage, else "folders".
     val_fraction, test_fraction: shares of training that are cut off where the source holds nothing out: stratified,
-        seeded, all copies of an image on one side. A single held-out part is the test split.
+        seeded, all copies of an image and all images of a person on one side. A single held-out part is the test split.
     """
     role, official = role_of(faces, roles)
     rows = {split: np.flatnonzero(role == index) for index, split in enumerate(SPLITS)}
@@ -130,9 +130,15 @@ def with_held_out(faces: Faces, others: Faces, roles: str | None = None) -> Face
 
 
 def cut(faces: Faces, rows: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits `rows` into shares of 1 - fraction and fraction of each class, copies of one image together, in order."""
+    """Splits `rows` into shares of 1 - fraction and fraction of each class, copies of one image together, in order.
+
+    Where persons are known, it splits the persons instead, so that nobody is on both sides.
+    """
     random = np.random.default_rng([seed, len(rows)])
     group = copies(faces.images[rows])
+    if faces.persons is not None and any(faces.persons[rows]):
+        held = _held_persons(joined_groups(group, faces.persons[rows]), fraction, random)
+        return rows[~held], rows[held]
     _, first = np.unique(group, return_index=True)
     held = np.zeros(len(rows), dtype=bool)
     for label in range(len(faces.classes)):
@@ -141,6 +147,18 @@ def cut(faces: Faces, rows: np.ndarray, fraction: float, seed: int) -> tuple[np.
         held[random.permutation(of_class)[:count]] = True
     held = np.isin(group, group[held])
     return rows[~held], rows[held]
+
+
+def _held_persons(group: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
+    """Returns (N,) bool: random groups that together are closest to `fraction` of the images, one at least.
+
+    One group is left on the other side.
+    """
+    groups, sizes = np.unique(group, return_counts=True)
+    order = random.permutation(len(groups))
+    total = np.cumsum(sizes[order])
+    count = int(np.abs(total - fraction * len(group)).argmin()) + 1
+    return np.isin(group, groups[order[: min(count, len(groups) - 1)]])
 
 
 def without_copies(faces: Faces, rows: Rows) -> Rows:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer.data.csv_format import SUFFIXES as TABLES
 from fer.data.ferplus import CLASSES, Votes
 from fer.data.files import Files, files_at
-from fer.data.folders import image_names, places_of
+from fer.data.places import image_names, places_of
 from fer.data.reading import UNLIMITED
 from fer.pictures import Unreadable, size_of
 
@@ -107,17 +108,19 @@ def distances(means: np.ndarray) -> np.ndarray:
 
 
 def pictures_at(source: str) -> tuple[Files, list[str]] | None:
-    """The files at `source`, a place as in `Faces.sources`, and the names of the pictures in class folders among them.
+    """Returns the files at `source`, a place as in `Faces.sources`, and the names of the pictures among them.
 
-    None where it is no place of pictures: what comes from a csv or is drawn has 48×48 pixels.
+    These are the pictures in class folders or, without any, all. None where it is no place of pictures: what comes
+    from a csv or is drawn has 48×48 pixels.
     """
     heads = [source, *(source[: colon.start()] for colon in re.finditer(":", source))]
     place = next((head for head in heads if os.path.exists(head)), None)
-    if place is None or source.lower().endswith(".csv"):
+    if place is None or source.lower().endswith(TABLES):
         return None
     files, inside = files_at(Path(place), UNLIMITED), source[len(place) + 1 :]  # archive.zip:folder
     below = f"{inside}/" if inside else ""
-    return files, list(places_of(files, [name for name in image_names(files) if name.startswith(below)]))
+    names = [name for name in image_names(files) if name.startswith(below)]
+    return (files, list(places_of(files, names)) or names) if names else None
 
 
 def picture_sizes(places: Sequence[tuple[Files, list[str]]]) -> pd.DataFrame:

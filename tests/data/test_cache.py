@@ -41,7 +41,7 @@ def only_file() -> Path:
 
 def test_a_second_read_returns_the_same_without_parsing(csv, monkeypatch):
     first, _ = read_faces("fer2013", str(csv))
-    monkeypatch.setattr("fer.data.fer2013.parse_row", forbidden)
+    monkeypatch.setattr("fer.data.csv_faces.Parser.parse", forbidden)
     second, _ = read_faces("fer2013", str(csv))
     assert same(first, second)
     assert len(first.fingerprint) == 16
@@ -52,7 +52,7 @@ def test_pictures_and_archives_are_not_opened_again(tmp_path, layout, packing, f
     layout(tmp_path / "above" / "here", faces)
     root = str(packing(tmp_path / "above" / "here"))
     first, _ = read_faces("fer2013", root)
-    for name in ("files.ZipArchive", "files.TarArchive", "folders.to_face", "fer2013.parse_row"):
+    for name in ("files.ZipArchive", "files.TarArchive", "decoding.to_face", "csv_faces.Parser.parse"):
         monkeypatch.setattr(f"fer.data.{name}", forbidden)
     assert same(first, read_faces("fer2013", root)[0])
 
@@ -156,7 +156,7 @@ def test_the_place_itself_matters_even_if_the_files_are_the_same(tmp_path, faces
 def test_changed_code_reads_again(csv, monkeypatch):
     read_faces("fer2013", str(csv))
     monkeypatch.setattr(cache, "code", lambda: "newer")
-    monkeypatch.setattr("fer.data.fer2013.parse_row", forbidden)
+    monkeypatch.setattr("fer.data.csv_faces.Parser.parse", forbidden)
     with pytest.raises(AssertionError, match="parsed again"):
         read_faces("fer2013", str(csv))
 
@@ -164,7 +164,7 @@ def test_changed_code_reads_again(csv, monkeypatch):
 def test_relative_and_absolute_paths_share_a_file(csv, monkeypatch):
     first, _ = read_faces("fer2013", str(csv))
     monkeypatch.chdir(csv.parent)
-    monkeypatch.setattr("fer.data.fer2013.parse_row", forbidden)
+    monkeypatch.setattr("fer.data.csv_faces.Parser.parse", forbidden)
     assert same(first, read_faces("fer2013", csv.name)[0])
 
 
@@ -220,7 +220,7 @@ def test_a_foreign_file_is_built_again_and_replaced(content, csv, monkeypatch):
     first, _ = read_faces("fer2013", str(csv))
     only_file().write_bytes(content)
     assert same(first, read_faces("fer2013", str(csv))[0])
-    monkeypatch.setattr("fer.data.fer2013.parse_row", forbidden)
+    monkeypatch.setattr("fer.data.csv_faces.Parser.parse", forbidden)
     assert same(first, read_faces("fer2013", str(csv))[0])
 
 

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data.class_numbers import KNOWN
+from fer.data.csv_faces import BadRow, parse_pixels
 from fer.data.emotions import EMOTIONS
-from fer.data.fer2013 import BadRow, parse_pixels, read_fer2013
+from fer.data.fer2013 import read_fer2013
 from fer.data.folders import NothingFound
+from fer.data.labelling import Labelling
 from fer.data.splits import SPLITS, assign_roles
 from fer.errors import UserError
 
@@ -128,12 +130,14 @@ BAD_ROWS = {
     f"3,{PIXELS[:-1]}x,Training": "'x' among the pixels",
     f"3,{PIXELS} end,Training": "'end' among the pixels",
     f"3,nan{PIXELS[1:]},Training": "'nan' among the pixels",
+    f"3,{PIXELS[:-2]}...,Training": "pixels shortened to '...'",
     f"7,{PIXELS},Training": "emotion '7', expected one of 0 angry, 1 disgust",
     f"-1,{PIXELS},Training": "emotion '-1'",
-    f"happy,{PIXELS},Training": "emotion 'happy'",
+    f"hapy,{PIXELS},Training": "emotion 'hapy', probably happy: type labels.rename='{hapy: happy}'",
+    f"Ahegao,{PIXELS},Training": "emotion 'Ahegao', expected one of",
     f",{PIXELS},Training": "emotion ''",
-    f"3.0,{PIXELS},Training": "emotion '3.0'",
-    f"3,{PIXELS},training": "Usage 'training', expected Training, PublicTest, PrivateTest",
+    f"3.5,{PIXELS},Training": "emotion '3.5'",
+    f"3,{PIXELS},trial": "Usage 'trial', expected Training, PublicTest, PrivateTest, or train, val, test",
     f"3,{PIXELS},": "Usage ''",
     f"3,{PIXELS}": "2 fields, expected 3 (emotion, pixels, usage)",
     f"3,{PIXELS},Training,": "4 fields, expected 3",
@@ -162,7 +166,7 @@ def test_pixels_are_exactly_the_numbers_written_or_refused(edits):
     values = [edits.get(place, place % 256) for place in range(2304)]
     text = " ".join(map(str, values)).encode()
     if all(0 <= value <= 255 for value in values):
-        assert list(parse_pixels(text)) == values
+        assert parse_pixels(text) == (bytes(values), False)
     else:
         with pytest.raises(BadRow, match="pixel value"):
             parse_pixels(text)
@@ -187,8 +191,9 @@ def test_older_numpy_which_only_warns_of_garbage_is_not_trusted(read_text, monke
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("label,image", "columns label, image; expected emotion, pixels"),
-        ("emotion;pixels;Usage", "columns emotion;pixels;usage"),
+        ("feeling,grey", "columns feeling, grey; expected emotion, pixels"),
+        ("label,image", "a list of pictures and labels; to read the pictures, type data.root=FOLDER data.labels="),
+        ("emotion pixels Usage", "columns emotion pixels usage are separated by blanks"),
         ("emotion,Usage", "columns emotion, usage"),
         (ROW, "columns 3, 7 7"),
         ("", "columns missing"),
@@ -202,8 +207,8 @@ def test_wrong_columns_are_named(header, expected, read_text, here):
 
 def test_a_broken_fer2013_csv_is_not_passed_over_for_something_else(faces, write_pictures, read_text, here):
     write_pictures(here, faces, "{part}/{emotion}/{usage}_{row}.png")
-    complaint(read_text, "emotion;pixels;Usage\n")
-    assert "fer2013.csv: columns" in complaint(read_fer2013, [here])
+    complaint(read_text, "emotion pixels Usage\n")
+    assert "fer2013.csv: columns emotion pixels usage" in complaint(read_fer2013, [here])
 
 
 def test_a_row_of_millions_of_pixels_is_a_bad_row_like_any_other(read_text):
@@ -221,9 +226,9 @@ def test_a_header_is_not_looked_for_without_end(read_text):
 
 
 def test_codes_of_a_csv_stay_and_numbers_that_do_not_touch_them_are_noted(faces, write_csv, rows_of, here):
-    found = read_fer2013([write_csv(here / "fer2013.csv", faces)], numbers=KNOWN["affectnet"])
+    found = read_fer2013([write_csv(here / "fer2013.csv", faces)], labelling=Labelling(KNOWN["affectnet"]))
     assert rows_of(found) == rows_of(faces)
-    assert found.notes == (f"{here}/fer2013.csv: labels.numbers is for folders; a csv's codes are FER2013's",)
+    assert found.notes == (f"{here}/fer2013.csv: labels.numbers does not apply; the codes are FER2013's",)
 
 
 def test_places_with_and_without_contempt_are_read_together(make_faces, write_csv, write_pictures, here):

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer.data.class_names import parse_renames
 from fer.data.class_numbers import KNOWN
 from fer.data.emotions import EMOTIONS
 from fer.data.files import files_at
-from fer.data.folders import emotion_sets, image_names, place_of, places_of, read_folders, read_own
+from fer.data.folders import read_folders
+from fer.data.labelling import Labelling
+from fer.data.own_pictures import read_own
+from fer.data.places import emotion_sets, image_names, place_of, places_of
 from fer.data.reading import Limits
 from fer.errors import UserError
 from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
@@ -207,11 +211,26 @@ def test_ids_are_official_names_or_paths(tmp_path):
     assert sorted(read(tmp_path).ids) == ["Training_1", "train/happy/me.at.sea"]
 
 
-def test_unknown_class_folders_are_named_with_those_known(tmp_path):
-    save(tmp_path / "train" / "happy" / "x.png")
-    save(tmp_path / "train" / "bored" / "x.png")
-    with pytest.raises(UserError, match=r"unknown class folder: .*train/bored \(1 pictures\); known: angry, dis"):
+def test_unknown_class_folders_are_named_with_what_to_type(tmp_path):
+    for name in ("happy", "bored", "Suprise"):
+        save(tmp_path / "train" / name / "x.png")
+    with pytest.raises(UserError) as error:
         read(tmp_path)
+    assert "train/bored (1 pictures)" in str(error.value)
+    assert "labels.rename='{Suprise: surprise, bored: null}'" in str(error.value)
+
+
+def test_renamed_class_folders_are_read_or_left_out(tmp_path):
+    for value, name in enumerate(("happy", "bored", "suprise", "Ärger")):
+        save(tmp_path / "train" / name / f"{value}.png", value=value)
+    names = parse_renames("{Suprise: surprise, bored: null, Ärger: anger}")
+    files = files_at(tmp_path)
+    faces = read_folders(files, image_names(files), names=names)
+    labels = {int(image[0, 0]): faces.classes[label] for image, label in zip(faces.images, faces.labels, strict=True)}
+    assert labels == {0: "happy", 2: "surprise", 3: "angry"}
+    assert faces.notes == (f"{tmp_path}: 1 pictures of bored left out as labels.rename says",)
+    own = read_own([tmp_path], labelling=Labelling(names=parse_renames("{bored: null, Ärger: Wut}", own_classes=True)))
+    assert own.classes == ("happy", "suprise", "Wut")
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -330,12 +349,12 @@ def test_own_folders_that_are_numbers_are_classes_or_what_they_stand_for(tmp_pat
     for name in ("train/1/x", "train/02/x", "train/3/x", "test/happy/x", "train/dog/x"):
         save(tmp_path / f"{name}.png")
     assert read_own([tmp_path]).classes == ("02", "1", "3", "dog", "happy")
-    faces = read_own([tmp_path], numbers={1: "cat", 2: "Happy", 3: None})
+    faces = read_own([tmp_path], labelling=Labelling({1: "cat", 2: "Happy", 3: None}))
     assert [name.lower() for name in faces.classes] == ["cat", "dog", "happy"]
     assert faces.ids.tolist() == ["test/happy/x", "train/02/x", "train/1/x", "train/dog/x"]
     assert [faces.classes[label].lower() for label in faces.labels] == ["happy", "happy", "cat", "dog"]
     with pytest.raises(UserError, match="says nothing of class folders 02"):
-        read_own([tmp_path], numbers={1: "cat", 3: "dog"})
+        read_own([tmp_path], labelling=Labelling({1: "cat", 3: "dog"}))
 
 
 def test_own_pictures_may_be_packed(tmp_path, faces, write_pictures, rows_of):
