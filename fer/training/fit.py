@@ -35,9 +35,8 @@ def fit(
 ) -> pl.Trainer:
     """Trains from the start or, with `checkpoint`, from a saved state; returns the trainer.
 
-    initial: the weights of a run that starts from the beginning; None for random ones.
-
     checkpoint: where it is the run's last.ckpt, and missing or damaged, the newest whole state beside it stands in.
+    watchers: further callbacks. initial: the weights of a run that starts from the beginning; None for random ones.
     """
     keep_freed()
     pl.seed_everything(cfg.seed, verbose=False)
