@@ -125,8 +125,8 @@ class Classifier(pl.LightningModule):
         self._update("train", loss, logits, labels)
         if self.hparams.l1:
             loss = loss + self.hparams.l1 * sum(p.abs().sum() for p in self.parameters() if p.ndim > 1)
-        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
-            self.log("train/loss_step", loss.detach(), on_step=True, on_epoch=False)
+        if self._trainer is not None and (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+            self._log_now("train/loss_step", loss.item())
         return loss * getattr(batch, "weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -150,6 +150,15 @@ class Classifier(pl.LightningModule):
         metrics = self.metrics[f"{split}_metrics"]
         metrics["loss"].update(loss.detach() * len(logits))
         metrics["confusion"].update(logits.detach().argmax(1), labels if labels.ndim == 1 else labels.argmax(1))
+
+    def on_train_start(self) -> None:
+        if self.global_step == 0:  # LearningRateMonitor begins with step `log_every_n_steps`
+            self._log_now("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def _log_now(self, name: str, value: float) -> None:
+        """Logs a value of the current step. `self.log` would lose it where the run is stopped after this step."""
+        for logger in self.loggers:
+            logger.log_metrics({name: value}, step=self.global_step)
 
     def on_train_epoch_end(self) -> None:
         self._log_figures("train")

@@ -97,7 +97,8 @@ def check(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, path)
         if not any(value is one or value == one for one in possible):
             raise UserError(f"{path}={value}: {instead}")
-    if cfg.trainer.get("limit_val_batches") == 0 and "Plateau" in str((cfg.get("scheduler") or {}).get("_target_")):
+    unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
+    if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):
         raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")
     for path, value in leaves(cfg):
         names = path.split(".")

@@ -226,7 +226,9 @@ def printed(folder: Path) -> dict[str, str]:
     following |= dict(zip(["study"], studies, strict=False))
     resume = commandline.command("fer.train", [commandline.assigned("resume", folder)])
     following["resume"] = resume
-    following["finish"] = records.why_no_run(folder, {"status": "interrupted"}).partition("finish it with: ")[2]
+    following["finish"] = records.reason_without_predictions(folder, {"status": "interrupted"}).partition(
+        "finish it with: "
+    )[2]
     following["export"] = formats.next_lines("onnx", folder / "best.onnx")[0]
     return {name: re.sub(r" {4}\(.*\)$", "", line.removeprefix("next: ").strip()) for name, line in following.items()}
 

@@ -73,16 +73,6 @@ class ValidatedInTime(Callback):
             )
 
 
-class FirstRate(Callback):
-    """Logs the learning rate of step 0, since LearningRateMonitor waits for `log_every_n_steps`."""
-
-    def on_train_start(self, trainer, pl_module) -> None:
-        if trainer.global_step == 0:
-            rates = {"lr": trainer.optimizers[0].param_groups[0]["lr"]}
-            for logger in trainer.loggers:
-                logger.log_metrics(rates, step=0)
-
-
 class Throughput(Callback):
     """Logs training images/s, and prints after the first steps how long the whole training will take."""
 
@@ -173,10 +163,13 @@ def add_graph(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
     if getattr(model, "_compiled_call_impl", None) is not None:
         return
     example = torch.zeros(2, pl_module.channels, SIZE, SIZE, device=pl_module.device, dtype=pl_module.dtype)
+    modes = {module: module.training for module in model.modules()}
     for writer in writers(trainer):
         with suppress(Exception), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             writer.add_graph(model, example)
+    for module, mode in modes.items():
+        module.training = mode  # add_graph puts all layers back into training, frozen norms too
 
 
 def planned_epochs(trainer: pl.Trainer) -> int:

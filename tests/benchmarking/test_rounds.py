@@ -34,7 +34,7 @@ def test_the_faster_way_of_a_column_counts_and_names_the_other():
 @pytest.fixture(scope="module")
 def work(tmp_path_factory, tiny) -> dict[str, Any]:
     """What hooks of torch saw of each network while three columns ran their rounds."""
-    cfg = preparation.prepare(tiny())
+    cfg = preparation.prepare(tiny("callbacks.pictures=null"))
     datamodule, watch = preparation.read_data(cfg), timing.DeviceClock(torch.device("cpu"))
     columns = {"ceiling": loops.Ceiling(cfg, datamodule, watch), "default": loops.Default(cfg, datamodule, watch)}
     networks, losses, steps = defaultdict(lambda: {"batches": []}), defaultdict(list), defaultdict(int)

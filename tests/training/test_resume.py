@@ -294,7 +294,7 @@ def test_what_is_no_run_is_one_line(name, tmp_path):
 def test_continuing_skips_what_is_finished(whole, capsys):
     before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
     metrics = run(whole, "existing=continue")
-    assert metrics == runs.read_record(whole)
+    assert metrics == runs.read_record(whole) | {"folder": str(whole)}
     assert "finished before: skipped" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.name != runs.LOCK} | before == before
 
