@@ -60,6 +60,17 @@ def changes_nothing(word: str) -> bool:
     return key == "experiment" and NOTHING.fullmatch(value) is not None
 
 
+def check_flags(arguments: Sequence[str], name: str) -> None:
+    """Raises UserError for flags that would make one command another one. name: the command's, such as "train"."""
+    for word in arguments:
+        if word.partition("=")[0] in ("--config-name", "-cn", "--config-path", "-cp"):
+            command = f"python -m fer.{name}"
+            raise UserError(
+                f"{word}: {command} has one config; choices of your own come from --config-dir FOLDER, and each other "
+                "config is a command, such as python -m fer.search"
+            )
+
+
 def is_option(word: str) -> bool:
     """Whether a word after a flag of Hydra is the next option rather than the flag's value."""
     return word.startswith("-") or OPTION.match(word) is not None

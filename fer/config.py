@@ -95,6 +95,7 @@ def run_command(command: Callable[[], Any], name: str) -> None:
     HYDRA_FULL_ERROR=1 shows tracebacks.
     """
     with one_line_errors():
+        commandline.check_flags(sys.argv[1:], name)
         sys.argv[1:] = commandline.prepared(sys.argv[1:])
     if os.environ.get(TRACEBACKS) == "1":
         command()

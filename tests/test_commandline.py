@@ -208,3 +208,10 @@ def test_nothing_stands_for_the_choice_that_leaves_a_group_out(word, expected):
 
 def test_no_experiment_is_left_out():
     assert prepared(["experiment=null", "model=cnn2"]) == ["model=cnn2"]
+
+
+@pytest.mark.parametrize("word", ["--config-name", "-cn", "--config-name=search", "--config-path=conf"])
+def test_a_command_keeps_its_config(word):
+    with pytest.raises(UserError, match=r"fer\.search"):
+        commandline.check_flags([word, "search"], "train")
+    commandline.check_flags(["--config-dir=mine", "model=cnn2"], "train")

@@ -30,7 +30,7 @@ class Sweep:
 
     def __init__(self, context: Any, task: Any, cfg: DictConfig, jobs: Sequence[Sequence[str]]):
         self.context, self.task, self.cfg = context, task, cfg
-        self.jobs = [list(overrides) for overrides in jobs]
+        self.jobs = [list(overrides) for overrides in dict.fromkeys(map(tuple, jobs))]  # equal values count once
         self.names = naming.names(self.jobs)
         self.failed: dict[str, str] = {}  # title of a run -> its error
         self.done = self.running = self.interrupted = 0
