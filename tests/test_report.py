@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fer.report import Report, markdown_table, page, plain
+from fer.report import LONG, Report, markdown_table, page, plain
 
 
 @pytest.fixture
@@ -49,16 +49,35 @@ def test_a_report_without_faces_draws_none_and_says_so(tmp_path):
 def test_the_page_says_what_the_text_says(report, tmp_path):
     report.write(tmp_path)
     page = (tmp_path / "report.html").read_text()
-    assert "<h2>Counts</h2>" in page
+    assert '<h2 id="counts">Counts</h2>' in page
     assert "<strong>most</strong>" in page
     assert "<td>sad|*x*</td>" in page
     assert 'alt="bars, one a class"' in page
     assert "<b>" not in page
 
 
+@pytest.mark.parametrize(("headings", "links"), [(LONG - 1, 0), (LONG, LONG)])
+def test_a_long_page_starts_with_links_to_its_headings(headings, links, tmp_path):
+    report = Report("Many parts")
+    report.text("A summary.")
+    for number in range(headings):
+        report.heading(f"Part {number}, with *emphasis*")
+    text = page(report.title, report.markdown, tmp_path)
+    targets = re.findall(r'href="#([^"]+)"', text)
+    assert len(targets) == links
+    assert targets == re.findall(r'<h2 id="([^"]+)"', text)[:links]
+    assert text.index("A summary.") < text.find("<nav") or not links
+
+
+def test_a_wide_table_scrolls_in_a_box_that_the_keyboard_reaches(report, tmp_path):
+    report.write(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<table>") == text.count('tabindex="0"><table>') == text.count("</table></div>") == 1
+
+
 @pytest.mark.parametrize("text", ["a|b", "*x*", "`x`", "[a](b)", "<script>", "a & b", "\\|", "x\ny"])
 def test_plain_text_stays_what_it_is(text, tmp_path):
-    shown = page("t", f"start {plain(text)} end", tmp_path).split("<body>")[1]
+    shown = page("t", f"start {plain(text)} end", tmp_path).split("<main>")[1]
     assert f"<p>start {' '.join(text.split())} end</p>" in html.unescape(shown)
 
 
