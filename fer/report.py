@@ -21,16 +21,15 @@ h1, h2, h3, p, li { overflow-wrap: anywhere; }
 .table { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; vertical-align: top; }
-td[style*="right"] { white-space: nowrap; }
+td[style*="right"], td span { white-space: nowrap; }
 nav { border-left: 3px solid #8885; padding-left: 1rem; }
 nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
-  table { font-size: .8rem; }
-  th, td { padding: .25rem .35rem; }
-  th, td:not([style*="right"]) { overflow-wrap: anywhere; }
-  td[style*="right"] { white-space: normal; }
+  table { font-size: .75rem; }
+  th, td { padding: .25rem .3rem; }
+  td[style*="right"]:has(span) { white-space: normal; }
 }
 """
 
@@ -39,6 +38,8 @@ NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±–].*)?$
 """A cell that holds a number, perhaps with a unit or an interval."""
 LONG = 5
 """Headings from which on a page has a list of contents."""
+ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(]+) (\([^<]+)</td>")
+"""A cell of a page that holds a value and its interval, such as 64.4 % (62.8–65.9)."""
 MISSING = ("", "–", "-", "nan", "None")
 
 TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><table>'
@@ -108,6 +109,7 @@ def page(title: str, text: str, folder: Path) -> str:
     """
     converter = Markdown(extensions=["tables", "sane_lists", "toc"])
     body = converter.convert(text)
+    body = ESTIMATE.sub(r"\1<span>\2</span> <span>\3</span></td>", body)  # narrow lines break between the two
     body = body.replace("<table>", TABLE_START).replace("</table>", "</table></div>")
     body = re.sub(r'src="([^":/]+\.png)"', lambda match: f'src="{embedded(folder / match[1])}"', body)
     first, *others = re.split(r"(?=<h2)", body, maxsplit=1)

@@ -1,5 +1,7 @@
 import html
+import os
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -73,6 +75,45 @@ def test_a_wide_table_scrolls_in_a_box_that_the_keyboard_reaches(report, tmp_pat
     report.write(tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert text.count("<table>") == text.count('tabindex="0"><table>') == text.count("</table></div>") == 1
+
+
+def test_an_interval_and_its_value_break_nowhere_else(tmp_path):
+    table = pd.DataFrame({"accuracy": ["64.4 % (62.8–65.9)", "–"], "gain": ["+1.20 (+0.31 to +2.10)", "0.1"]})
+    cells = re.findall(r"<td [^>]*>(.*?)</td>", page("t", markdown_table(table), tmp_path))
+    assert cells[0] == "<span>64.4 %</span> <span>(62.8–65.9)</span>"
+    assert cells[1] == "<span>+1.20</span> <span>(+0.31 to +2.10)</span>"
+    assert cells[2:] == ["–", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engines:
+        path = shutil.which("chromium") or engines.chromium.executable_path
+        if not os.path.exists(path):
+            pytest.skip("no Chromium")
+        browser = engines.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_page(browser, report, width, tmp_path):
+    estimates = {"subset": "all images", "images": "3,589", "accuracy": "70.9 % (69.4–72.4)"}
+    report.table(pd.DataFrame([estimates | {"balanced": "68.9 % (66.4–70.4)", "macro F1": "68.1 % (66.4–70.0)"}]))
+    report.table(pd.DataFrame([{f"column {n}": "a_name_without_a_break" for n in range(12)}]))
+    report.text("`python -m fer.evaluate " + "a_long_folder/" * 20 + "`")
+    report.write(tmp_path)
+    view = browser.new_page(viewport={"width": width, "height": 800})
+    messages = []
+    view.on("console", lambda message: messages.append(message.text))
+    view.goto((tmp_path / "report.html").as_uri())
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    boxes = view.evaluate("[...document.querySelectorAll('.table')].map(box => [box.scrollWidth, box.clientWidth])")
+    assert [inner > outer for inner, outer in boxes] == [False, False, True]
+    assert messages == []
 
 
 @pytest.mark.parametrize("text", ["a|b", "*x*", "`x`", "[a](b)", "<script>", "a & b", "\\|", "x\ny"])

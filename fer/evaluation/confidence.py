@@ -40,7 +40,8 @@ def add_calibration(report: Report, splits: Mapping[str, Predictions], names: Se
             if state == UNSCALED or len(names) == 1:
                 ece = percent(content[split][state]["ece"])
                 panels[f"{SPLIT_TITLES[split]}, {state}: ECE {ece}"] = bins
-    report.table(pd.DataFrame([row for split in names for row in table_rows(split, content[split])]))
+    table = pd.DataFrame([row for split in names for row in table_rows(split, content[split])])
+    report.table(table.drop(columns="split") if len(names) == 1 else table)
     report.text(" ".join(calibration_sentences(content, {split: len(splits[split]) for split in names})))
     report.figure(
         reliability_figure(panels), "reliability", "accuracy against confidence, and the share of images in each bin"
