@@ -108,7 +108,7 @@ def draw_curves(axes: Axes, metrics: pd.DataFrame, name: str, scale: float = 1) 
 
 def set_up(axes: Axes, metrics: pd.DataFrame) -> None:
     """Gives all panels of a run the same horizontal axis: whole epochs from the start of training, 0, to its end."""
-    last = metrics["epoch"].max()
+    last = metrics["epoch"].max() if "epoch" in metrics else np.nan  # no column before the end of the first epoch
     end = 1 if np.isnan(last) else last + 1
     axes.set(xlim=(0, 1.03 * end), xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -124,7 +124,7 @@ def add_legend(axes: Axes) -> None:
 
 def epochs_of_steps(metrics: pd.DataFrame, steps: np.ndarray) -> np.ndarray:
     """Returns the epochs, with fractions, that were done at `steps`; step 0 is epoch 0."""
+    if "epoch" not in metrics or metrics["epoch"].isna().all():
+        return np.zeros(len(steps))
     ends = metrics.dropna(subset=["epoch", "step"]).groupby("epoch")["step"].max()
-    if ends.empty:
-        return np.asarray(steps, float)
     return np.interp(steps, [0, *ends], [0, *(ends.index + 1)])

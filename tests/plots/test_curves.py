@@ -49,6 +49,12 @@ def test_the_learning_rate_starts_at_epoch_0_and_moves_with_the_epochs():
     assert rates == [0.1, 0.08, 0.06, 0.05]
 
 
+def test_a_run_without_an_epoch_has_empty_axes():
+    accuracy, loss, rate = curves_figure(pd.DataFrame({"lr": [0.1], "step": [0]})).axes
+    assert len(accuracy.lines) == len(loss.lines) == 0
+    assert lines(rate) == {rate.lines[0].get_label(): ([0], [0.1])}
+
+
 def test_only_the_first_parameter_group_is_drawn():
     table = pd.DataFrame({"step": [0, 5], "lr-SGD/pg1": [0.1, 0.2], "lr-SGD/pg2": [1, 2]})
     assert learning_rates(table).to_dict() == {0: 0.1, 5: 0.2}
