@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markdown import markdown
+from markdown import Markdown
 
 from fer.files import atomic, save_figure, write_text
 
@@ -18,17 +18,32 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }
 h1, h2, h3, p, li { overflow-wrap: anywhere; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; }
-[style*="right"] { white-space: nowrap; }
+.table { overflow-x: auto; max-width: 100%; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; vertical-align: top; }
+td[style*="right"], td span { white-space: nowrap; }
+nav { border-left: 3px solid #8885; padding-left: 1rem; }
+nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-code { background: #8882; padding: .1em .3em; border-radius: 3px; }
+code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  table { font-size: .75rem; }
+  th, td { padding: .25rem .3rem; }
+  td[style*="right"]:has(span) { white-space: normal; }
+}
 """
 
 
 NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±–].*)?$")
 """A cell that holds a number, perhaps with a unit or an interval."""
+LONG = 5
+"""Headings from which on a page has a list of contents."""
+ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(]+) (\([^<]+)</td>")
+"""A cell of a page that holds a value and its interval, such as 64.4 % (62.8–65.9)."""
 MISSING = ("", "–", "-", "nan", "None")
+
+TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><table>'
+"""A wide table scrolls inside its box, by keyboard too."""
 
 
 class Report:
@@ -87,15 +102,34 @@ class Report:
 
 
 def page(title: str, text: str, folder: Path) -> str:
-    """Returns the Markdown `text` as a complete HTML page with the PNGs of `folder` embedded."""
-    body = markdown(text, extensions=["tables", "sane_lists"])
+    """Returns the Markdown `text` as a complete HTML page with the PNGs of `folder` embedded.
+
+    A table that is wider than the page scrolls inside it. From LONG headings on, a list of contents stands above the
+    first of them.
+    """
+    converter = Markdown(extensions=["tables", "sane_lists", "toc"])
+    body = converter.convert(text)
+    body = ESTIMATE.sub(r"\1<span>\2</span> <span>\3</span></td>", body)  # narrow lines break between the two
+    body = body.replace("<table>", TABLE_START).replace("</table>", "</table></div>")
     body = re.sub(r'src="([^":/]+\.png)"', lambda match: f'src="{embedded(folder / match[1])}"', body)
+    first, *others = re.split(r"(?=<h2)", body, maxsplit=1)
+    body = "".join([first, contents(converter.toc_tokens), *others])
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
     )
     return (
-        f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
+        f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n'
+        f"<body><main>\n{body}\n</main></body></html>\n"
     )
+
+
+def contents(tokens: Sequence[dict[str, Any]]) -> str:
+    """Returns links to the headings of the second level; "" for fewer than LONG. tokens: of the extension "toc"."""
+    headings = [heading for token in tokens for heading in [token, *token["children"]] if heading["level"] == 2]
+    if len(headings) < LONG:
+        return ""
+    items = [f'<li><a href="#{heading["id"]}">{heading["html"]}</a></li>' for heading in headings]
+    return "\n".join(['<nav aria-label="Contents"><ul>', *items, "</ul></nav>\n"])
 
 
 def embedded(picture: Path) -> str:

@@ -194,7 +194,7 @@ def test_bars_are_shares_and_carry_counts():
     figure = plots.counts_figure({"train": {"happy": 30, "sad": 10}, "val": {"happy": 1, "sad": 1}})
     assert [[bar.get_width() for bar in axes.patches] for axes in figure.axes] == [[75, 25], [50, 50]]
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["30", "10"]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def test_a_mosaic_holds_every_face_in_its_place():
@@ -220,7 +220,7 @@ def test_rows_of_faces_are_named_in_their_middle():
     assert names_of(axes) == ["a", "b", "c"]
     assert axes.get_yticks().tolist() == [23.5, 23.5 + 51, 23.5 + 102]
     assert axes.get_xticks().tolist() == [23.5, 23.5 + 51]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     box = axes.get_tightbbox()
     assert box.x0 >= 0
     assert box.y1 <= figure.bbox.y1
@@ -232,7 +232,7 @@ def test_histograms_of_grey_levels_are_shares():
     figure = plots.grey_level_figure(levels, "abcde")
     pictures = [axes.patches[0].get_data().values for axes in figure.axes[:5]]
     assert all(values.sum() == pytest.approx(100) and values[1] == 100 for values in pictures)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize("long_tail", [False, True])
@@ -246,12 +246,12 @@ def test_measures_are_drawn_by_class(long_tail):
     assert len(left.patches) == 2
     assert names_of(right) == classes
     assert (right.get_xlim()[1] < 20) or not long_tail
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def test_measures_that_are_all_the_same_can_be_drawn():
     table = pd.DataFrame({"noise": np.zeros(20)})
-    plots.measures_figure(table, np.arange(20) % 2, ["a", "b"], {"noise": "levels"}).canvas.draw()
+    plots.measures_figure(table, np.arange(20) % 2, ["a", "b"], {"noise": "levels"}).draw_without_rendering()
 
 
 def test_mean_faces_stand_above_their_deviations():
@@ -261,14 +261,14 @@ def test_mean_faces_stand_above_their_deviations():
     assert np.array_equal(top.images[0].get_array()[:, :8], means[0])
     assert np.array_equal(bottom.images[0].get_array()[:, :8], deviations[0])
     assert bottom.images[0].get_clim() == (0, 191)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
-def test_a_matrix_shows_share_and_count():
+def test_a_matrix_shows_shares():
     counts = pd.DataFrame([[3, 1, 0], [0, 0, 0]], index=["a", "b"], columns=["x", "y", "z"])
     figure = matrix_figure(counts, "voted", "labelled")
-    assert [text.get_text() for text in figure.axes[0].texts] == ["75 %\n3", "25 %\n1"] + ["0 %\n0"] * 4
-    figure.canvas.draw()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["75", "25"]
+    figure.draw_without_rendering()
 
 
 def test_emotions_have_their_colours_and_other_classes_get_twenty():

@@ -1,11 +1,13 @@
 import html
+import os
 import re
+import shutil
 
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fer.report import Report, markdown_table, page, plain
+from fer.report import LONG, Report, markdown_table, page, plain
 
 
 @pytest.fixture
@@ -49,16 +51,74 @@ def test_a_report_without_faces_draws_none_and_says_so(tmp_path):
 def test_the_page_says_what_the_text_says(report, tmp_path):
     report.write(tmp_path)
     page = (tmp_path / "report.html").read_text()
-    assert "<h2>Counts</h2>" in page
+    assert '<h2 id="counts">Counts</h2>' in page
     assert "<strong>most</strong>" in page
     assert "<td>sad|*x*</td>" in page
     assert 'alt="bars, one a class"' in page
     assert "<b>" not in page
 
 
+@pytest.mark.parametrize(("headings", "links"), [(LONG - 1, 0), (LONG, LONG)])
+def test_a_long_page_starts_with_links_to_its_headings(headings, links, tmp_path):
+    report = Report("Many parts")
+    report.text("A summary.")
+    for number in range(headings):
+        report.heading(f"Part {number}, with *emphasis*")
+    text = page(report.title, report.markdown, tmp_path)
+    targets = re.findall(r'href="#([^"]+)"', text)
+    assert len(targets) == links
+    assert targets == re.findall(r'<h2 id="([^"]+)"', text)[:links]
+    assert text.index("A summary.") < text.find("<nav") or not links
+
+
+def test_a_wide_table_scrolls_in_a_box_that_the_keyboard_reaches(report, tmp_path):
+    report.write(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<table>") == text.count('tabindex="0"><table>') == text.count("</table></div>") == 1
+
+
+def test_an_interval_and_its_value_break_nowhere_else(tmp_path):
+    table = pd.DataFrame({"accuracy": ["64.4 % (62.8–65.9)", "–"], "gain": ["+1.20 (+0.31 to +2.10)", "0.1"]})
+    cells = re.findall(r"<td [^>]*>(.*?)</td>", page("t", markdown_table(table), tmp_path))
+    assert cells[0] == "<span>64.4 %</span> <span>(62.8–65.9)</span>"
+    assert cells[1] == "<span>+1.20</span> <span>(+0.31 to +2.10)</span>"
+    assert cells[2:] == ["–", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engines:
+        path = shutil.which("chromium") or engines.chromium.executable_path
+        if not os.path.exists(path):
+            pytest.skip("no Chromium")
+        browser = engines.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_page(browser, report, width, tmp_path):
+    estimates = {"subset": "all images", "images": "3,589", "accuracy": "70.9 % (69.4–72.4)"}
+    report.table(pd.DataFrame([estimates | {"balanced": "68.9 % (66.4–70.4)", "macro F1": "68.1 % (66.4–70.0)"}]))
+    report.table(pd.DataFrame([{f"column {n}": "a_name_without_a_break" for n in range(12)}]))
+    report.text("`python -m fer.evaluate " + "a_long_folder/" * 20 + "`")
+    report.write(tmp_path)
+    view = browser.new_page(viewport={"width": width, "height": 800})
+    messages = []
+    view.on("console", lambda message: messages.append(message.text))
+    view.goto((tmp_path / "report.html").as_uri())
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    boxes = view.evaluate("[...document.querySelectorAll('.table')].map(box => [box.scrollWidth, box.clientWidth])")
+    assert [inner > outer for inner, outer in boxes] == [False, False, True]
+    assert messages == []
+
+
 @pytest.mark.parametrize("text", ["a|b", "*x*", "`x`", "[a](b)", "<script>", "a & b", "\\|", "x\ny"])
 def test_plain_text_stays_what_it_is(text, tmp_path):
-    shown = page("t", f"start {plain(text)} end", tmp_path).split("<body>")[1]
+    shown = page("t", f"start {plain(text)} end", tmp_path).split("<main>")[1]
     assert f"<p>start {' '.join(text.split())} end</p>" in html.unescape(shown)
 
 

@@ -59,6 +59,7 @@ def test_a_run_leaves_everything_in_its_folder(finished):
         "config.yaml",
         "metrics.json",
         "predictions.csv",
+        "results.png",
         "curves.png",
         "confusion.png",
         "faces.png",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fer.evaluation import calibration
-from fer.evaluation.formatting import SPLIT_TITLES, join_words, percent
+from fer.evaluation.formatting import FEWEST_IMAGES, SPLIT_TITLES, join_words, percent
 from fer.evaluation.predictions import Predictions
 from fer.plots.evaluation import FEW, coverage_figure, reliability_figure
 from fer.report import Report
@@ -40,8 +40,9 @@ def add_calibration(report: Report, splits: Mapping[str, Predictions], names: Se
             if state == UNSCALED or len(names) == 1:
                 ece = percent(content[split][state]["ece"])
                 panels[f"{SPLIT_TITLES[split]}, {state}: ECE {ece}"] = bins
-    report.table(pd.DataFrame([row for split in names for row in table_rows(split, content[split])]))
-    report.text(" ".join(calibration_sentences(content)))
+    table = pd.DataFrame([row for split in names for row in table_rows(split, content[split])])
+    report.table(table.drop(columns="split") if len(names) == 1 else table)
+    report.text(" ".join(calibration_sentences(content, {split: len(splits[split]) for split in names})))
     report.figure(
         reliability_figure(panels), "reliability", "accuracy against confidence, and the share of images in each bin"
     )
@@ -96,12 +97,15 @@ def table_rows(split: str, content: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def calibration_sentences(content: Mapping[str, Any]) -> list[str]:
-    """Returns sentences on the table and the definitions of ECE, NLL and temperature."""
+def calibration_sentences(content: Mapping[str, Any], images: Mapping[str, int]) -> list[str]:
+    """Returns sentences on the table and the definitions of ECE, NLL and temperature.
+
+    content: as `add_calibration` returns it. images: the number of images of each split.
+    """
     sentences = []
     for split, states in content.items():
         gap = states[UNSCALED]["confidence"] - states[UNSCALED]["accuracy"]
-        sentences.append(confidence_sentence(SPLIT_TITLES[split], gap))
+        sentences.append(confidence_sentence(SPLIT_TITLES[split], gap, images[split]))
     sentences.append(
         f"ECE (expected calibration error, Guo et al. 2017) is the mean distance between confidence and accuracy over "
         f"{calibration.BINS} equally wide bins. In the figure, dots mark the mean confidence of a bin; bins of fewer "
@@ -117,8 +121,10 @@ def calibration_sentences(content: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def confidence_sentence(title: str, gap: float) -> str:
-    """title: of the split. gap: mean confidence less accuracy, in [-1, 1]."""
+def confidence_sentence(title: str, gap: float, images: int) -> str:
+    """title: of the split. gap: mean confidence less accuracy, in [-1, 1]. images: their number."""
+    if images < FEWEST_IMAGES:
+        return f"The {title} split has fewer than {FEWEST_IMAGES} images, too few to compare confidence with accuracy."
     if abs(gap) < 0.01:
         return f"On the {title} split, mean confidence matches accuracy."
     direction, verdict = ("above", "overconfident") if gap > 0 else ("below", "underconfident")
@@ -141,7 +147,7 @@ def add_coverage(report: Report, predictions: Predictions) -> list[dict[str, flo
     }
     report.table(pd.DataFrame(cells))
     shares = curve["coverage"].to_numpy()[curve["accuracy"].to_numpy() >= TARGET_ACCURACY]
-    if len(shares):
+    if len(shares) and round(shares[-1] * len(curve)) >= FEWEST_IMAGES:
         share, target = percent(shares[-1]), percent(TARGET_ACCURACY)
         report.text(f"Accuracy is at least {target} on the {share} of images with the highest confidence.")
     report.figure(coverage_figure({"": curve}), "coverage", "accuracy against the share of images answered")

@@ -11,7 +11,7 @@ import pandas as pd
 from fer import confusion
 from fer.evaluation import curves, intervals
 from fer.evaluation.curves import Curve
-from fer.evaluation.formatting import METRIC_TITLES, SPLIT_TITLES, interval, percent, three_decimals
+from fer.evaluation.formatting import FEWEST_IMAGES, METRIC_TITLES, SPLIT_TITLES, interval, percent, three_decimals
 from fer.evaluation.predictions import Predictions
 from fer.plots import confusion_figure
 from fer.plots.evaluation import ranking_figure
@@ -100,9 +100,14 @@ def add_confusions(report: Report, predictions: Predictions) -> dict[str, Any]:
     lines = [
         f"- {row['images']:,} of {support[row['true']]:,} *{plain(row['true'])}* images ({percent(row['share'])}) were "
         f"classified as *{plain(row['predicted'])}*"
-        for row in mistakes[:LISTED_CONFUSIONS]
+        for row in [row for row in mistakes if support[row["true"]] >= FEWEST_IMAGES][:LISTED_CONFUSIONS]
     ]
-    report.text("\n".join(lines) or "Every image was classified correctly.")
+    if lines:
+        report.text("\n".join(lines))
+    elif mistakes:
+        report.text(f"The classes with mistakes have fewer than {FEWEST_IMAGES} images, too few to rank confusions.")
+    else:
+        report.text("Every image was classified correctly.")
     return {"confusion": matrix.tolist(), "mistakes": mistakes}
 
 

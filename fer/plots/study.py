@@ -1,26 +1,33 @@
 """Figures of a study: effects of options, two options together, learning curves."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fer.palette import text_color
+
 COLORS = ("#30638e", "#e07a3f", "#6a994e", "#7b5ea7", "#d1495b", "#edae49", "#2a9d8f", "#8d99ae", "#5c4d3c", "#111111")
 MAX_COLUMNS = 3
+SPLITS = {"train": "training", "val": "validation"}
+METRICS = {"macro_f1": "macro F1"}
 
 
 def panels(count: int, height: float = 3.4):
-    """Returns a figure and `count` axes with a common vertical scale, in rows of at most MAX_COLUMNS."""
+    """Returns a figure and `count` axes with a common vertical scale, in rows of at most MAX_COLUMNS.
+
+    Only the first of a row shows the scale.
+    """
     columns = min(count, MAX_COLUMNS)
     rows = -(-count // columns)
     figure = Figure(figsize=(max(4.2 * columns, 5.5), height * rows), dpi=110, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes in grid[count:]:
         axes.axis("off")
-    for axes in grid[:count]:
-        axes.tick_params(labelleft=True)
     return figure, grid[:count]
 
 
@@ -36,34 +43,50 @@ def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, fi
             offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
             axes.plot(position + offsets, values, "o", color="#8d99ae", markersize=3.5, alpha=0.6)
             axes.plot(position, 100 * row.mean, "D", color=COLORS[0], markersize=7)
-        rotated = {"rotation": 30, "ha": "right"} if max(map(len, table["level"])) > 8 else {}
-        axes.set_xticks(range(len(table)), table["level"], **rotated)
+        axes.set_xticks(range(len(table)), table["level"], **rotation(table["level"]))
         axes.set_xlim(-0.5, len(table) - 0.5)
-        axes.set(title=factor, ylabel=f"{figure} [%]")
+        axes.set_title(factor)
         axes.grid(axis="y", alpha=0.3)
     handles = [
         Line2D([], [], marker="o", linestyle="", color="#8d99ae", markersize=4, label="run"),
         Line2D([], [], marker="D", linestyle="", color=COLORS[0], markersize=7, label="mean"),
     ]
-    grid[0].legend(handles=handles, frameon=False, fontsize=8)
+    drawing.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    drawing.supylabel(f"{readable(figure)}, %", fontsize=10)
     return drawing
 
 
 def two_factors_figure(means: pd.DataFrame, figure: str) -> Figure:
     """Draws the mean figure of each pair of levels as colour and text; index and columns carry the factors' names."""
     values = 100 * means.to_numpy(float)
-    drawing = Figure(figsize=(2.2 + 0.95 * values.shape[1], 1.4 + 0.6 * values.shape[0]), dpi=110, layout="constrained")
+    size = max(4.6, 2.2 + 0.95 * values.shape[1]), 1.6 + 0.6 * values.shape[0]
+    drawing = Figure(figsize=size, dpi=110, layout="constrained")
     axes = drawing.subplots()
     shades = axes.imshow(values, cmap="Blues", aspect="auto")
-    middle = np.nanmin(values) + 0.55 * (np.nanmax(values) - np.nanmin(values))
     for (row, column), value in np.ndenumerate(values):
         text = "–" if np.isnan(value) else f"{value:.1f}"
-        axes.text(column, row, text, ha="center", va="center", color="white" if value > middle else "black")
-    axes.set_xticks(range(values.shape[1]), means.columns, rotation=30, ha="right")
+        color = "black" if np.isnan(value) else text_color(to_hex(shades.to_rgba(value)))
+        axes.text(column, row, text, ha="center", va="center", color=color)
+    axes.set_xticks(range(values.shape[1]), means.columns, **rotation(means.columns))
     axes.set_yticks(range(values.shape[0]), means.index)
+    axes.tick_params(length=0)
     axes.set(xlabel=means.columns.name, ylabel=means.index.name)
-    drawing.colorbar(shades, label=f"mean {figure} [%]")
+    drawing.suptitle(f"mean {readable(figure)}, %", fontsize=11)
     return drawing
+
+
+def readable(figure: str) -> str:
+    """Returns the name of a figure in words: "val/macro_f1" -> "validation macro F1"."""
+    split, _, metric = figure.rpartition("/")
+    words = METRICS.get(metric, metric.replace("_", " "))
+    return f"{SPLITS.get(split, split)} {words}".strip()
+
+
+def rotation(labels: Sequence[str]) -> dict[str, Any]:
+    """Returns the options of tick labels that turn long ones."""
+    if max((len(str(label)) for label in labels), default=0) <= 8:
+        return {}
+    return {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
 
 
 def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], figure: str = "accuracy") -> Figure:
@@ -91,14 +114,16 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
                     linewidth=1.4,
                     **(single_point if len(curve) == 1 else {}),
                 )
-        axes.set(title=factor, xlabel=along, ylabel=f"{figure} [%]")
+        axes.set(title=factor, xlabel=along)
         axes.grid(alpha=0.3)
-        splits = [
-            Line2D([], [], color="black", linestyle="-", label="validation"),
-            Line2D([], [], color="black", linestyle="--", label="training"),
-        ]
-        handles = axes.get_legend_handles_labels()[0] if len(levels) > 1 else []
-        axes.legend(handles=[*handles, *splits], frameon=False, fontsize=8)
+        if len(levels) > 1:
+            axes.legend(fontsize=8, framealpha=0.85, edgecolor="none", handlelength=1.5)
+    splits = [
+        Line2D([], [], color="black", linestyle="-", label="validation"),
+        Line2D([], [], color="black", linestyle="--", label="training"),
+    ]
+    drawing.legend(handles=splits, loc="outside upper center", ncols=2, frameon=False)
+    drawing.supylabel(f"{readable(figure)}, %", fontsize=10)
     return drawing
 
 

@@ -97,7 +97,8 @@ def fit_and_score(
     options = run.cfg.trainer
     classifier = best_classifier(trainer, run.folder)
     run.record |= fit_summary(trainer, run.cfg, run.folder)
-    run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision)
+    checkpoint = run.record["checkpoint"]
+    run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision, checkpoint)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 

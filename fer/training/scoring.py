@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -17,22 +16,34 @@ from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.data.folds import FOLD
 from fer.evaluation import calibration, predictions
+from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import short_report
 from fer.metrics import figures
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
+from fer.plots.curves import Reference
+from fer.plots.matrices import confusion_table
+from fer.plots.results import COLUMNS, Faces, results_figure
+from fer.resolvers import mode_of
+from fer.training.closing import monitored
 
 SHEET_SIZE = 32
 """Faces on faces.png."""
 
 
 def score(
-    classifier: Classifier, datamodule: FERDataModule, folder: Path, accelerator: str, precision: str
+    classifier: Classifier,
+    datamodule: FERDataModule,
+    folder: Path,
+    accelerator: str,
+    precision: str,
+    checkpoint: str = runs.LAST.name,
 ) -> dict[str, float]:
     """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
-    data.fold opinions.csv, confusion.png, faces.png, curves.png, report.html and report.md into `folder`.
+    data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and report.md
+    into `folder`. checkpoint: the file that the classifier's weights come from.
     """
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
@@ -62,7 +73,7 @@ def score(
     write_predictions(held_out, folder / runs.PREDICTIONS)
     if FOLD in predicted:
         write_predictions({"train": predicted[FOLD]}, folder / runs.OPINIONS)
-    draw(predicted, datamodule, folder)
+    draw(predicted, datamodule, folder, checkpoint)
     short_report(folder, held_out, datamodule.description())
     return results
 
@@ -80,15 +91,50 @@ def write_predictions(predicted: Mapping[str, Predictions], path: Path) -> None:
         table.to_csv(file, index=False, float_format=predictions.DIGITS)
 
 
-def draw(predicted: Mapping[str, Predictions], datamodule: FERDataModule, folder: Path) -> None:
-    """Writes confusion.png and faces.png of the last split, which is test if it was read, and curves.png."""
+def draw(
+    predicted: Mapping[str, Predictions], datamodule: FERDataModule, folder: Path, checkpoint: str = runs.LAST.name
+) -> None:
+    """Writes results.png, confusion.png and faces.png of the last split, which is test if it was read, and curves.png.
+
+    Without metrics.csv there is no curves.png, and results.png has no curves.
+    """
     split, last = list(predicted.items())[-1]
-    accuracy = 100 * np.mean(last.hits)
-    title = f"{split}: accuracy {accuracy:.2f} %"
-    files.save_figure(confusion_figure(last.confusion, last.classes, title), folder / "confusion.png")
-    files.save_figure(sheet(last, datamodule.splits[split].images), folder / "faces.png")
+    name = SPLIT_TITLES.get(split, split)
+    score_text = f"{100 * np.mean(last.hits):.1f} % of {len(last):,} {name} images right"
+    faces = spread_faces(last, datamodule.splits[split].images)
+    title = f"{datamodule.origin}: {score_text}"
+    table = confusion_table(last.confusion, last.classes)
+    files.save_figure(confusion_figure(last.confusion, last.classes, score_text), folder / "confusion.png")
+    files.save_figure(prediction_sheet(*faces, heading=title), folder / "faces.png")
+    metrics, reference = None, Reference()
     if (folder / runs.HISTORY).is_file():
-        files.save_figure(curves_figure(pd.read_csv(folder / runs.HISTORY)), folder / "curves.png")
+        metrics = pd.read_csv(folder / runs.HISTORY)
+        reference = Reference(best_epoch(folder, checkpoint), majority(datamodule.counts))
+        heading = f"{datamodule.origin}: {folder.parent.name}/{folder.name}"
+        files.save_figure(curves_figure(metrics, reference, heading), folder / "curves.png")
+    strip = spread_faces(last, datamodule.splits[split].images, COLUMNS)
+    files.save_figure(results_figure(title, name, table, strip, metrics, reference), folder / "results.png")
+
+
+def best_epoch(folder: Path, checkpoint: str) -> int | None:
+    """Returns the epoch, from 1, whose weights are scored; None where no figure chose it."""
+    if Path(checkpoint).name == runs.LAST.name or not (folder / runs.CONFIG).is_file():
+        return None
+    monitor = runs.read_config(folder).get("monitor")
+    curve = monitored(folder, monitor)
+    if curve is None:
+        return None
+    best = curve.idxmin() if mode_of(monitor) == "min" else curve.idxmax()
+    return int(best) + 1
+
+
+def majority(counts: Mapping[str, Mapping[str, int]]) -> tuple[str, float] | None:
+    """Returns the commonest class of training and its share of validation; None without validation images."""
+    validation = counts.get("val", {})
+    if not sum(validation.values()):
+        return None
+    commonest = max(counts["train"], key=lambda name: counts["train"][name])
+    return commonest, validation.get(commonest, 0) / sum(validation.values())
 
 
 class Collected(Callback):
@@ -111,12 +157,16 @@ class Collected(Callback):
             kept[start : start + len(values)] = values
 
 
-def sheet(predicted: Predictions, images: Tensor) -> Any:
-    """Some faces of a split, evenly spread, with predicted and true label.
+def spread_faces(predicted: Predictions, images: Tensor, number: int = SHEET_SIZE) -> Faces:
+    """Returns some faces of a split, evenly spread, with their labels and predictions.
 
     images: (N, 1, 48, 48), in the order of `predicted`.
     """
-    rows = np.linspace(0, len(predicted) - 1, min(SHEET_SIZE, len(predicted))).astype(int)
+    rows = np.linspace(0, len(predicted) - 1, min(number, len(predicted))).astype(int)
     names = np.array(predicted.classes)
-    true, answers = names[predicted.labels[rows]], names[predicted.predicted[rows]]
-    return prediction_sheet(images[torch.from_numpy(rows), 0].cpu().numpy(), true, answers)
+    return Faces(
+        images[torch.from_numpy(rows), 0].cpu().numpy(),
+        names[predicted.labels[rows]].tolist(),
+        names[predicted.predicted[rows]].tolist(),
+        predicted.confidence[rows].tolist(),
+    )

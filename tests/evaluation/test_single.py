@@ -145,3 +145,18 @@ def test_the_short_report_shows_the_pictures_of_the_run(folder):
 def test_few_images_and_classes_without_any_are_no_obstacle(folder, part):
     evaluation.short_report(folder, {"val": part, "test": part}, DATA)
     evaluation.full_report(Report("a"), EvaluationInput(folder, "a", {"val": part}, images_missing="x"), "val", False)
+
+
+@pytest.mark.parametrize(("images", "claims"), [(12, False), (300, True)])
+def test_conclusions_need_twenty_images(images, claims):
+    """A threshold that the mistakes, the calibration and the coverage share."""
+    part = predicted(images)
+    report = Report("a")
+    sections.add_confusions(report, part)
+    add_calibration(report, {"val": part}, ["val"])
+    add_coverage(report, part)
+    text = report.markdown
+    assert ("were classified as" in text) == claims
+    assert ("Accuracy is at least 90.0 %" in text) == claims
+    assert ("too few to compare confidence with accuracy" in text) != claims
+    assert ("too few to rank confusions" in text) != claims

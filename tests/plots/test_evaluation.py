@@ -6,7 +6,7 @@ from fer.plots import PALETTE, evaluation
 
 
 def drawn(figure):
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     return figure
 
 

@@ -8,7 +8,7 @@ def test_figures_draw_every_column_and_part():
     table = timing.summarise({"ceiling": [9, 9], "whole": [8, 7], "default": [3, 3], "keras": [4, 4]})
     parts = dict.fromkeys(speed.PARTS, 1.0)
     figure = speed.speed_figure({"a\nb": table, "c\nd": table}, {"a\nb": parts})
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     assert [len(axes.patches) for sub in figure.subfigs for axes in sub.axes] == [4, 5, 4, 0]
     growth = pd.concat([table.assign(value=value) for value in (16, 64)])
     axes = speed.growth_figure({"a\nb": growth}, "batch size").axes[0]

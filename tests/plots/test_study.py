@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from fer.plots.study import effects_figure, learning_figure, mean_curve, two_factors_figure
+from fer.palette import contrast
+from fer.plots.study import effects_figure, learning_figure, mean_curve, readable, two_factors_figure
 
 
 def test_all_panels_of_effects_have_the_same_scale():
@@ -51,3 +53,35 @@ def test_a_single_epoch_is_a_dot_full_for_validation_and_hollow_for_training():
     validated, trained = learning_figure({"all": {"": [run]}}).axes[0].lines
     assert [line.get_marker() for line in (validated, trained)] == ["o", "o"]
     assert (validated.get_fillstyle(), trained.get_fillstyle()) == ("full", "none")
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [("val/accuracy", "validation accuracy"), ("test/macro_f1", "test macro F1"), ("accuracy", "accuracy")],
+)
+def test_figures_have_names_in_words(figure, words):
+    assert readable(figure) == words
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3, 5])
+def test_texts_of_panels_stay_inside_and_apart(panels, check_readable):
+    names = [f"option.number_{n}" for n in range(panels)]
+    levels = ["[[32,32],[64,64],[128,128]]", "[[32],[64],[128]]", "none"]
+    runs = pd.DataFrame(dict.fromkeys(names, levels) | {"val/accuracy": [0.3, 0.5, 0.4]})
+    means = {name: pd.DataFrame({"level": levels, "runs": 1, "mean": [0.3, 0.5, 0.4]}) for name in names}
+    check_readable(effects_figure(means, runs, "val/accuracy"))
+    curves = pd.DataFrame({"epoch": [1, 2], "train/accuracy": [0.3, 0.5], "val/accuracy": [0.3, 0.4]})
+    check_readable(learning_figure({name: {level: [curves] for level in levels} for name in names}))
+
+
+@pytest.mark.parametrize("size", [2, 6])
+def test_cells_of_two_options_are_legible(size, check_readable):
+    names = [f"level {n}" for n in range(size)]
+    values = np.linspace(0.3, 0.5, size * size).reshape(size, size)
+    means = pd.DataFrame(values, pd.Index(names, name="optimizer"), pd.Index(names, name="optimizer.lr"))
+    figure = two_factors_figure(means, "val/accuracy")
+    check_readable(figure)
+    axes = figure.axes[0]
+    backgrounds = axes.images[0].to_rgba(100 * values).reshape(-1, 4)
+    for text, background in zip(axes.texts, backgrounds, strict=True):
+        assert contrast(to_hex(text.get_color()), to_hex(background)) >= 4.5

@@ -1,0 +1,65 @@
+"""Matrices of counts: the confusion matrix, and the labels of one source against those of another."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from fer.palette import text_color
+
+INK = "#3d3d3d"
+SHADES = colormaps["Blues"]
+
+
+def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+    """Draws (C, C) counts, rows = true class, as `matrix_figure` does."""
+    return matrix_figure(confusion_table(confusion, classes), "predicted", "true", title)
+
+
+def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(np.asarray(confusion), list(classes), list(classes))
+
+
+def matrix_figure(counts: pd.DataFrame, xlabel: str, ylabel: str, title: str = "") -> Figure:
+    """Draws counts with named rows and columns, see `draw_matrix`."""
+    rows, columns = counts.shape
+    figure = Figure(figsize=(max(4.6, 2.4 + 0.62 * columns), max(3.3, 1.7 + 0.5 * rows)), dpi=110, layout="constrained")
+    draw_matrix(figure.subplots(), counts, xlabel, ylabel)
+    if title:
+        figure.suptitle(textwrap.fill(title, 9 * (columns + 3)), fontsize=12, parse_math=False)
+    return figure
+
+
+def draw_matrix(axes: Axes, counts: pd.DataFrame, xlabel: str, ylabel: str, fontsize: float = 10) -> None:
+    """Draws each cell's share of its row as colour and in percent; cells without images are blank.
+
+    The labels of the rows state their number of images. Cells whose row and column have the same name are outlined.
+    """
+    sums = counts.sum(axis=1)
+    shares = counts.div(sums.clip(lower=1), axis=0).to_numpy()
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        if share > 0:
+            color = text_color(to_hex(SHADES(share)))
+            axes.text(column, row, whole_percent(share), ha="center", va="center", fontsize=fontsize, color=color)
+        if counts.index[row] == counts.columns[column]:
+            axes.add_patch(
+                Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.5, zorder=3)
+            )
+    names = [f"{name} ({images:,})" for name, images in sums.items()]
+    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(counts.shape[0]), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_color("#cccccc")
+    axes.set(xlabel=f"{xlabel}, % of the row", ylabel=f"{ylabel} (images)")
+
+
+def whole_percent(share: float) -> str:
+    """Returns the percentage of a positive share in [0, 1] without its sign, "<1" below one half."""
+    return "<1" if share < 0.005 else f"{100 * share:.0f}"
