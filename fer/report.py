@@ -13,7 +13,12 @@ from markdown import Markdown
 from fer.files import atomic, save_figure, write_text
 
 STYLE = """
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; background: #fff; color: #1b1b1b; }
+a { color: #0b57d0; }
+@media (prefers-color-scheme: dark) {
+  :root { background: #121212; color: #eee; }
+  a { color: #8ab4f8; }
+}
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }

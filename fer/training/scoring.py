@@ -113,7 +113,8 @@ def draw(
         heading = f"{datamodule.origin}: {folder.parent.name}/{folder.name}"
         files.save_figure(curves_figure(metrics, reference, heading), folder / "curves.png")
     strip = spread_faces(last, datamodule.splits[split].images, COLUMNS)
-    files.save_figure(results_figure(title, name, table, strip, metrics, reference), folder / "results.png")
+    results = results_figure(title, name, table, strip, metrics, reference)
+    files.save_figure(results, folder / "results.png", colours=256)
 
 
 def best_epoch(folder: Path, checkpoint: str) -> int | None:

@@ -1,0 +1,35 @@
+import pandas as pd
+import pytest
+import yaml
+
+from fer.training.scoring import best_epoch, majority
+
+CONFIG = {"output_dir": "runs", "trainer": {}, "data": {}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    table = {"epoch": [0, 1, 2], "step": [4, 9, 14], "val/accuracy": [0.2, 0.5, 0.4], "val/loss": [2.0, 1.8, 1.7]}
+    pd.DataFrame(table).to_csv(tmp_path / "metrics.csv", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("monitor", "checkpoint", "epoch"),
+    [
+        ("val/accuracy", "checkpoints/best.ckpt", 2),
+        ("val/loss", "checkpoints/best.ckpt", 3),
+        ("val/accuracy", "checkpoints/last.ckpt", None),
+        ("val/unlogged", "checkpoints/best.ckpt", None),
+    ],
+)
+def test_the_best_epoch_is_that_of_the_scored_checkpoint(folder, monitor, checkpoint, epoch):
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | {"monitor": monitor}))
+    assert best_epoch(folder, checkpoint) == epoch
+
+
+def test_the_majority_class_is_that_of_training_and_its_share_that_of_validation():
+    counts = {"train": {"happy": 5, "sad": 3}, "val": {"happy": 1, "sad": 3}}
+    assert majority(counts) == ("happy", 0.25)
+    assert majority({"train": {"happy": 5}}) is None
+    assert majority({"train": {"happy": 5}, "val": {"happy": 0}}) is None
