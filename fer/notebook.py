@@ -17,7 +17,7 @@ from fer.training.start import train
 from fer.validation import check_names
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss")
-PICTURES = ("curves.png", "confusion.png")
+PICTURES = ("results.png",)
 
 
 class Run:

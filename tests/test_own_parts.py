@@ -146,6 +146,7 @@ def test_an_own_part_serves_from_training_to_prediction(part):
     assert Path("net.onnx").stat().st_size > 0
 
 
+@pytest.mark.long
 def test_the_five_commands_for_an_own_model(tmp_path):
     photo()
     python = f"{sys.executable} -m"

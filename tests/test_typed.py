@@ -373,7 +373,7 @@ def test_pictures_at_home_with_classes_that_are_merged(shell, how):
 
 
 @pytest.mark.typed
-@pytest.mark.parametrize("launcher", ["local", "parallel"])
+@pytest.mark.parametrize("launcher", ["local", pytest.param("parallel", marks=pytest.mark.long)])
 def test_a_sweep_its_table_and_the_same_sweep_again(shell, launcher):
     line = f"python -m fer.train -m {TINY} study=sweep_{launcher} launcher={launcher} optimizer=sgd,adam"
     output = shell.type(line)
@@ -397,7 +397,9 @@ def own(shell) -> str:
 
 
 @pytest.mark.typed
-@pytest.mark.parametrize("launcher", ["parallel", pytest.param("slurm_local", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "launcher", [pytest.param("parallel", marks=pytest.mark.long), pytest.param("slurm_local", marks=pytest.mark.long)]
+)
 def test_own_configs_reach_the_runs_of_a_sweep(shell, own, launcher):
     if launcher == "slurm_local":
         pytest.importorskip("submitit")
