@@ -5,7 +5,7 @@
 
 It times four training loops, called columns, in one process and in turn, block by block: the ceiling (the network alone
 on one batch that lies ready), the whole (a fit as fer.train runs it), the default (a plain loop over a DataLoader of
-single samples) and, where tensorflow is installed, Keras' model.fit in a process of its own. It writes into
+single samples) and, where tensorflow is installed, Keras' model.fit in a separate process. It writes into
 experiments/speed/ (output_dir): benchmark.csv (a row for each column; a new measurement of the same setting on the same
 machine replaces the old one), costs.csv (parts of a step, validation, checkpoint, memory), with growth=…
 growth_<axis>.csv, the figures as PNG, and README.md, which shows them all.

@@ -214,7 +214,7 @@ class Classifier(pl.LightningModule):
     def parameter_groups(self) -> list[Any]:
         """Returns the trainable parameters in one group; without decay of biases and norms, in two: matrices, the rest.
 
-        With `layer_decay` each layer has groups of its own.
+        With `layer_decay`, each layer has separate groups.
         """
         if self.hparams.layer_decay is not None:
             return self._groups_by_layer()

@@ -21,6 +21,8 @@ from fer import options, places
 from fer.errors import UserError
 
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+SHOWING = ("--cfg", "-c", "--info", "-i")
+"""Flags of Hydra that show a config instead of running it."""
 VALUED = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c"}
 VALUED |= {"--experimental-rerun", "--info", "-i"}
 """Flags of Hydra whose value is the next word; --info may stand without one."""
@@ -41,6 +43,8 @@ def prepared(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments in the form that Hydra reads. Raises UserError for words that a shell split, and for an
     empty path."""
     multirun = any(word in MULTIRUN for word in arguments)
+    if multirun and any(word.partition("=")[0] in SHOWING for word in arguments):
+        arguments, multirun = first_run(arguments), False
     ready: list[str] = []
     for word in arguments:
         if ready and ready[-1] in VALUED and not is_option(word):
@@ -58,6 +62,21 @@ def changes_nothing(word: str) -> bool:
     """Whether a word asks for no experiment, which is the default and which Hydra cannot read."""
     key, _, value = word.partition("=")
     return key == "experiment" and NOTHING.fullmatch(value) is not None
+
+
+def first_run(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments of a sweep's first run, whose config `--cfg job` shows; Hydra shows none of a sweep."""
+    words = [word for word in arguments if word not in MULTIRUN]
+    return [f"{word.partition('=')[0]}={first_value(word)}" if is_assignment(word) else word for word in words]
+
+
+def is_assignment(word: str) -> bool:
+    return "=" in word and not word.startswith(("-", "~"))
+
+
+def first_value(word: str) -> str:
+    """Returns the first value of an override that may list several; a range or a sorted choice stays as it is."""
+    return next(split(word.partition("=")[2]))
 
 
 def check_flags(arguments: Sequence[str], name: str) -> None:
@@ -136,8 +155,8 @@ def is_none(group: str, text: str) -> bool:
 
 
 def value_of(name: str, text: str) -> str:
-    """Returns one value of a path option for Hydra: null, a list of paths, or a path."""
-    if text == "null":
+    """Returns one value of a path option for Hydra: null, a list of paths, or a path; `model.pretrained` may be true."""
+    if text == "null" or (options.row(name).anywhere and text in ("true", "false")):
         return text
     if options.row(name).many and text[:1] == "[" and text[-1:] == "]":
         return f"[{','.join(one_place(name, part.strip()) for part in split(text[1:-1]))}]"

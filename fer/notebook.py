@@ -14,7 +14,6 @@ from fer import commandline, places, runs
 from fer.config import compose
 from fer.errors import UserError
 from fer.training.start import train
-from fer.validation import check_names
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss")
 PICTURES = ("results.png",)
@@ -103,7 +102,6 @@ def fit(
         command = commandline.command("fer.train", words, folder)
     if command is None and data_root is not None:
         OmegaConf.update(cfg, "data.root", os.fspath(data_root))
-    check_names(cfg)
     record = train(cfg, command, words)
     if "folder" not in record:
         raise UserError("this was a trial, which leaves no run")

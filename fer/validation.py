@@ -95,7 +95,7 @@ def check(cfg: DictConfig) -> None:
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
     for path, (possible, instead) in NOT_HERE.items():
         value = OmegaConf.select(cfg, path)
-        if not any(value is one or value == one for one in possible):
+        if value not in possible:
             raise UserError(f"{path}={value}: {instead}")
     unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
     if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):

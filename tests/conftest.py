@@ -101,6 +101,21 @@ def _write_csv(path: Path, faces: Faces, header: str = "emotion,pixels,Usage", e
 
 
 @pytest.fixture
+def made(make_faces):
+    """FER2013 in small: 8 happy and 2 images of every other class in each split, one blank, one copy across splits."""
+    labels = np.tile([*range(7), *range(7), *[3] * 6], 3)
+    faces = make_faces(labels, usage=np.repeat([0, 1, 2], 20))
+    faces.images[4] = 0
+    faces.images[45] = faces.images[5]
+    return faces
+
+
+@pytest.fixture
+def csv(made, tmp_path, write_csv) -> Path:
+    return write_csv(tmp_path / "here" / "fer2013.csv", made)
+
+
+@pytest.fixture
 def write_pictures() -> Callable[..., Path]:
     """`write_pictures(root, faces, "train/{emotion}/{usage}_{row}.png")`."""
     return _write_pictures

@@ -122,11 +122,11 @@ def test_an_empty_place_in_a_list_or_sweep_is_one_as_well(words):
 
 def test_flags_of_hydra_keep_their_values(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    typed = ["--cfg", "job", "--config-dir", "~/my conf", "-m", "--info", "seed=1", "--config-dir=~/x", "--resolve"]
+    typed = ["--cfg", "job", "--config-dir", "~/my conf", "--info", "seed=1", "--config-dir=~/x", "--resolve"]
     ready = prepared(typed)
     assert ready[3] == str(tmp_path / "my conf")
-    assert ready[7] == f"--config-dir={tmp_path / 'x'}"
-    assert [ready[i] for i in (0, 1, 2, 4, 5, 6, 8)] == [typed[i] for i in (0, 1, 2, 4, 5, 6, 8)]
+    assert ready[6] == f"--config-dir={tmp_path / 'x'}"
+    assert [ready[i] for i in (0, 1, 2, 4, 5, 7)] == [typed[i] for i in (0, 1, 2, 4, 5, 7)]
 
 
 @pytest.mark.parametrize(
@@ -215,3 +215,13 @@ def test_a_command_keeps_its_config(word):
     with pytest.raises(UserError, match=r"fer\.search"):
         commandline.check_flags([word, "search"], "train")
     commandline.check_flags(["--config-dir=mine", "model=cnn2"], "train")
+
+
+def test_the_config_of_a_sweep_is_that_of_its_first_run():
+    assert prepared(["-m", "--cfg", "job", "optimizer=sgd,adam", "seed=0,1", "~augment.flip"]) == [
+        "--cfg",
+        "job",
+        "optimizer=sgd",
+        "seed=0",
+        "~augment.flip",
+    ]

@@ -1,4 +1,4 @@
-"""The column "keras": Keras' model.fit on the architecture of fer.models.cnn.CNN, in a process of its own."""
+"""The column "keras": Keras' model.fit on the architecture of fer.models.cnn.CNN, in a separate process."""
 
 import inspect
 import json

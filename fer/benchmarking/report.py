@@ -36,7 +36,7 @@ device at both ends. The ratio is the median over rounds of the ratio to the cei
   logging, and the ends of epochs as they occur; validation and checkpoints are measured separately.
 - **default**: a usual training loop: float32, contiguous, torchvision image by image in a DataLoader, the better of 0
   and 2 workers. It shares the process, so it profits from freed memory that is kept, which a usual process lacks.
-- **keras**: `model.fit` on the same layers, in a process of its own, on arrays in memory without augmentation.
+- **keras**: `model.fit` on the same layers, in a separate process, on arrays in memory without augmentation.
 """
 COSTS = """\
 Parts of a step are means over a separate fit, which waits for the device after each part: *data* is the next batch of
@@ -44,7 +44,7 @@ the loader, *step* is forward, loss, metrics, backward and optimizer, *the rest*
 Peak memory is that of the process in which all columns ran.
 """
 OVERHEAD = """\
-Times of `fer.train` as a process of its own, with a warm file cache; medians over several starts. The script
+Times of `fer.train` as a separate process, with a warm file cache; medians over several starts. The script
 `python experiments/speed/overhead.py` measures them; each block shows the command as typed at the commit below it.
 """
 

@@ -17,6 +17,7 @@ from fer.data.batches import Batch, Batches, RepeatedBatches, Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.folds import FOLD
+from fer.data.normalisation import FIXED, pixel_statistics
 from fer.data.resizing import Resizing
 from fer.data.sources import checked, read_faces
 from fer.data.splits import SPLITS
@@ -27,10 +28,9 @@ SOURCES = ("auto", "fer2013", "folder", "synthetic")
 FROM_DATA = ("classes", "class_counts", "counts", "mean", "std", "origin", "layout", "sources", "fingerprint",
              "official", "warnings", "soft_digest", "augmentation")  # fmt: skip
 """Attributes that `setup` sets."""
-STATISTICS = {"half": (0.5, 0.5), "unit": (0.0, 1.0)}
 CHOICES = {
     "roles": ("official", "folders", None),
-    "normalize": ("train", *STATISTICS),
+    "normalize": ("train", *FIXED),
     "balance": ("none", "sampler"),
 }
 PLACES = {
@@ -133,7 +133,7 @@ class FERDataModule(pl.LightningDataModule):
         self.splits = {split: _tensors(faces, of_split) for split, of_split in rows.items()}
         self.splits["train"].targets = self._targets(faces, rows["train"], soft)
         self.counts = {split: class_counts(part.labels, faces.classes) for split, part in self.splits.items()}
-        self.mean, self.std = STATISTICS.get(options.normalize) or pixel_statistics(self.splits["train"].images)
+        self.mean, self.std = FIXED.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
 
     def _check(self) -> None:
@@ -340,13 +340,3 @@ def _tensors(faces: Faces, rows: np.ndarray) -> Split:
 
 def class_counts(labels: Tensor, classes: Sequence[str]) -> dict[str, int]:
     return dict(zip(classes, torch.bincount(labels, minlength=len(classes)).tolist(), strict=True))
-
-
-def pixel_statistics(images: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 `images`, in units of [0, 1]; exact, from their histogram."""
-    chunks = images.split(1024)  # bincount makes int64 of what it counts
-    histogram = sum(torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks).double()
-    values, total = torch.arange(256, dtype=torch.float64), histogram.sum()
-    mean = (histogram * values).sum() / total
-    variance = (histogram * (values - mean) ** 2).sum() / total
-    return mean.item() / 255, variance.sqrt().item() / 255

@@ -1,4 +1,4 @@
-"""What the user says of labels: the options `labels.numbers`, `labels.rename`, `data.columns` and `data.labels`."""
+"""The options that say how labels are read: `labels.numbers`, `labels.rename`, `data.columns`, `data.labels`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ from fer.losses import log_prior
 class ClassifierWithData:
     """A classifier and the data set on which it is evaluated.
 
-    classes: the classes among which it decides, all or some of its own. tta: a key of `fer.views.TTA`.
+    classes: the classes to decide among, some or all of those of the network. tta: a key of `fer.views.TTA`.
     logit_adjustment: τ; τ times the log prior of each class is subtracted from its logit.
     """
 
@@ -62,7 +62,7 @@ def load_classifier(
     numbers: Any = None,
     logit_adjustment: float = 0.0,
 ) -> ClassifierWithData:
-    """Loads the classifier of a checkpoint, and the data in `root`, by default those of its own experiment.
+    """Loads the classifier of a checkpoint, and the data in `root`, by default the data it was trained on.
 
     classes: those to decide among, all by default; tta: by default the classifier's own setting; numbers: the classes
     of folders that are named by numbers, by default as in the experiment; logit_adjustment: see `ClassifierWithData`.

@@ -13,7 +13,7 @@ from fer.evaluation.records import record_of
 def experiment_data(
     path: Path, data: Sequence[str] | None, numbers: Any = None
 ) -> tuple[ClassifierWithData | None, str]:
-    """Returns the classifier with the faces in `data`, by default those of its own run; or None, and the reason.
+    """Returns the classifier with the faces in `data`, by default those it was trained on; or None, and the reason.
 
     numbers: the classes of folders that are named by numbers, by default as in the run. Raises UserError if `data` is
     given and cannot be read; data of the run that is missing or has changed is no error.

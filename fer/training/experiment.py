@@ -20,7 +20,7 @@ from fer.training.active_run import ActiveRun, active_run
 from fer.training.building import build_datamodule, plain, resolve_auto, with_output_dir
 from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
-from fer.training.initial import InitialWeights, initial_weights
+from fer.training.initial import InitialWeights
 from fer.training.rehearsal import rehearse
 from fer.training.scoring import score
 from fer.training.tensorboard import log_hyperparameters
@@ -39,8 +39,7 @@ def run(
     """
     quieten()
     resolved = resolve_auto(cfg)
-    rehearse(resolved)
-    initial = None if checkpoint else initial_weights(resolved)
+    initial = rehearse(resolved)
     datamodule = build_datamodule(resolved)
     datamodule.setup()
     if resolved.trainer.get("fast_dev_run"):

@@ -61,8 +61,6 @@ def initial_weights(cfg: DictConfig) -> InitialWeights | None:
     """
     ours, node = parts.separated(plain(cfg.model))
     pretrained = ours.get("pretrained")
-    if str(pretrained).lower() in ("none", "null", "false"):
-        pretrained = None
     if cfg.get("init_from") and pretrained:
         raise UserError("init_from and model.pretrained: give one of them")
     if cfg.get("init_from"):

@@ -28,16 +28,12 @@ def pretrained_state(node: Mapping[str, Any], num_classes: int) -> State:
     """
     if node.get("_target_") != TARGET:
         raise UserError("model.pretrained is for networks of timm and torchvision; init_from=RUN starts from a run")
-    file = None if is_true(node["pretrained"]) else Path(str(node["pretrained"])).expanduser()
+    file = None if node["pretrained"] is True else Path(str(node["pretrained"])).expanduser()
     if file is not None and not file.is_file():
         raise UserError(f"model.pretrained={file}: no such file; give a file of weights, or true to download them")
     read = {"timm": timm_state, "torchvision": torchvision_state}[node.get("library") or "torchvision"]
     state = read(node, num_classes, file)
     return {f"{PREFIX}{name}": tensor for name, tensor in state.items()}
-
-
-def is_true(value: Any) -> bool:
-    return str(value).lower() == "true"
 
 
 def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> State:

@@ -1,4 +1,4 @@
-"""Trains a run for more epochs than it was planned for, in a folder of its own."""
+"""Trains a run for more epochs than planned, in a new folder."""
 
 import shutil
 from pathlib import Path

@@ -14,22 +14,25 @@ from fer.data.resizing import Resizing
 from fer.errors import UserError, as_user_error
 from fer.hardware import has_compiler
 from fer.training.building import build_classifier, plain
-from fer.training.initial import initial_weights
+from fer.training.initial import InitialWeights, initial_weights
 from fer.training.trainer import trainer_for
 
 
-def rehearse(cfg: DictConfig) -> None:
+def rehearse(cfg: DictConfig) -> InitialWeights | None:
     """Builds every part once, the network without memory for its weights.
 
-    Raises UserError for a part that cannot be built and for parts that do not fit together.
+    Returns the weights that the run starts from; None for random ones. Raises UserError for a part that cannot be
+    built, and for parts that do not fit together.
     """
     if cfg.compile and not has_compiler():
         raise UserError("compile=true needs a C++ compiler and finds none; install g++, or leave compile=false")
     try:
         classifier = rehearse_parts(cfg)
         rehearse_trainer(cfg)
-        if initial := initial_weights(cfg):
+        initial = initial_weights(cfg)
+        if initial:
             initial.fitting(classifier)
+        return initial
     except (ValueError, RuntimeError) as error:
         raise as_user_error(error) from error
 

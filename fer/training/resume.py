@@ -19,7 +19,7 @@ def resumed(cfg: DictConfig, typed: Sequence[str] | None = None) -> tuple[DictCo
 
     typed: the overrides that `cfg` was composed of; by default those of this process's command line.
     Options of options.MAY_CHANGE are taken from the command line where they stand there. With more epochs than the run
-    was planned for, it goes on in a folder of its own. Raises UserError where there is no such run, where it is
+    was planned for, it continues in a new folder. Raises UserError where there is no such run, where it is
     finished, and for any other override.
     """
     folder, checkpoint = locate(places.run(str(cfg.resume)))

@@ -49,7 +49,8 @@ class Sweep:
             raise UserError("an empty grid: no run to start; give every swept option a value")
         at_once = min(self.cfg.launcher.jobs, len(configs))
         self.started = time.perf_counter()
-        print(f"{len(configs)} runs, {'one after the other' if at_once == 1 else f'{at_once} at once'}", flush=True)
+        how = "one after the other" if at_once == 1 else f"{at_once} at once"
+        print(f"{counted(len(configs), 'run')}, {how}", flush=True)
         results = self._launch(configs, at_once)
         study = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
         print(f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}", flush=True)

@@ -53,8 +53,8 @@ def add_run(
 ) -> None:
     """Writes one row of the HParams table.
 
-    The final figures are those of the best epoch. They are written into the folder `final`, which is a run of its own
-    to TensorBoard: there they stand as points on the curves of the same name.
+    The final figures are those of the best epoch. They are written into the folder `final`, which TensorBoard shows as
+    a separate run: as points on the curves of the same names.
     """
     names = sorted(figures, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     typed = commandline.hyperparameters(command or "")

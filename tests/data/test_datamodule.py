@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fer.data.batches import Batches, derived_seed
-from fer.data.datamodule import FERDataModule, pixel_statistics
+from fer.data.datamodule import FERDataModule
 from fer.data.emotions import EMOTIONS
+from fer.data.normalisation import pixel_statistics
 from fer.data.splits import SPLITS
 from fer.errors import UserError
 

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fer import eda
@@ -33,21 +32,6 @@ def section(load) -> Callable[..., Report]:
         return report
 
     return make
-
-
-@pytest.fixture
-def made(make_faces):
-    """FER2013 in small: 8 happy and 2 images of every other class in each split, one blank, one copy across splits."""
-    labels = np.tile([*range(7), *range(7), *[3] * 6], 3)
-    faces = make_faces(labels, usage=np.repeat([0, 1, 2], 20))
-    faces.images[4] = 0
-    faces.images[45] = faces.images[5]
-    return faces
-
-
-@pytest.fixture
-def csv(made, tmp_path, write_csv) -> Path:
-    return write_csv(tmp_path / "here" / "fer2013.csv", made)
 
 
 @pytest.fixture
