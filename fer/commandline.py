@@ -155,7 +155,10 @@ def is_none(group: str, text: str) -> bool:
 
 
 def value_of(name: str, text: str) -> str:
-    """Returns one value of a path option for Hydra: null, a list of paths, or a path; `model.pretrained` may be true."""
+    """Returns one value of a path option for Hydra: null, a list of paths, or a path.
+
+    An option that loads something, such as `model.pretrained`, may also be true or false.
+    """
     if text == "null" or (options.row(name).anywhere and text in ("true", "false")):
         return text
     if options.row(name).many and text[:1] == "[" and text[-1:] == "]":
