@@ -25,7 +25,7 @@ def short_report(folder: Path, splits: Mapping[str, Predictions], data: Mapping[
 
     splits: predictions of the held-out splits. data: the data module's description.
     """
-    report = Report(f"{folder.parent.name}/{folder.name}")
+    report = Report(f"{folder.parent.name}/{folder.name}".lstrip("/"))
     for sentence in data_sentences({"data": data}):
         report.text(plain(sentence))
     add_accuracy(report, {f"{SPLIT_TITLES[split]} split": predictions for split, predictions in splits.items()})
