@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from fer import trust
 from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import Faces
@@ -37,6 +38,11 @@ def _alone(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+
+
+@pytest.fixture(autouse=True)
+def _trusts_nothing(monkeypatch):
+    monkeypatch.setattr(trust, "TRUSTED", set())
 
 
 @pytest.fixture

@@ -93,11 +93,10 @@ PARTS = {
 
 @pytest.fixture(autouse=True)
 def outside(tmp_path, monkeypatch):
-    """A folder with the own module, which is the current one; nobody is trusted."""
+    """A folder with the own module, which is the current one."""
     (tmp_path / "mine.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trust, "TRUSTED", set())
     monkeypatch.delenv("FER_TRUST", raising=False)
     yield
     sys.modules.pop("mine", None)

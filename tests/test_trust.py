@@ -54,7 +54,6 @@ TARGETS = [
 
 @pytest.fixture(autouse=True)
 def nobody_trusted(monkeypatch, tmp_path):
-    monkeypatch.setattr(trust, "TRUSTED", set())
     monkeypatch.delenv("FER_TRUST", raising=False)
     monkeypatch.chdir(tmp_path)
 
