@@ -8,7 +8,7 @@ import torch
 
 from fer.classifier import Classifier
 from fer.errors import UserError
-from fer.positions import unsafe_parts
+from fer.objections import unsafe_parts
 from fer.trust import check_parts, needed, trusts
 
 LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, OSError, ValueError, AttributeError)

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fer import layers, parts
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
 from fer.given import TARGET as GIVEN
-from fer.metrics import figures, metric_collection
+from fer.metrics import EpochMetrics, figures
+from fer.optimisation import OptimisedModule
 from fer.preprocess import SIZE
 from fer.trust import check_parts, without_loading
 from fer.views import CROP, check_views, views
@@ -23,7 +22,7 @@ OPTIMIZER = {"_target_": "torch.optim.AdamW", "lr": 0.001}
 SCHEDULER = {"_target_": "torch.optim.lr_scheduler.ConstantLR", "factor": 1.0, "total_iters": 0}
 
 
-class Classifier(pl.LightningModule):
+class Classifier(OptimisedModule):
     """Classifies 48×48 grey faces with a network, and trains it.
 
     model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`; the checkpoint
@@ -47,8 +46,8 @@ class Classifier(pl.LightningModule):
     Raises ValueError or UserError for options that cannot be used.
     """
 
-    done = (0, 0)
-    """Optimizer steps and epochs of the run that a prolonged one goes on from, over which no schedule is planned."""
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -75,13 +74,12 @@ class Classifier(pl.LightningModule):
         check_views(tta, crop, crop_to)
         if layer_decay is not None and not 0 < layer_decay <= 1:
             raise UserError(f"classifier.layer_decay={layer_decay}: expected a number in (0, 1]")
-        given = model if isinstance(model, nn.Module) else None
-        model = {"_target_": GIVEN} if given else model
+        network = model if isinstance(model, nn.Module) else parts.model(model, len(classes))
+        model = {"_target_": GIVEN} if isinstance(model, nn.Module) else without_loading(model)
         class_counts = [1] * len(classes) if class_counts is None else class_counts
-        self.save_hyperparameters(logger=False, ignore=["given"])
-        self.hparams.model = without_loading(model)
+        self.save_hyperparameters(logger=False)
         self.classes = tuple(classes)
-        self.model: nn.Module = given or parts.model(model, len(classes))
+        self.model = network
         self.loss: nn.Module = parts.loss(loss, class_counts)
         self.channels = parts.channels(self.model)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -89,8 +87,7 @@ class Classifier(pl.LightningModule):
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("std", torch.tensor(float(std)))
         self.example_input_array = torch.zeros(2, 1, SIZE, SIZE)
-        metrics = metric_collection(len(classes))
-        self.metrics = nn.ModuleDict({f"{split}_metrics": metrics.clone() for split in ("train", "val", "test")})
+        self.train_metrics, self.val_metrics, self.test_metrics = (EpochMetrics(len(classes)) for _ in range(3))
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "Classifier":
@@ -122,18 +119,20 @@ class Classifier(pl.LightningModule):
         images, labels = batch[0], batch[1]
         logits = self(images).float()
         loss = self.loss(logits, labels)
-        self._update("train", loss, logits, labels)
+        self.train_metrics.add(loss, logits, labels)
         if self.hparams.l1:
             loss = loss + self.hparams.l1 * sum(p.abs().sum() for p in self.parameters() if p.ndim > 1)
-        if self._trainer is not None and (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
-            self._log_now("train/loss_step", loss.item())
+        if self._trainer is not None:
+            interval = self._trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
+            if (batch_idx + 1) % interval == 0:
+                self._log_now("train/loss_step", loss.item())
         return loss * getattr(batch, "weight", 1.0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate("val", batch)
+        self._evaluate(self.val_metrics, batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate("test", batch)
+        self._evaluate(self.test_metrics, batch)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Returns (rows, labels, logits) of the batch; rows count from 0 where the batch has none."""
@@ -141,15 +140,10 @@ class Classifier(pl.LightningModule):
         rows = batch.rows if hasattr(batch, "rows") else torch.arange(len(images))
         return rows, labels, self.logits(images)
 
-    def _evaluate(self, split: str, batch: Batch) -> None:
+    def _evaluate(self, metrics: EpochMetrics, batch: Batch) -> None:
         images, labels = batch[0], batch[1]
         logits = self.logits(images)
-        self._update(split, self.loss(logits, labels), logits, labels)
-
-    def _update(self, split: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        metrics = self.metrics[f"{split}_metrics"]
-        metrics["loss"].update(loss.detach() * len(logits))
-        metrics["confusion"].update(logits.detach().argmax(1), labels if labels.ndim == 1 else labels.argmax(1))
+        metrics.add(self.loss(logits, labels), logits, labels)
 
     def on_train_start(self) -> None:
         if self.global_step == 0:  # LearningRateMonitor begins with step `log_every_n_steps`
@@ -161,114 +155,34 @@ class Classifier(pl.LightningModule):
             logger.log_metrics({name: value}, step=self.global_step)
 
     def on_train_epoch_end(self) -> None:
-        self._log_figures("train")
+        self._log_figures("train", self.train_metrics)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_figures("val")
+        self._log_figures("val", self.val_metrics)
 
     def on_test_epoch_end(self) -> None:
-        self._log_figures("test")
+        self._log_figures("test", self.test_metrics)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Saves the training metrics of the epoch so far, summed over all ranks, to resume within an epoch."""
-        checkpoint["counted"] = {}
-        for name, metric in self.metrics["train_metrics"].items():
-            with metric.sync_context():
-                checkpoint["counted"][name] = {key: value.clone() for key, value in metric.metric_state.items()}
+        checkpoint["counted"] = self.train_metrics.summed_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.global_rank == 0:  # the saved sums are over all ranks
-            for name, state in checkpoint.get("counted", {}).items():
-                for key, value in state.items():
-                    setattr(self.metrics["train_metrics"][name], key, value.to(self.device))
+            self.train_metrics.load(checkpoint.get("counted", {}), self.device)
 
-    def _log_figures(self, split: str) -> None:
-        metrics = self.metrics[f"{split}_metrics"]
-        values = metrics.compute()
-        metrics.reset()
-        self.confusion = values["confusion"]
-        loss = values["loss"].float() / self.confusion.sum()
-        named = {"loss": loss, **figures(self.confusion, self.classes)}
-        for name, value in named.items():
+    def _log_figures(self, split: str, metrics: EpochMetrics) -> None:
+        loss, self.confusion = metrics.results()
+        for name, value in {"loss": loss, **figures(self.confusion, self.classes)}.items():
             self.log(f"{split}/{name}", value, prog_bar=name in ("loss", "accuracy"))
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = parts.optimizer(self.hparams.optimizer, self.parameter_groups())
-        scheduler, interval = self.schedule(optimizer)
-        watched = {"monitor": self.hparams.monitor} if isinstance(scheduler, ReduceLROnPlateau) else {}
-        schedule = {"scheduler": scheduler, "interval": interval, "name": "lr", **watched}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    def schedule(self, optimizer: torch.optim.Optimizer) -> tuple[parts.Schedule, str]:
-        """Returns the learning-rate schedule over the run, without what `done` has of it, and its interval."""
-        steps, epochs = self.done
-        whole = self.trainer.max_epochs
-        return parts.scheduler(
-            self.hparams.scheduler,
-            optimizer,
-            total_steps=lambda: int(self.trainer.estimated_stepping_batches) - steps,
-            epochs=whole - epochs if whole and whole > 0 else whole,
-            mode=self.hparams.mode,
-        )
-
-    def parameter_groups(self) -> list[Any]:
-        """Returns the trainable parameters in one group; without decay of biases and norms, in two: matrices, the rest.
-
-        With `layer_decay`, each layer has separate groups.
-        """
-        if self.hparams.layer_decay is not None:
-            return self._groups_by_layer()
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        if self.hparams.decay_biases_and_norms:
-            return parameters
-        return groups(parameters)
-
-    def _groups_by_layer(self) -> list[dict[str, Any]]:
-        depths = layers.depths(self.model)
-        top, rate = max(depths.values()), self.lr
-        by_depth: dict[int, list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                by_depth.setdefault(depths[name], []).append(parameter)
-        found = []
-        for depth, parameters in sorted(by_depth.items()):
-            scale = self.hparams.layer_decay ** (top - depth)
-            parts_of_layer = [{"params": parameters}] if self.hparams.decay_biases_and_norms else groups(parameters)
-            found += [{**group, "lr": rate * scale, parts.LR_SCALE: scale} for group in parts_of_layer]
-        return found
 
     @property
     def backbone(self) -> nn.Module:
         """All layers but the output layer, for Lightning's BackboneFinetuning."""
         return layers.backbone(self.model)
 
-    @property
-    def lr(self) -> float:
-        """The optimizer's learning rate, which Lightning's learning-rate finder replaces."""
-        return self.hparams.optimizer["lr"]
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        factor = value / self.lr
-        self.hparams.optimizer = {**self.hparams.optimizer, "lr": value}
-        if self._trainer is not None:
-            for config in self._trainer.lr_scheduler_configs:
-                parts.rescale(config.scheduler, factor)
-
-    def lr_scheduler_step(self, scheduler: parts.Schedule, metric: Any) -> None:
-        """As in Lightning, also for parameter groups that a callback has added."""
-        parts.cover_new_groups(scheduler)
-        super().lr_scheduler_step(scheduler, metric)
-
     def train(self, mode: bool = True) -> "Classifier":
         """As in torch; norms that are frozen keep their statistics."""
         super().train(mode)
         layers.keep_frozen_statistics(self.model)
         return self
-
-
-def groups(parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
-    """Returns the matrices as one parameter group, and biases and norms as another one without weight decay."""
-    matrices, others = ([p for p in parameters if (p.ndim > 1) == is_matrix] for is_matrix in (True, False))
-    both = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in both if group["params"]] or both[:1]

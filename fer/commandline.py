@@ -9,16 +9,12 @@ distributed run, without a change.
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.errors import HydraException
 
 from fer import options, places
 from fer.errors import UserError
+from fer.quoting import quoted, split, unquoted
 
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 SHOWING = ("--cfg", "-c", "--info", "-i")
@@ -31,7 +27,6 @@ SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
 NOTHING = re.compile(r"null|none|false|\[\]", re.IGNORECASE)
 NO_NAME = re.compile(r"null|true|false|\[\]|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
-QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 OTHERS = {
     "hydra/launcher": "runs of a sweep are started by launcher=parallel or launcher=slurm",
     "hydra/sweeper": "python -m fer.search searches options, with Optuna",
@@ -175,55 +170,11 @@ def one_place(name: str, text: str) -> str:
     return quoted(os.path.expanduser(text))
 
 
-def split(text: str) -> Iterator[str]:
-    """Yields the parts between commas outside of quotes and brackets; a quote counts only at the start of a part."""
-    part, depth, position = "", 0, 0
-    while position < len(text):
-        quote = QUOTED.match(text, position) if not part.strip(" [") else None
-        if quote:
-            part += quote[0]
-            position = quote.end()
-            continue
-        character = text[position]
-        depth += (character in "([{") - (character in ")]}" and depth > 0)
-        if character == "," and depth == 0:
-            yield part
-            part = ""
-        else:
-            part += character
-        position += 1
-    yield part
-
-
-def unquoted(text: str) -> str:
-    """Returns the text inside Hydra's quotes; text without quotes is unchanged."""
-    return parser().parse_override(f"x={text}").value() if QUOTED.fullmatch(text) else text
-
-
-def quoted(text: str) -> str:
-    """Returns the text as Hydra reads it back, in quotes where it would otherwise mean something else."""
-    return text if is_plain(text) else QuotedString(text, Quote.single).with_quotes()
-
-
 def assigned(name: str, path: str | Path) -> str:
     """Returns `resume=runs/a` to type; paths with a special meaning get `./` in front, such as `./latest`."""
     text = str(path)
     special = text in ("null", places.LATEST) or text.startswith(("~", "'", '"', "["))
     return f"{name}=./{text}" if special else f"{name}={text}"
-
-
-def is_plain(text: str) -> bool:
-    """Whether Hydra reads the text as the same string, also in a list and before a comma."""
-    try:
-        read = parser().parse_override(f"x=[{text},{text}]").value()
-    except HydraException:
-        return False
-    return read == [text, text] and isinstance(read[0], str)
-
-
-@lru_cache(maxsize=1)
-def parser() -> OverridesParser:
-    return OverridesParser.create()
 
 
 def config_dir(arguments: Sequence[str]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -16,8 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fer import commandline, hints, mappings
+from fer.containers import plain
 from fer.errors import UserError, fail, one_line_errors
 from fer.naming import run_name
+from fer.quoting import quoted
 from fer.resolvers import register_resolvers
 
 HERE = Path(__file__).resolve().parent
@@ -38,12 +41,12 @@ def compose_config(
     """
     typed = [commandline.as_typed(word) for word in overrides or [] if not commandline.changes_nothing(word)]
     if config_dir:
-        typed.append(f"hydra.searchpath=[{commandline.quoted(f'file://{os.path.abspath(config_dir)}')}]")
+        typed.append(f"hydra.searchpath=[{quoted(f'file://{os.path.abspath(config_dir)}')}]")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = hydra.compose(name, overrides=typed, **more)
     if not HydraConfig.initialized() and OmegaConf.is_interpolation(cfg, "output_dir"):
-        raw = OmegaConf.to_container(cfg, resolve=False)["output_dir"]
+        raw = plain(cfg, resolve=False)["output_dir"]
         cfg.output_dir = RUN_NAME.sub(run_name(overrides or []), raw)
     return cfg
 
@@ -72,7 +75,7 @@ def typed_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
-def config_dir(hydra: DictConfig | None = None) -> str | None:
+def config_dir(hydra: DictConfig | HydraConf | None = None) -> str | None:
     """Returns the folder of own configs that this process was started with (--config-dir); None without one.
 
     hydra: Hydra's own config; a sweep has to pass it, because none is in force before its first run.

@@ -91,8 +91,9 @@ def load(cfg: DictConfig) -> "Dataset":
 
     from fer.augment import Augment
     from fer.console import quieten
+    from fer.containers import plain
     from fer.exploration.dataset import Dataset, announce
-    from fer.training.building import build_datamodule, plain
+    from fer.training.building import build_datamodule
 
     quieten()
     try:

@@ -36,7 +36,7 @@ def atomic(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     partial = path.with_name(f".{path.name[:200]}.{uuid4().hex[:8]}{PARTIAL}")
-    text = {} if "b" in mode else {"encoding": "utf-8", "errors": READABLE, "newline": ""}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": READABLE, "newline": ""}
     try:
         with open(partial, mode, **text) as file:
             yield file

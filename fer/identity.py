@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from fer import options
+from fer.containers import plain
 
 BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
 """Options whose `auto` a run replaces by what suits its machine."""
@@ -25,7 +26,7 @@ def run_identity(cfg: DictConfig, fingerprint: str, initial: str | None = None) 
     cfg.output_dir = ""  # paths of loggers and callbacks lie below it
     for key in ("hydra", "launcher"):
         cfg.pop(key, None)  # they interpolate values that only a command has
-    content = options.hashed(OmegaConf.to_container(cfg, resolve=True))
+    content = options.hashed(plain(cfg))
     text = json.dumps(content, sort_keys=True)
     if initial:
         text += f"\n{initial}"

@@ -53,9 +53,8 @@ class Run:
 
     def curves(self) -> pd.DataFrame:
         """Returns the figures of training and validation by epoch, from 1; NaN where an epoch was not validated."""
-        table = pd.read_csv(self.folder / runs.HISTORY)
-        figures = table.columns[table.columns.str.match(r"(train|val)/|images_per_s")]
-        by_epoch = table.groupby("epoch")[list(figures)].last()
+        table = pd.read_csv(self.folder / runs.HISTORY).filter(regex=r"^((train|val)/|images_per_s|epoch$)")
+        by_epoch = table.groupby("epoch").last()
         by_epoch.index = by_epoch.index.astype(int) + 1
         return by_epoch
 

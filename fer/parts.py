@@ -68,7 +68,7 @@ def scheduler(
         interval = "step" if knows_steps else "epoch"
     if interval not in ("step", "epoch"):
         raise BuildError(f"scheduler.interval={interval}: expected step or epoch")
-    offered = {"total_steps": total_steps()} if knows_steps else {}
+    offered: dict[str, Any] = {"total_steps": total_steps()} if knows_steps else {}
     if "T_max" in parameters:
         by_steps = interval == "step" or not epochs or epochs < 0
         offered["T_max"] = total_steps() if by_steps else epochs
@@ -101,8 +101,8 @@ def cover_new_groups(schedule: Schedule) -> None:
         ratio = group["lr"] / groups[0]["lr"] if groups[0]["lr"] else 1.0
         rates.append(rates[0] * ratio)
         group |= {key: groups[0][key] * ratio for key in RATES if key in groups[0]}
-        if hasattr(schedule, "lr_lambdas"):
-            schedule.lr_lambdas.append(schedule.lr_lambdas[0])
+        if lambdas := getattr(schedule, "lr_lambdas", None):
+            lambdas.append(lambdas[0])
 
 
 RATES = ("initial_lr", "max_lr", "min_lr")

@@ -11,6 +11,7 @@ No trial reads the test split. The last lines show how to train the best trial.
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from fer import config
@@ -36,7 +37,7 @@ def search(cfg: DictConfig, typed: list[str]) -> list[str]:
 def main(cfg: DictConfig) -> None:
     with config.one_line_errors():
         hydra_cfg = HydraConfig.get()
-        if hydra_cfg.mode.name == "MULTIRUN":
+        if hydra_cfg.mode == RunMode.MULTIRUN:
             raise UserError("fer.search takes no -m: a search is many runs already")
         print("\n".join(search(cfg, list(hydra_cfg.overrides.task))), flush=True)
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fer.errors import UserError
-from fer.positions import Objection, covered, unsafe_config, unsafe_parts
+from fer.objections import Objection, unsafe_config, unsafe_parts
+from fer.positions import covered
 from fer.schema import check_hyperparameters, check_plain
 
 TRUSTED: set[str] = set()

@@ -136,7 +136,8 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key in node:
             if OmegaConf.is_missing(node, key):
                 raise UserError(f"{path}{key} has no value; give one with {path}{key}=VALUE")
-            if not OmegaConf.is_interpolation(node, key):  # checked where the value was given
+            # A value that an interpolation takes from elsewhere is checked there.
+            if not OmegaConf.is_interpolation(node, key):  # pyright: ignore[reportArgumentType]  # any key will do
                 yield from leaves(node[key], f"{path}{key}.")
     elif isinstance(node, ListConfig):
         for item in node:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from fer import checkpoint, positions, trust
+from fer import checkpoint, objections, positions, trust
 from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.errors import UserError
@@ -298,18 +298,18 @@ def test_a_checkpoint_keeps_no_wish_to_load_weights():
 def test_every_choice_that_ships_may_come_from_a_file(group):
     for path in (CONF / group).glob("*.yaml"):
         node = config([f"{group}={path.stem}"])[group]
-        assert list(positions.unsafe(node, group, positions.POSITIONS[group])) == []
+        assert list(objections.unsafe(node, group, positions.POSITIONS[group])) == []
 
 
 @pytest.mark.parametrize("experiment", [None, *sorted(path.stem for path in (CONF / "experiment").rglob("*.yaml"))])
 def test_the_config_of_every_experiment_may_come_from_a_file(experiment):
     whole = config([f"experiment={experiment}"] if experiment else [])
-    assert list(positions.unsafe_config(whole, "runs/x")) == []
+    assert list(objections.unsafe_config(whole, "runs/x")) == []
 
 
 @pytest.mark.parametrize("augment", sorted(path.stem for path in (CONF / "augment").glob("*.yaml")))
 def test_every_augmentation_may_come_from_a_file(augment):
-    assert list(positions.unsafe_config(config([f"augment={augment}"]), "runs/x")) == []
+    assert list(objections.unsafe_config(config([f"augment={augment}"]), "runs/x")) == []
 
 
 def config(overrides: list[str]) -> dict:

@@ -23,7 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from fer import commandline, config, naming, places, runs, validation
+from fer import commandline, config, naming, places, run_folders, runs, validation
 from fer.evaluation import records
 from fer.exporting import formats
 from fer.training import closing
@@ -382,7 +382,7 @@ def test_a_sweep_its_table_and_the_same_sweep_again(shell, launcher):
     assert "wrote" in shell.type(next_lines(output, "study"))
     (place / "adam").rename(place / "model-cnn,optimizer-adam")
     output = shell.type(f"{line},rmsprop")
-    found = runs.inside(place)
+    found = run_folders.inside(place)
     assert sorted(path.parent.name for path in found) == ["model-cnn,optimizer-adam", "rmsprop", "sgd"]
     assert "3 done, 0 failed" in output
 
@@ -405,7 +405,7 @@ def test_own_configs_reach_the_runs_of_a_sweep(shell, own, launcher):
         pytest.importorskip("submitit")
     line = f"python -m fer.train --config-dir '{own}' -m {TINY} study={launcher} optimizer=mine,sgd launcher={launcher}"
     assert "2 done, 0 failed" in shell.type(line)
-    folders = list(runs.inside(shell.folder / "runs" / launcher))
+    folders = list(run_folders.inside(shell.folder / "runs" / launcher))
     assert {runs.read_record(folder)["config"]["optimizer"]["lr"] for folder in folders} == {0.03, 0.01}
 
 

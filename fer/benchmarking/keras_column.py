@@ -11,9 +11,9 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
+from fer.containers import plain
 from fer.errors import UserError
 from fer.models import cnn
-from fer.training.building import plain
 
 CNN = "fer.models.cnn.CNN"
 COMMAND = [sys.executable, "-m", "fer.benchmarking.keras_fit"]

@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader
 from fer import parts
 from fer.benchmarking.per_sample import FaceDataset, transforms
 from fer.benchmarking.timing import DeviceClock, timed
+from fer.containers import plain
 from fer.data.datamodule import FERDataModule
-from fer.training.building import classifier_for, plain
+from fer.training.building import classifier_for
 
 DTYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fer import commandline, runs
+from fer import commandline, run_folders, runs
 from fer.errors import UserError
 
 BEST = Path("checkpoints") / "best.ckpt"
@@ -33,7 +33,7 @@ def record_of(folder: Path) -> Record:
 
 def study_folder(run: Path, record: Record) -> Path | None:
     """Returns the folder above `run` that has the name of its study; None if the run lies elsewhere."""
-    return runs.study_folder(run.absolute(), record.get("config", {}).get("study") or "")
+    return run_folders.study_folder(run.absolute(), record.get("config", {}).get("study") or "")
 
 
 def checkpoint_of(folder: Path, record: Record) -> Path | None:

@@ -38,7 +38,8 @@ def import_training() -> ModuleType:
 
 def main() -> None:
     streams.harden()
-    line = sys.stdin.buffer.raw.readline()  # unbuffered, since the thread reads the rest
+    with open(0, "rb", buffering=0, closefd=False) as stdin:  # unbuffered, since the thread reads the rest
+        line = stdin.readline()
     plan, stopping = Plan(**json.loads(line)), threading.Event()
     stop_on_signals(stopping)
     from fer.searching import storage, worker  # slow imports, which a signal may interrupt

@@ -33,16 +33,16 @@ class TrialCallback(Callback):
         if self.trial is None or trainer.sanity_checking:
             return
         epoch, value = trainer.current_epoch + 1, float(trainer.callback_metrics[self.monitor])
-        pruned = self.report(epoch, value)
+        pruned = self.report(self.trial, epoch, value)
         if pruned and not signal_received(trainer):
             raise TrialStopped(f"after epoch {epoch}, {self.monitor} {value:.4f}", pruned=True)
 
-    def report(self, epoch: int, value: float) -> bool:
+    def report(self, trial: optuna.Trial, epoch: int, value: float) -> bool:
         """Reports the figure of an epoch, counted from 1; returns whether the trial is to be pruned."""
         try:
             if epoch not in self.reported_epochs:
-                self.trial.report(value, epoch)
-            return self.trial.should_prune()
+                trial.report(value, epoch)
+            return trial.should_prune()
         except optuna.exceptions.UpdateFinishedTrialError as error:
             raise TrialStopped("taken over by another worker", pruned=False) from error
         except optuna.exceptions.StorageInternalError as error:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
 
 LONGEST_LINE = 1_000_000  # bytes
 
 
-class KernelLock:
+class KernelLock(BaseJournalFileLock):
     """A lock that ends with its process; Optuna's own locks outlive a killed one."""
 
     def __init__(self, path: str):

@@ -63,8 +63,9 @@ def requeue_dead(study: optuna.Study, folder: Path, grace: float, one_machine: b
 def is_dead(trial: FrozenTrial, folder: Path, grace: float, one_machine: bool) -> bool:
     """Whether the worker of a running trial has died; see `requeue_dead`."""
     worker = trial.user_attrs.get(trials.WORKER)
+    start = trial.datetime_start
     if worker is None:
-        return (datetime.now() - trial.datetime_start).total_seconds() > grace
+        return start is not None and (datetime.now() - start).total_seconds() > grace
     local = worker.rpartition("-")[0] == socket.gethostname()
     if not (one_machine or local):  # locks of other machines may be invisible here
         return False

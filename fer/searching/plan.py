@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fer import config, hints, naming, options, validation
+from fer.containers import plain
 from fer.errors import UserError
 from fer.identity import run_identity
 from fer.searching import space as spaces
@@ -110,15 +111,15 @@ def read(cfg: DictConfig, typed: list[str]) -> Plan:
         if refusal := options.row(name).refusal:
             raise UserError(f"{name}: leave it out, {refusal}")
     check(cfg)
-    space = spaces.read(OmegaConf.to_container(cfg.search.space, resolve=True))
+    space = spaces.read(plain(cfg.search.space))
     check_not_typed(space, list(names.values()))
     plan = Plan(
         name=cfg.study,
         study=cfg.study,
         base=[override for override, name in names.items() if options.top_row(name).in_search != options.SEARCH],
         space=spaces.plain(space),
-        sampler=OmegaConf.to_container(cfg.sampler, resolve=True),
-        pruner=OmegaConf.to_container(cfg.pruner, resolve=True),
+        sampler=plain(cfg.sampler),
+        pruner=plain(cfg.pruner),
         monitor=cfg.monitor,
         seed=cfg.seed,
         seeds=cfg.search.seeds,

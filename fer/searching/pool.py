@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import optuna
 
@@ -85,15 +86,16 @@ class WorkerPool:
                 start_new_session=True,
             )
         self.processes[slot] = process
-        process.stdin.write(f"{self.plan.to_json()}\n".encode())
-        process.stdin.flush()
+        stdin = standard_input(process)
+        stdin.write(f"{self.plan.to_json()}\n".encode())
+        stdin.flush()
 
     def check_workers(self) -> None:
         for slot, process in list(self.processes.items()):
             code = process.poll()
             if code is not None:
                 del self.processes[slot]
-                process.stdin.close()
+                standard_input(process).close()
                 self.handle_exit(slot, code)
 
     def handle_exit(self, slot: int, code: int) -> None:
@@ -142,7 +144,7 @@ class WorkerPool:
             parts.append(f"{max(0, self.plan.trials - progress.total)} to go")
         line = ", ".join(parts)
         if progress.best and not self.plan.spread:
-            figure = format_figure(self.plan.monitor, progress.best.value)
+            figure = format_figure(self.plan.monitor, trials.value(progress.best))
             line += f"; best {self.plan.monitor} {figure} (trial {progress.best_root})"
         return f"{'confirm' if self.plan.spread else 'search'}: {line}"
 
@@ -176,3 +178,10 @@ class WorkerPool:
                     process.send_signal(signal.SIGTERM)
             time.sleep(POLL / 5)
         self.processes.clear()
+
+
+def standard_input(process: subprocess.Popen) -> IO[bytes]:
+    """Returns the pipe to a process that was started with `stdin=PIPE`. Raises ValueError for another process."""
+    if process.stdin is None:
+        raise ValueError("the process was started without a pipe")
+    return process.stdin

@@ -72,12 +72,11 @@ def table_row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
     }
 
 
-def summary(study: optuna.Study, plan: Plan, seconds: float) -> list[str]:
+def summary(study: optuna.Study, plan: Plan, best: optuna.trial.FrozenTrial, seconds: float) -> list[str]:
     """Returns lines that name the best trial, the command that trains it and the written files."""
     progress = trials.progress(study)
-    best = progress.best
     counts = f"{progress.complete} trials done, {progress.pruned} pruned, {progress.failed} failed"
-    figure = format_figure(plan.monitor, best.value)
+    figure = format_figure(plan.monitor, trials.value(best))
     if plan.seeds > 1:
         figure += f", mean of {plan.seeds} seeds"
     files = [TABLE, "logs/"]
@@ -85,7 +84,7 @@ def summary(study: optuna.Study, plan: Plan, seconds: float) -> list[str]:
         files.append(JOURNAL)
     return [
         f"{counts}, in {duration(seconds)}; the test split was not read",
-        f"best in validation: trial {progress.best_root}, {plan.monitor} {figure}",
+        f"best in validation: trial {trials.root(best)}, {plan.monitor} {figure}",
         f"  {train_command(plan, best.user_attrs['chosen'], plan.seed)}",
         f"wrote {plan.folder}/: {', '.join(files)}, a folder for each run",
     ]
@@ -97,8 +96,9 @@ def next_steps(plan: Plan, best: optuna.trial.FrozenTrial, options: DictConfig, 
         command = search_command(plan, typed)
         return [f"next: {command} search.confirm=5    (the best of many noisy trials looks better than it is)"]
     seed = f"seed-{plan.seed + plan.seeds}"
-    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]) / seed, trial_folder(best, plan) / seed]
-    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
+    folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]), trial_folder(best, plan)]
+    places = [folder / seed for folder in folders if folder]
+    folder = next((place for place in places if place.is_dir()), places[0])
     evaluate = ["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"]
     return [
         f"next: {shlex.join(['python', '-m', 'fer.study', plan.study])}    (a table over all its runs)",
@@ -121,8 +121,9 @@ def confirmation(study: optuna.Study, plan: Plan, search_value: float) -> list[s
         return ["none of the confirming runs finished"]
     deviation = statistics.stdev(figures) if len(figures) > 1 else None
     figure = format_figure(plan.monitor, statistics.mean(figures), deviation)
-    if len(figures) < plan.trials:
-        figure += f", {plan.trials - len(figures)} runs failed"
-    seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + plan.trials - 1})"
+    planned = plan.trials or len(figures)
+    if len(figures) < planned:
+        figure += f", {planned - len(figures)} runs failed"
+    seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + planned - 1})"
     searched = format_figure(plan.monitor, search_value)
     return [f"confirmed over {seeds}: {plan.monitor} {figure}; the search itself saw {searched}"]

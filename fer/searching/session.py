@@ -26,7 +26,7 @@ def search(plan: Plan, options: DictConfig, typed: list[str]) -> list[str]:
         finally:
             report.write_table(study, plan)
         best = best_trial(study)
-        lines = report.summary(study, plan, pool.stopwatch.seconds())
+        lines = report.summary(study, plan, best, pool.stopwatch.seconds())
         if options.confirm:
             lines += confirm(plan, best, options)
     return lines + report.next_steps(plan, best, options, typed)
@@ -57,4 +57,4 @@ def confirm(plan: Plan, best: optuna.trial.FrozenTrial, options: DictConfig) -> 
     print(f"training trial {trials.root(best)} again over {options.confirm} fresh seeds", flush=True)
     study = storage.open_study(confirmation)
     run(WorkerPool(confirmation, study, options.workers, options.gpus, hours=None))
-    return report.confirmation(study, confirmation, best.value)
+    return report.confirmation(study, confirmation, trials.value(best))

@@ -40,14 +40,21 @@ class Dimension:
         """Draws a value in an Optuna `trial`; floats are rounded to four digits, which the run's name also has."""
         if self.choices is not None:
             return trial.suggest_categorical(self.name, self.choices)
+        low, high = self.range
         if self.is_integer:
-            return trial.suggest_int(self.name, self.low, self.high, log=self.log, step=self.step or 1)
-        value = trial.suggest_float(self.name, self.low, self.high, log=self.log, step=self.step)
-        return min(max(float(f"{value:.4g}"), self.low), self.high)
+            return trial.suggest_int(self.name, low, high, log=self.log, step=self.step or 1)
+        value = trial.suggest_float(self.name, low, high, log=self.log, step=self.step)
+        return min(max(float(f"{value:.4g}"), low), high)
 
     def ends(self) -> list[Any]:
         """Returns the values that show whether all are possible: every choice, or both ends of the range."""
-        return self.choices if self.choices is not None else [self.low, self.high]
+        return self.choices if self.choices is not None else list(self.range)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        if self.low is None or self.high is None:
+            raise UserError(f"search.space.{self.name}: expected either choices, or low and high")
+        return self.low, self.high
 
     @property
     def is_integer(self) -> bool:
@@ -189,7 +196,7 @@ def check_range(where: str, content: Mapping[str, Any]) -> None:
         value = content.get(key, 0 if key == "step" else None)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UserError(f"{where}.{key}={value}: expected a number")
-    low, high, log, step = (content.get(key) for key in ("low", "high", "log", "step"))
+    low, high, log, step = content["low"], content["high"], content.get("log"), content.get("step")
     if low >= high:
         raise UserError(f"{where}: low={low} is not below high={high}; exchange them")
     if log is not None and not isinstance(log, bool):

@@ -122,7 +122,7 @@ def check_encoding(storage: RDBStorage) -> None:
         raise UserError(f"the database's encoding is {encoding}; create one with createdb --encoding=UTF8")
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Returns why a storage failed, in one line, and what to do."""
     if isinstance(error, UserError):
         return str(error)

@@ -40,6 +40,13 @@ def root(trial: FrozenTrial) -> int:
     return trial.user_attrs.get(ROOT, trial.number)
 
 
+def value(trial: FrozenTrial) -> float:
+    """Returns the monitored figure of a complete trial. Raises ValueError for another one."""
+    if trial.value is None:
+        raise ValueError(f"trial {trial.number} has no value")
+    return trial.value
+
+
 def counted(study: optuna.Study) -> list[FrozenTrial]:
     """Returns the trials that count, in the order of their roots, each with its latest number."""
     latest: dict[int, FrozenTrial] = {}
@@ -133,5 +140,5 @@ def progress(study: optuna.Study) -> Progress:
         failed=states.count(TrialState.FAIL),
         running=states.count(TrialState.RUNNING),
         waiting=states.count(TrialState.WAITING),
-        best=choose(complete, key=lambda trial: trial.value, default=None),
+        best=choose(complete, key=value, default=None),
     )

@@ -73,9 +73,10 @@ class Worker:
             self.study.optimize(self.objective, n_trials=1, catch=(Exception,), gc_after_trial=True)
         except (ValueError, UpdateFinishedTrialError):
             # Optuna refuses the result of a trial that another worker has ended, because this one seemed dead.
-            if not self.study.get_trials(deepcopy=False)[self.trial.number].state.is_finished():
+            trial = self.trial
+            if trial is None or not self.study.get_trials(deepcopy=False)[trial.number].state.is_finished():
                 raise
-            print(f"trial {self.trial.number} was taken over by another worker", flush=True)
+            print(f"trial {trial.number} was taken over by another worker", flush=True)
 
     def objective(self, trial: optuna.Trial) -> float:
         """Returns the mean of the monitored figure over the trial's seeds, or FAILED."""
@@ -93,7 +94,7 @@ class Worker:
             return FAILED  # which Optuna refuses to store, since another worker has ended the trial
         except Exception as error:
             self.stop_if_disk_full(error)
-            self.record_failure(error)
+            record_failure(trial, error)
             return FAILED
 
     def train_seeds(self, trial: optuna.Trial, seeds: list[int]) -> float:
@@ -112,9 +113,10 @@ class Worker:
         if self.fatal:
             raise Interrupted(signal.SIGTERM) from error
 
-    def record_failure(self, error: Exception) -> None:
-        """Stores the error in the trial as one line; prints the traceback of an unexpected one."""
-        if not isinstance(error, UserError):
-            traceback.print_exception(error)
-        lines = str(error).strip().splitlines() or ["no message"]
-        self.trial.set_user_attr("error", f"{type(error).__name__}: {lines[0]}")
+
+def record_failure(trial: optuna.Trial, error: Exception) -> None:
+    """Stores the error in the trial as one line; prints the traceback of an unexpected one."""
+    if not isinstance(error, UserError):
+        traceback.print_exception(error)
+    lines = str(error).strip().splitlines() or ["no message"]
+    trial.set_user_attr("error", f"{type(error).__name__}: {lines[0]}")

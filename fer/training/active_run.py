@@ -11,12 +11,13 @@ from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from fer import commandline, config, files, places, runs, trust
+from fer import commandline, config, files, places, run_folders, runs, trust
 from fer.console import opening
+from fer.containers import plain
 from fer.errors import Interrupted
 from fer.hardware import commit, hardware, versions
 from fer.training import resume
-from fer.training.building import machine_choices, plain, with_output_dir
+from fer.training.building import machine_choices, with_output_dir
 from fer.training.callbacks import Diverged
 
 
@@ -57,7 +58,7 @@ class ActiveRun:
     def _earlier_record(self, data: Mapping[str, Any], identity: str, machine: dict[str, Any]) -> dict[str, Any]:
         record = runs.read_record(self.folder)
         resume.check_data(record, data["fingerprint"], data.get("soft_labels"))
-        runs.remove_partial(self.folder)
+        run_folders.remove_partial(self.folder)
         record |= {"error": None, "diverged": False, "resumed": [*record.get("resumed", ()), machine]}
         record["identity"] = record["identity"] or identity
         return record
@@ -106,9 +107,9 @@ def active_run(
     """
     wanted = Path(cfg.output_dir)
     if checkpoint:
-        folder, lock = runs.reopen(wanted)
+        folder, lock = run_folders.reopen(wanted)
     else:
-        folder, lock = runs.claim(wanted)
+        folder, lock = run_folders.claim(wanted)
     try:
         print("\n".join(opening(data, machine_choices(cfg), wanted, folder)), flush=True)
         run = ActiveRun(with_output_dir(cfg, folder), folder, lock, checkpoint)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fer import runs
 from fer.build import build, of_kind
 from fer.classifier import Classifier
+from fer.containers import plain
 from fer.data.datamodule import FERDataModule
 from fer.hardware import best_memory_format, best_precision, uses_cuda
 
@@ -36,13 +37,8 @@ def machine_choices(cfg: DictConfig) -> dict[str, Any]:
 
 def with_output_dir(cfg: DictConfig, folder: Path) -> DictConfig:
     """Returns a copy of `cfg` for a run in `folder`, with the paths of loggers and callbacks below it."""
-    content = OmegaConf.to_container(cfg, resolve=False)
-    return OmegaConf.create(runs.moved(content, str(cfg.output_dir), str(folder)) | {"output_dir": str(folder)})
-
-
-def plain(node: Any) -> Any:
-    """A part of a config as plain containers, interpolations resolved."""
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    content = runs.moved(plain(cfg, resolve=False), str(cfg.output_dir), str(folder))
+    return DictConfig(content | {"output_dir": str(folder)})
 
 
 def nodes(group: DictConfig | None) -> list[tuple[str, Node]]:

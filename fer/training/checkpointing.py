@@ -47,13 +47,14 @@ class LastCheckpoint(Checkpoint):
             self.replaced = {number: signal.signal(number, self._receive) for number in SIGNALS}
         trainer.callback_metrics.update(self.figures)
         epochs = trainer.fit_loop.epoch_progress.current
-        if epochs.ready == epochs.processed:
+        if epochs.ready == epochs.processed:  # pyright: ignore[reportAttributeAccessIssue]  # declared as the base class
             # The state was saved between two epochs. Lightning recognises that only where max_steps is not set.
             not_restarting(trainer)
         elif trainer.fit_loop.restarting:
             # The loader's state_dict would not do: Lightning loads it only if no schedule asked for its length before.
             ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-            trainer.train_dataloader.sampler.start = ready % trainer.num_training_batches  # 0: all batches are done
+            sampler = trainer.train_dataloader.sampler  # pyright: ignore[reportOptionalMemberAccess]  # set while it fits
+            sampler.start = ready % trainer.num_training_batches  # 0: all batches are done
         if any(stopper.stopped_epoch for stopper in trainer.early_stopping_callbacks):
             trainer.should_stop = True  # early stopping had ended the run before it was resumed
 
@@ -120,7 +121,7 @@ def not_restarting(trainer: pl.Trainer) -> None:
     The fit loop's own setter would not do: where max_steps is set, it turns False into True, and from its second time
     on the validation would see a single batch.
     """
-    _Loop.restarting.fset(trainer.fit_loop, False)
+    _Loop.restarting.__set__(trainer.fit_loop, False)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -138,7 +139,7 @@ class BestCheckpoint(ModelCheckpoint):
         super()._save_checkpoint(trainer, filepath)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(moved(state_dict, state_dict["dirpath"], self.dirpath))
+        super().load_state_dict(moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -152,6 +153,8 @@ class WholeFiles(TorchCheckpointIO):
 
 class WholeCSVLogger(CSVLogger):
     """CSVLogger whose rows survive a kill and a full disk; see WholeTable."""
+
+    _experiment: "WholeTable | None"
 
     @property
     @rank_zero_experiment

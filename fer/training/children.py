@@ -42,7 +42,7 @@ class Children:
         with ThreadPoolExecutor(len(self.slots)) as pool:
             try:
                 futures = [pool.submit(self.run_child, index) for index in range(len(self.sweep.jobs))]
-                return [future.result() for future in futures]
+                return [job for future in futures if (job := future.result())]
             except Interrupted:
                 self.stop(pool)
                 raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from fer import runs
+from fer import run_folders, runs
 from fer.console import counted, duration, yes
 from fer.places import RUNS
 from fer.resolvers import mode_of
@@ -106,8 +106,8 @@ def next_commands(record: Record, folder: Path, events: bool) -> list[str]:
 
 def study_command(folder: Path, study: str) -> str:
     """Returns the command that shows all runs of a study; "" while the run is the only one, or lies elsewhere."""
-    above = runs.study_folder(folder, study)
-    if above is None or len(list(runs.inside(above))) < 2:
+    above = run_folders.study_folder(folder, study)
+    if above is None or len(list(run_folders.inside(above))) < 2:
         return ""
     where = [] if above.parent == RUNS else ["--runs", str(above.parent)]
     line = shlex.join(["python", "-m", "fer.study", above.name, *where])

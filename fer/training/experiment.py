@@ -10,14 +10,15 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from fer import files, runs
+from fer import files, run_folders, runs
 from fer.console import quieten
+from fer.containers import plain
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError, interruptible
 from fer.identity import run_identity
 from fer.training import prolonging, resume
 from fer.training.active_run import ActiveRun, active_run
-from fer.training.building import build_datamodule, plain, resolve_auto, with_output_dir
+from fer.training.building import build_datamodule, resolve_auto, with_output_dir
 from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
 from fer.training.initial import InitialWeights
@@ -47,7 +48,7 @@ def run(
     identity = run_identity(cfg, datamodule.identity, initial.digest if initial else None)
 
     if cfg.existing == "continue" and checkpoint is None:
-        earlier = runs.earlier(Path(cfg.output_dir), str(cfg.study), identity)
+        earlier = run_folders.earlier(Path(cfg.output_dir), str(cfg.study), identity)
         if earlier and is_over(*earlier, retry=cfg.retry):
             return earlier[1] | {"folder": str(earlier[0])}
         if earlier and not earlier[1].get("diverged"):
@@ -113,7 +114,7 @@ def is_over(folder: Path, record: Record, retry: bool) -> bool:
         raise UserError(f"{folder} diverged before ({record['error']}); retry=true runs it again")
     if rank_zero_only.rank:
         return False
-    lock = runs.hold(folder)
+    lock = run_folders.hold(folder)
     if lock is None:
         say(f"{folder}: another process works on it: skipped")
         return True

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 import torch
@@ -23,6 +23,8 @@ from fer.training.callbacks import ValidatedInTime
 from fer.training.initial import InitialWeights
 from fer.training.states import State
 from fer.training.trainer import is_unvalidated, profile_text, trainer_for
+
+C = TypeVar("C", bound=Callback)
 
 
 def fit(
@@ -107,9 +109,9 @@ def fit_summary(trainer: pl.Trainer, cfg: DictConfig, folder: Path) -> dict[str,
 
     With them the learning rate and the batch size, if Lightning's finders have set others than the config's.
     """
-    best = best_checkpoint(trainer, folder)
-    classifier, datamodule = trainer.lightning_module, trainer.datamodule
-    used = {"optimizer.lr": classifier.lr, "data.batch_size": datamodule.hparams.batch_size}
+    best, classifier = best_checkpoint(trainer, folder), classifier_of(trainer)
+    batch_size = trainer.datamodule.hparams.batch_size  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
+    used = {"optimizer.lr": classifier.lr, "data.batch_size": batch_size}
     typed = {"optimizer.lr": cfg.optimizer.get("lr"), "data.batch_size": cfg.data.batch_size}
     found = {name: value for name, value in used.items() if value != typed[name]}
     return ({"found": found} if found else {}) | {
@@ -126,15 +128,15 @@ def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
 
     Stochastic weight averaging replaces the weights at the very end of training, so with it last.ckpt has the result.
     """
-    if any(isinstance(callback, StochasticWeightAveraging) for callback in trainer.callbacks):
+    checkpoints = callbacks_of(trainer, ModelCheckpoint)
+    if callbacks_of(trainer, StochasticWeightAveraging) or not checkpoints or not checkpoints[0].best_model_path:
         return folder / runs.LAST
-    best = next((c.best_model_path for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)), None)
-    return Path(best) if best else folder / runs.LAST
+    return Path(checkpoints[0].best_model_path)
 
 
 def best_classifier(trainer: pl.Trainer, folder: Path) -> Classifier:
     """Returns a new classifier like the trained one, with the weights of the best checkpoint."""
-    trained = trainer.lightning_module
+    trained = classifier_of(trainer)
     classifier = type(trained)(**trained.hparams)
     content = torch.load(best_checkpoint(trainer, folder), map_location="cpu", weights_only=True)
     classifier.load_state_dict(content["state_dict"])
@@ -143,4 +145,18 @@ def best_classifier(trainer: pl.Trainer, folder: Path) -> Classifier:
 
 def fit_seconds(trainer: pl.Trainer) -> float:
     """Returns the seconds of training, those before a resumption included."""
-    return next((c.time_elapsed("train") for c in trainer.callbacks if isinstance(c, Timer)), float("nan"))
+    return next((timer.time_elapsed("train") for timer in callbacks_of(trainer, Timer)), float("nan"))
+
+
+def callbacks_of(trainer: pl.Trainer, kind: type[C]) -> list[C]:
+    """Returns the trainer's callbacks of a kind, in order."""
+    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
+    return [callback for callback in callbacks if isinstance(callback, kind)]
+
+
+def classifier_of(trainer: pl.Trainer) -> Classifier:
+    """Returns the classifier that the trainer fits. Raises TypeError for another module."""
+    module = trainer.lightning_module
+    if not isinstance(module, Classifier):
+        raise TypeError(f"the trainer fits a {type(module).__name__}; expected a Classifier")
+    return module

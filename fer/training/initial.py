@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from fer import checkpoint, parts, places, shipped
+from fer.containers import plain
 from fer.errors import UserError
 from fer.prediction.network import checkpoint_at
-from fer.training.building import plain
 from fer.training.pretrained import pretrained_state
 
 NETWORK = "model."

@@ -11,9 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from fer import parts, runs
 from fer.build import ALIASES, resolve, signature_of, target_of
 from fer.console import counted
+from fer.containers import plain
 from fer.errors import UserError
 from fer.training import states
-from fer.training.building import plain, with_output_dir
+from fer.training.building import with_output_dir
 
 KEY = "prolonged"
 """Key of the config of a prolonged run: identity, steps and epochs of the run before."""

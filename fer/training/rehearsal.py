@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from fer import parts
 from fer.augment import Augment
 from fer.classifier import Classifier
+from fer.containers import plain
 from fer.data.faces import SIZE
 from fer.data.resizing import Resizing
 from fer.errors import UserError, as_user_error
 from fer.hardware import has_compiler
-from fer.training.building import build_classifier, plain
+from fer.training.building import build_classifier
 from fer.training.initial import InitialWeights, initial_weights
 from fer.training.trainer import trainer_for
 
@@ -42,7 +43,7 @@ def rehearse_parts(cfg: DictConfig) -> Classifier:
 
     Returns the classifier.
     """
-    classes = list(cfg.labels.classes or ("a", "b"))
+    classes: list[str] = list(cfg.labels.classes or ("a", "b"))
     augment = Augment(num_classes=len(classes), **plain(cfg.augment))
     images, labels = rehearse_augment(augment, len(classes))
     classifier = rehearsed_classifier(cfg, classes)

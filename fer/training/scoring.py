@@ -7,8 +7,8 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from fer import files, runs
@@ -36,10 +36,10 @@ def score(
     datamodule: FERDataModule,
     folder: Path,
     accelerator: str,
-    precision: str,
+    precision: _PRECISION_INPUT,
     checkpoint: str = runs.LAST.name,
-) -> dict[str, float]:
-    """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
+) -> dict[str, float | None]:
+    """Returns loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
     data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and report.md
@@ -61,7 +61,7 @@ def score(
     )
     tester.predict(classifier, datamodule=datamodule, return_predictions=False)
     classifier.cpu()
-    results: dict[str, float] = {}
+    results: dict[str, float | None] = {}
     predicted: dict[str, Predictions] = {}
     for split, (rows, labels, logits) in zip(datamodule.scored, collected.splits, strict=True):
         ids = datamodule.splits[split].ids[rows]

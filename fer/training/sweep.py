@@ -11,9 +11,10 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fer import commandline, config, naming, validation
+from fer import config, naming, validation
 from fer.console import counted, duration
 from fer.errors import STOPPED, UserError
+from fer.quoting import quoted
 
 
 class Sweep:
@@ -137,7 +138,7 @@ class Sweep:
 
     def overrides(self, index: int) -> list[str]:
         """Returns the overrides of a run in another process, the name of its folder included."""
-        subdir = f"hydra.sweep.subdir={commandline.quoted(self.names[index])}"
+        subdir = f"hydra.sweep.subdir={quoted(self.names[index])}"
         return [*self.jobs[index], "existing=continue", subdir]
 
     def count(self, index: int, error: str = "", stopped: bool = False) -> JobReturn:

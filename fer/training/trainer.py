@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from fer import runs
 from fer.build import TARGET, build
+from fer.containers import plain
 from fer.errors import UserError
-from fer.training.building import Node, build_as, nodes, plain
+from fer.training.building import Node, build_as, nodes
 from fer.training.callbacks import progress_bar
 from fer.training.checkpointing import LastCheckpoint, WholeCSVLogger, WholeFiles
 from fer.training.tensorboard import hyperparameters

@@ -17,7 +17,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fer import files, runs, trust
+from fer import files, run_folders, runs, trust
 from fer.config import compose_config
 from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
@@ -270,7 +270,7 @@ def test_a_finished_run_is_not_resumed(whole):
 
 
 def test_a_run_in_work_is_not_resumed(stopped):
-    lock = runs.hold(stopped)
+    lock = run_folders.hold(stopped)
     with pytest.raises(UserError, match="another process works on this run"):
         go_on(stopped)
     lock.release()
@@ -311,7 +311,7 @@ def test_continuing_runs_anew_what_differs(stopped):
 
 
 def test_continuing_leaves_a_run_in_work_to_its_process(stopped, capsys):
-    lock = runs.hold(stopped)
+    lock = run_folders.hold(stopped)
     assert run(stopped, "existing=continue")["status"] != "finished"
     assert "another process works on it: skipped" in capsys.readouterr().out
     lock.release()
