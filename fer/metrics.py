@@ -41,7 +41,9 @@ class EpochMetrics(MetricCollection):
         state = {}
         for name, metric in self.items():
             with metric.sync_context():
-                state[name] = {key: value.clone() for key, value in metric.metric_state.items()}
+                state[name] = {
+                    key: value.clone() for key, value in metric.metric_state.items() if isinstance(value, Tensor)
+                }
         return state
 
     def load(self, state: Mapping[str, Mapping[str, Tensor]], device: torch.device) -> None:

@@ -63,9 +63,8 @@ def earlier(folder: Path, study: str, name: str) -> tuple[Path, dict[str, Any]] 
     for candidate in dict.fromkeys((*siblings(folder), *inside(study_folder(folder, study)))):
         record = known(candidate)
         if record and record.get("identity") == name:
-            found.append(
-                (record.get("status") == "finished", (candidate / runs.METRICS).stat().st_mtime, candidate, record)
-            )
+            saved = (candidate / runs.METRICS).stat().st_mtime
+            found.append((record.get("status") == "finished", saved, candidate, record))
     if not found:
         return None
     _, _, candidate, record = max(found, key=lambda start: start[:2])

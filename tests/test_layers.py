@@ -66,39 +66,6 @@ def test_frozen_norms_keep_their_statistics():
     assert changed == [False, True]
 
 
-def test_frozen_parameters_are_not_in_the_optimizer():
-    module = classifier(model={**CNN, "freeze": "backbone"})
-    optimizer = parts.optimizer(module.hparams.optimizer, module.parameter_groups())
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == 2
-
-
-@pytest.mark.parametrize("decay", [True, False])
-def test_rates_fall_by_layer(decay):
-    module = classifier(layer_decay=0.5, decay_biases_and_norms=decay)
-    groups = parts.optimizer(module.hparams.optimizer, module.parameter_groups()).param_groups
-    rates = sorted({group["lr"] for group in groups})
-    assert rates == pytest.approx([0.0125, 0.025, 0.05, 0.1])
-    parameters = [parameter for group in groups for parameter in group["params"]]
-    assert len(parameters) == len(list(module.model.parameters()))
-    highest = next(group for group in groups if group["lr"] == 0.1)
-    assert highest["params"][0] is module.model.output.weight
-
-
-def test_one_cycle_keeps_the_ratios_of_layers():
-    module = classifier(layer_decay=0.5)
-    optimizer = parts.optimizer(module.hparams.optimizer, module.parameter_groups())
-    node = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.1}
-    parts.scheduler(node, optimizer, lambda: 10, 1, "max")
-    ratios = [group["lr"] / optimizer.param_groups[-1]["lr"] for group in optimizer.param_groups]
-    assert ratios == pytest.approx([0.125, 0.25, 0.5, 1.0])
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5])
-def test_decay_is_a_share(value):
-    with pytest.raises(UserError, match="layer_decay"):
-        classifier(layer_decay=value)
-
-
 def test_the_backbone_is_all_but_the_output():
     module = classifier()
     ours = {id(parameter) for parameter in module.backbone.parameters()}

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from fer.metrics import figures, metric_collection
+from fer.metrics import EpochMetrics, figures
 
 CLASSES = ("angry", "happy", "sad", "neutral")
 
@@ -31,10 +31,32 @@ def test_a_class_without_images_has_no_accuracy():
     assert "accuracy/happy" not in actual
 
 
+def batch(images: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.eye(4)[torch.zeros(images, dtype=torch.long)], torch.arange(images) % 4
+
+
 def test_running_loss_weighs_batches_by_their_images():
-    running = metric_collection(4)
+    running = EpochMetrics(4)
     for loss, images in ((1.0, 512), (2.0, 188)):
-        running["loss"].update(torch.tensor(loss) * images)
-        running["confusion"].update(torch.zeros(images, dtype=torch.long), torch.zeros(images, dtype=torch.long))
-    values = running.compute()
-    assert values["loss"] / values["confusion"].sum() == pytest.approx((512 + 376) / 700)
+        running.add(torch.tensor(loss), *batch(images))
+    loss, confusion = running.results()
+    assert loss == pytest.approx((512 + 376) / 700)
+    assert confusion[:, 0].tolist() == [175] * 4
+    assert running["loss"].compute() == 0
+
+
+def test_soft_labels_count_for_their_largest_share():
+    running = EpochMetrics(4)
+    running.add(torch.tensor(1.0), torch.eye(4)[:1], torch.tensor([[0.2, 0.5, 0.3, 0.0]]))
+    assert running.results()[1][1, 0] == 1
+
+
+def test_metrics_go_on_from_a_saved_state():
+    whole, first, second = (EpochMetrics(4) for _ in range(3))
+    for metrics in (whole, first):
+        metrics.add(torch.tensor(1.0), *batch(6))
+    second.load(first.summed_state(), torch.device("cpu"))
+    for metrics in (whole, second):
+        metrics.add(torch.tensor(3.0), *batch(2))
+    for expected, actual in zip(whole.results(), second.results(), strict=True):
+        assert actual.equal(expected)

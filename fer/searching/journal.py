@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend
 
 LONGEST_LINE = 1_000_000  # bytes
 
 
-class KernelLock(BaseJournalFileLock):
+class KernelLock:
     """A lock that ends with its process; Optuna's own locks outlive a killed one."""
 
     def __init__(self, path: str):
@@ -29,7 +29,8 @@ class Journal(JournalFileBackend):
 
     def __init__(self, path: Path):
         self.path, self.kernel_lock = path, KernelLock(f"{path}.lock")
-        super().__init__(str(path), self.kernel_lock)
+        # Optuna's base class of locks is not public.
+        super().__init__(str(path), self.kernel_lock)  # pyright: ignore[reportArgumentType]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         with self.kernel_lock.lock:  # a FileLock is reentrant: the parent class acquires it again

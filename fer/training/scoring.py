@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.fabric.connector import _PRECISION_INPUT
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -39,11 +40,11 @@ def score(
     precision: _PRECISION_INPUT,
     checkpoint: str = runs.LAST.name,
 ) -> dict[str, float | None]:
-    """Returns loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
+    """Returns the figures of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
-    With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
-    data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and report.md
-    into `folder`. checkpoint: the file that the classifier's weights come from.
+    With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
+    predictions.csv, with data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and
+    report.md into `folder`. checkpoint: the file that the classifier's weights come from.
     """
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
@@ -125,8 +126,8 @@ def best_epoch(folder: Path, checkpoint: str) -> int | None:
     curve = monitored(folder, monitor)
     if curve is None:
         return None
-    best = curve.idxmin() if mode_of(monitor) == "min" else curve.idxmax()
-    return int(best) + 1
+    best = curve.argmin() if mode_of(monitor) == "min" else curve.argmax()
+    return int(curve.index[best]) + 1
 
 
 def majority(counts: Mapping[str, Mapping[str, int]]) -> tuple[str, float] | None:
