@@ -97,21 +97,25 @@ class Classifier(OptimisedModule):
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs | {"weights_only": True})
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) uint8 in 0–255 or float in [0, 1] -> (B, C) logits."""
+        """Returns the logits (B, C) of images (B, 1, H, W), uint8 in 0–255 or float in [0, 1]."""
         return self.model(self.normalise(images).expand(-1, self.channels, -1, -1))
 
     def normalise(self, images: Tensor) -> Tensor:
+        """Returns images (B, 1, H, W), uint8 in 0–255 or float in [0, 1], less the mean, over the deviation."""
         if images.dtype == torch.uint8:
             images = images / 255
         images = (images.float() - self.mean) / self.std
         return images.to(self.dtype, memory_format=self.memory_format)  # float32 but for precisions such as bf16-true
 
     def logits(self, images: Tensor) -> Tensor:
-        """(B, 1, 48, 48) -> (B, C) float32: the mean logits of the views that `tta` names, as used outside training."""
+        """Returns the mean logits (B, C), float32, of the views that `tta` names, as validation, test and use need them.
+
+        images: (B, 1, 48, 48), uint8 in 0–255 or float in [0, 1].
+        """
         return self.mean_logits(images, self.hparams.tta)
 
     def mean_logits(self, images: Tensor, tta: str) -> Tensor:
-        """As `logits`, with another `tta`."""
+        """Returns what `logits` does, with another `tta`."""
         logits = [self(view).float() for view in views(images, tta, self.hparams.crop, self.hparams.crop_to)]
         return torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
 

@@ -66,6 +66,7 @@ def first_run(arguments: Sequence[str]) -> list[str]:
 
 
 def is_assignment(word: str) -> bool:
+    """Whether a word is NAME=VALUE rather than a flag or a deletion."""
     return "=" in word and not word.startswith(("-", "~"))
 
 
@@ -91,6 +92,7 @@ def is_option(word: str) -> bool:
 
 
 def folder(flag: str, value: str) -> str:
+    """Returns the value of a flag; `~` in the path of --config-dir is expanded."""
     return str(places.typed(value)) if flag in CONFIG_DIR else value
 
 
@@ -109,7 +111,7 @@ def check(word: str, before: Sequence[str]) -> None:
         if any(NO_NAME.fullmatch(part) and not is_none(name, part) for part in parts):
             raise UserError(f"{word}: expected a name out of those that --help lists")
     option = options.row(options.name_of(word))
-    if equals and options.is_free(options.name_of(word)) and not option.named and not mapping(value):
+    if equals and options.is_free(options.name_of(word)) and not option.named and not is_mapping(value):
         raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
 
 
@@ -121,7 +123,8 @@ def stray(word: str, before: Sequence[str]) -> str:
     return f"{word}: expected NAME=VALUE, such as model=cnn3"
 
 
-def mapping(value: str) -> bool:
+def is_mapping(value: str) -> bool:
+    """Whether a value may be a mapping: in braces or quotes, an interpolation, a function of a sweep, null or empty."""
     return value in ("", "null") or value[0] in "{'\"" or "${" in value or SWEPT.fullmatch(value) is not None
 
 
@@ -157,11 +160,12 @@ def value_of(name: str, text: str) -> str:
     if text == "null" or (options.row(name).anywhere and text in ("true", "false")):
         return text
     if options.row(name).many and text[:1] == "[" and text[-1:] == "]":
-        return f"[{','.join(one_place(name, part.strip()) for part in split(text[1:-1]))}]"
-    return one_place(name, text)
+        return f"[{','.join(path_of(name, part.strip()) for part in split(text[1:-1]))}]"
+    return path_of(name, text)
 
 
-def one_place(name: str, text: str) -> str:
+def path_of(name: str, text: str) -> str:
+    """Returns a single path for Hydra, its `~` and `latest` expanded. Raises UserError for an empty one."""
     text = unquoted(text)
     if not text.strip():
         raise UserError(f"{name} is empty; give it a path, or leave it out (is a shell variable unset?)")

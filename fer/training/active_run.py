@@ -120,7 +120,7 @@ def active_run(
 
 
 def command_line() -> str | None:
-    """The command of this run as typed; None without a command line."""
+    """Returns the command of this run as typed; None without a command line."""
     if not HydraConfig.initialized():
         return None
     return commandline.command("fer.train", config.typed_overrides(), config.config_dir())

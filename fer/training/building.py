@@ -15,7 +15,7 @@ from fer.hardware import best_memory_format, best_precision, uses_cuda
 Node = dict[str, Any]
 
 DERIVED = ("classes", "class_counts", "mean", "std")
-"""What a classifier takes from its data."""
+"""Arguments of the classifier that follow from the data."""
 
 
 def resolve_auto(cfg: DictConfig) -> DictConfig:
@@ -47,11 +47,12 @@ def nodes(group: DictConfig | None) -> list[tuple[str, Node]]:
 
 
 def build_as(kind: type, node: Node, where: str) -> Any:
+    """Builds a node. Raises BuildError unless the result is an instance of `kind`."""
     return of_kind(build(node, where=where), kind, node, where)
 
 
 def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
-    """The classifier with what follows from the data: classes, class_counts, mean, std."""
+    """Builds the classifier. derived: what follows from the data, see DERIVED."""
     return build(
         plain(cfg.classifier),
         where="classifier",
@@ -62,11 +63,12 @@ def build_classifier(cfg: DictConfig, **derived: Any) -> Classifier:
 
 
 def classifier_for(cfg: DictConfig, datamodule: FERDataModule) -> Classifier:
+    """Builds the classifier for the data of a data module."""
     return build_classifier(cfg, **{name: getattr(datamodule, name) for name in DERIVED})
 
 
 def build_datamodule(cfg: DictConfig) -> FERDataModule:
-    """The data module, which scores the test split unless `test=false`."""
+    """Builds the data module, which scores the test split unless `test=false`."""
     datamodule = build_as(FERDataModule, plain(cfg.data), "data")
     if not cfg.get("test", True):
         datamodule.scored = tuple(split for split in datamodule.scored if split != "test")

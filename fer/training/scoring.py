@@ -140,10 +140,10 @@ def majority(counts: Mapping[str, Mapping[str, int]]) -> tuple[str, float] | Non
 
 
 class Collected(Callback):
-    """Row, label and logits of every image of each split, in tensors that were made beforehand.
+    """Keeps row, label and logits of every image of each split, in tensors that are allocated beforehand.
 
-    Small results that stay between the large blocks of a forward pass would break these up: kept batch by batch, they
-    made a process of 2 GB one of 7 (see `fer.memory.keep_freed`).
+    Kept batch by batch, these small results would lie between the large blocks of the forward passes and keep them from
+    being reused: a process of 2 GB grew to 7 GB (see `fer.memory.keep_freed`).
     """
 
     def __init__(self, sizes: Sequence[int], classes: int):
