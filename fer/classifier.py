@@ -108,7 +108,7 @@ class Classifier(OptimisedModule):
         return images.to(self.dtype, memory_format=self.memory_format)  # float32 but for precisions such as bf16-true
 
     def logits(self, images: Tensor) -> Tensor:
-        """Returns the mean logits (B, C), float32, of the views that `tta` names, as validation, test and use need them.
+        """Returns the mean logits (B, C), float32, of the views that `tta` names, as used outside training.
 
         images: (B, 1, 48, 48), uint8 in 0–255 or float in [0, 1].
         """
