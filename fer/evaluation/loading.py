@@ -80,5 +80,5 @@ def load_classifier(
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    tta = tta or classifier.hparams["tta"]
-    return ClassifierWithData(classifier.to(device), datamodule, classes, tta, logit_adjustment)
+    used = tta or classifier.hparams["tta"]
+    return ClassifierWithData(classifier.to(device), datamodule, classes, used, logit_adjustment)
