@@ -50,5 +50,5 @@ def own_peak_mb() -> float:
     except ImportError:  # Windows
         import psutil  # which itself imports resource elsewhere
 
-        return psutil.Process().memory_info().peak_wset / 1e6  # pyright: ignore[reportAttributeAccessIssue]
+        return psutil.Process().memory_info().peak_wset / 1e6  # pyright: ignore[reportAttributeAccessIssue]  # Windows
     return peak_mb(resource.getrusage(resource.RUSAGE_SELF))

@@ -60,7 +60,8 @@ def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> 
             f"model.pretrained=true: the weights of {name} cannot be downloaded ({first_line(error)}); get "
             f"model.safetensors of {place} from huggingface.co and type model.pretrained=PATH/model.safetensors"
         ) from error
-    head = timm.get_pretrained_cfg_value(name, "classifier")
+    settings: Any = network.pretrained_cfg
+    head = settings.get("classifier")
     state = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(f"{head}.")}
     if file and not state.keys() & timm.models.load_state_dict(str(file), weights_only=True).keys():
         raise UserError(f"model.pretrained={file}: not weights of {name} (no name in it is one of the network's)")
