@@ -45,6 +45,14 @@ def _trusts_nothing(monkeypatch):
     monkeypatch.setattr(trust, "TRUSTED", set())
 
 
+@pytest.fixture(autouse=True)
+def _without_pictures(request, monkeypatch):
+    """Runs leave out their pictures and report, which take three times as long as a tiny training."""
+    if "pictures" not in request.keywords:
+        monkeypatch.setattr("fer.training.scoring.draw", lambda *_, **__: None)
+        monkeypatch.setattr("fer.training.scoring.short_report", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="session")
 def require() -> Callable[[str, str], None]:
     """`require("fish", reason)`: skips, or fails where FER_REQUIRE names it."""

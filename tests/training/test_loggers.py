@@ -10,8 +10,6 @@ from fer.training.start import train
 
 from .test_trainer import TINY
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 
 def run(*overrides: str) -> dict:
     return train(compose_config([*TINY, "output_dir=run", "trainer.max_epochs=1", *overrides]))
