@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from fer.classifier import Classifier
-from fer.errors import UserError
+from fer.errors import UserError, first_line
 from fer.objections import unsafe_parts
 from fer.trust import check_parts, needed, trusts
 
@@ -37,7 +37,7 @@ def read(path: str | Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a checkpoint in it") from None
     except LOAD_ERRORS as error:
-        reason = first_line(error)[:120]
+        reason = first_line(error, 120)
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
     check_parts(parameters, path)
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
@@ -53,15 +53,9 @@ def build(content: dict[str, Any], path: str | Path) -> Classifier:
         classifier = Classifier(**parameters)
         classifier.load_state_dict(weights)
     except (UserError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
-        reason = first_line(error)[:160]
+        reason = first_line(error)
         raise UserError(f"{path}: its network does not fit this version of the code ({reason})") from error
     return classifier.eval()
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or its type if it has none."""
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def check_size(parameters: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:

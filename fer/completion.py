@@ -10,17 +10,26 @@ from fer.config import CONF
 from fer.errors import UserError
 
 BASH = """_fer() {
-  COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
-  local IFS=$'\\n'
-  COMPREPLY=($(fer --complete "${COMP_LINE:0:COMP_POINT}" 2>/dev/null))
+  local IFS=$'\\n' line=${COMP_LINE:0:COMP_POINT}
+  local word=${line##* }
+  COMPREPLY=($(fer --complete "$line" 2>/dev/null))
   [[ ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace
+  # where = breaks words, readline keeps what stands before it
+  [[ $word == *=* && $COMP_WORDBREAKS == *=* ]] && COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
 }
 complete -o default -F _fer fer"""
-SCRIPTS = {
-    "bash": BASH,
-    "zsh": f"autoload -Uz bashcompinit && bashcompinit\n{BASH}",
-    "fish": "complete -c fer -f -a '(fer --complete (commandline -cp) 2>/dev/null)'",
+ZSH = """_fer() {
+  local -a candidates=(${(f)"$(fer --complete "$LBUFFER" 2>/dev/null)"})
+  (( $#candidates )) || { _files; return }
+  compadd -S '' -- ${(M)candidates:#*[=.]}
+  compadd -- ${candidates:#*[=.]}
 }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _fer fer"""
+FISH = """complete -c fer -n '__fish_use_subcommand' -f
+complete -c fer -n '__fish_seen_subcommand_from train search eda benchmark' -f
+complete -c fer -a '(fer --complete (commandline -cp) 2>/dev/null)'"""
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 HYDRA = ("train", "search", "eda", "benchmark")
 """Commands whose options come from conf/."""
 

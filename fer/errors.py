@@ -107,7 +107,13 @@ def as_user_error(error: BaseException) -> UserError:
     """Returns the first line of the original error, without those that Hydra wraps around it."""
     while error.__cause__:
         error = error.__cause__
-    return UserError(str(error).splitlines()[0])
+    return UserError(first_line(error, None))
+
+
+def first_line(error: BaseException, length: int | None = 160) -> str:
+    """Returns the first line of an error's message, cut to `length` characters; its type if it has no message."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:length]
 
 
 def fail(message: str) -> int:

@@ -45,6 +45,26 @@ def _trusts_nothing(monkeypatch):
     monkeypatch.setattr(trust, "TRUSTED", set())
 
 
+@pytest.fixture(autouse=True)
+def _without_pictures(request, monkeypatch):
+    """Runs leave out their pictures and report, which take three times as long as a tiny training."""
+    if "pictures" not in request.keywords:
+        monkeypatch.setattr("fer.training.scoring.draw", lambda *_, **__: None)
+        monkeypatch.setattr("fer.training.scoring.short_report", lambda *_, **__: None)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str, str], None]:
+    """`require("fish", reason)`: skips, or fails where FER_REQUIRE names it."""
+    return _lacking
+
+
+def _lacking(what: str, reason: str) -> None:
+    if what in os.environ.get("FER_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture
 def real_root() -> Path:
     """A directory that holds the real fer2013.csv."""

@@ -1,8 +1,14 @@
-"""The command `fer`: its list, its commands, and completion in bash."""
+"""The command `fer`: its list, its commands, and completion in three shells."""
 
 import os
+import select
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,19 +53,51 @@ def test_other_shells_are_refused():
         completion.script("tcsh")
 
 
+SHELLS = {
+    "bash": (["bash", "--norc", "-i"], 'eval "$(fer --completion bash)"'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -Uz compinit; compinit -u; eval "$(fer --completion zsh)"'),
+    "fish": (["fish", "--no-config", "-i"], "fer --completion fish | source"),
+}
+"""Shell -> its command without the user's settings, and the line that switches completion on."""
+
+
 @pytest.mark.typed
 @pytest.mark.skipif(not (BIN / "fer").exists(), reason="the console script is not installed")
-def test_bash_completes(tmp_path):
-    typed = "fer train model=cnn3_d"
-    code = f"""
-    eval "$(fer --completion bash)"
-    COMP_LINE='{typed}' COMP_POINT={len(typed)}
-    _fer
-    printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.split() == ["model=cnn3_dense2"]
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes(shell, tmp_path, require):
+    if not shutil.which(shell):
+        require(shell, f"{shell} is not installed (Debian: apt-get install {shell})")
+    command, switch_on = SHELLS[shell]
+    with terminal(command, tmp_path) as typed:
+        typed(f"{switch_on}; echo re''ady\n", "ready")
+        typed("fer tr\t", "fer train")
+        typed("model=cnn3_d\t", "cnn3_dense2")
+        typed("\x01echo to type: \n", "to type: fer train model=cnn3_dense2")  # Ctrl-A: to the line's start
+
+
+@contextmanager
+def terminal(command: list[str], folder: Path) -> Iterator[Callable[[str, str], None]]:
+    """Starts a shell in a pseudo-terminal; the function types a text and waits until another is on the screen."""
+    import pty  # not on Windows
+
+    process, file = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.environ |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "TERM": "dumb", "COLUMNS": "200"}
+        os.execvp(command[0], command)
+
+    def typed(text: str, expected: str) -> None:
+        os.write(file, text.encode())
+        screen, end = "", time.monotonic() + 60
+        while expected not in screen and time.monotonic() < end:
+            if select.select([file], [], [], 0.2)[0]:
+                screen += os.read(file, 65536).decode(errors="replace")
+        assert expected in screen
+
+    yield typed
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    os.close(file)
 
 
 @pytest.mark.typed

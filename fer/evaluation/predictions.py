@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer import confusion
-from fer.errors import UserError
+from fer.errors import UserError, first_line
 from fer.evaluation import calibration
 
 DIGITS = "%.5g"
@@ -103,7 +103,7 @@ def read(path: Path) -> dict[str, Predictions]:
     try:
         table = pd.read_csv(path, dtype=as_text, na_filter=False)  # a class may be called None
     except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: not a table of predictions ({str(error).splitlines()[0][:100]})") from error
+        raise UserError(f"{path}: not a table of predictions ({first_line(error, 100)})") from error
     missing = [column for column in ID_COLUMNS if column not in table]
     classes = tuple(str(column) for column in table if column not in ID_COLUMNS)
     if missing or len(classes) < 2:

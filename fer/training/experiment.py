@@ -94,11 +94,10 @@ def fit_and_score(
     if initial:
         run.record["initial"] = {"source": initial.source, "digest": initial.digest}
     trainer = fit(run.cfg, datamodule, run.folder, run.checkpoint, watchers, initial)
-    options = run.cfg.trainer
     classifier = best_classifier(trainer, run.folder)
     run.record |= fit_summary(trainer, run.cfg, run.folder)
     checkpoint = run.record["checkpoint"]
-    run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision, checkpoint)
+    run.record |= score(classifier, datamodule, run.folder, run.cfg.trainer.accelerator, checkpoint)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 

@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import Tensor
 
-from fer.errors import UserError
+from fer.errors import UserError, first_line
 from fer.models.backbone import IMAGE_SIZE, SHORT_NAMES
 
 TARGET = "fer.models.backbone.Backbone"
@@ -99,7 +99,3 @@ def file_state(path: Path) -> State:
     if not state:
         raise UserError(f"model.pretrained={path}: holds no weights; expected a state_dict")
     return state
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

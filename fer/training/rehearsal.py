@@ -1,5 +1,6 @@
 """Builds every part of a config once, so that impossible options fail before data is read."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,11 +13,14 @@ from fer.classifier import Classifier
 from fer.containers import plain
 from fer.data.faces import SIZE
 from fer.data.resizing import Resizing
-from fer.errors import UserError, as_user_error
+from fer.errors import UserError, as_user_error, first_line
 from fer.hardware import has_compiler
 from fer.training.building import build_classifier
 from fer.training.initial import InitialWeights, initial_weights
 from fer.training.trainer import trainer_for
+
+SIDES = (64, 96, 128, 160, 192, 224, 256, 299, 384)
+"""Sides in pixels that networks are commonly built for."""
 
 
 def rehearse(cfg: DictConfig) -> InitialWeights | None:
@@ -48,7 +52,7 @@ def rehearse_parts(cfg: DictConfig) -> Classifier:
     images, labels = rehearse_augment(augment, len(classes))
     classifier = rehearsed_classifier(cfg, classes)
     with torch.device(classifier.mean.device):
-        rehearse_model(classifier, SIZE)
+        rehearse_input(cfg, classifier)
         for side in {images.shape[-1], *Resizing(plain(cfg.data.progressive_resizing)).sides.values()} - {SIZE}:
             rehearse_other_size(classifier, side)
         rehearse_views(classifier)
@@ -82,6 +86,31 @@ def rehearsed_classifier(cfg: DictConfig, classes: list[str]) -> Classifier:
         if "meta" not in str(error):
             raise
         return build_classifier(cfg, **options)
+
+
+def rehearse_input(cfg: DictConfig, classifier: Classifier) -> None:
+    """Raises UserError for a network that fails on two pictures of 48×48, with a value of model.resize that helps."""
+    try:
+        rehearse_model(classifier, SIZE)
+    except (RuntimeError, AssertionError) as error:  # torchvision asserts sizes
+        side = accepted_side(cfg, classifier.classes)
+        remedy = f"; model.resize={side} enlarges them first" if side else ""
+        raise UserError(f"model: fails on two pictures of {SIZE}×{SIZE} ({first_line(error)}){remedy}") from error
+
+
+def accepted_side(cfg: DictConfig, classes: list[str]) -> int | None:
+    """Returns the first of SIDES to which model.resize can enlarge images for the network; None if none helps."""
+    if "resize" not in cfg.model:
+        return None
+    for side in SIDES:
+        resized = cfg.copy()
+        resized.model.resize = side
+        with suppress(RuntimeError, AssertionError, ValueError):
+            classifier = rehearsed_classifier(resized, classes)
+            with torch.device(classifier.mean.device):
+                rehearse_model(classifier, SIZE)
+            return side
+    return None
 
 
 def rehearse_model(classifier: Classifier, size: int) -> None:

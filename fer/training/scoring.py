@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
@@ -37,22 +36,23 @@ def score(
     datamodule: FERDataModule,
     folder: Path,
     accelerator: str,
-    precision: _PRECISION_INPUT,
     checkpoint: str = runs.LAST.name,
 ) -> dict[str, float | None]:
     """Returns the figures of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
     predictions.csv, with data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and
-    report.md into `folder`. checkpoint: the file that the classifier's weights come from.
+    report.md into `folder`. checkpoint: the file that the classifier's weights come from. All is computed in float32,
+    whatever the precision of training, so that fer.evaluate and exported networks give the same figures.
     """
+    classifier.float()
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
     tester = pl.Trainer(
         accelerator=accelerator,
         devices=1,
         plugins=[LightningEnvironment()],  # alone, whatever launched the training
-        precision=precision,
+        precision="32-true",
         callbacks=[collected],
         logger=False,
         enable_checkpointing=False,

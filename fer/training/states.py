@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fer import runs
-from fer.errors import UserError
+from fer.errors import UserError, first_line
 from fer.files import DAMAGED, put_aside
 
 STATE_KEYS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step", "epoch")
@@ -153,7 +153,7 @@ def read_checkpoint(
     except OSError as error:
         raise Damaged(error.strerror or str(error)) from None
     except Exception as error:  # damaged bytes may raise anything
-        raise Damaged((str(error).strip() or type(error).__name__).splitlines()[0][:120]) from None
+        raise Damaged(first_line(error, 120)) from None
     check_content(content, weights, needed)
     return content
 

@@ -17,8 +17,6 @@ from fer.training.initial import initial_weights
 
 from .test_trainer import TINY
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 FREE = [word for word in TINY if not word.startswith("model")]
 RESNET = ["model=resnet18", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1", "trainer.max_epochs=1"]
 

@@ -1,5 +1,6 @@
 """Loggers beside the history: several at once, Weights & Biases and MLflow without a network."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,6 @@ from fer.config import compose_config
 from fer.training.start import train
 
 from .test_trainer import TINY
-
-pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 def run(*overrides: str) -> dict:
@@ -22,8 +21,9 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.typed
-def test_weights_and_biases_offline(monkeypatch):
-    pytest.importorskip("wandb")
+def test_weights_and_biases_offline(monkeypatch, require):
+    if find_spec("wandb") is None:
+        require("wandb", "wandb is not installed (pip install 'fer-lightning[wandb]')")
     monkeypatch.setenv("WANDB_SILENT", "true")
     assert run("logger=[tensorboard,wandb]", "logger.wandb.offline=true")["status"] == "finished"
     assert list(Path("run/wandb").glob("offline-run-*/*.wandb"))
@@ -32,8 +32,11 @@ def test_weights_and_biases_offline(monkeypatch):
 
 
 @pytest.mark.typed
-def test_mlflow_in_a_file():
-    mlflow = pytest.importorskip("mlflow")
+def test_mlflow_in_a_file(require):
+    if find_spec("mlflow") is None:
+        require("mlflow", "mlflow is not installed (pip install 'fer-lightning[mlflow]')")
+    import mlflow
+
     assert run("logger=mlflow", "study=mine")["status"] == "finished"
     client = mlflow.MlflowClient("sqlite:///mlflow.db")
     [found] = client.search_runs([client.get_experiment_by_name("mine").experiment_id])

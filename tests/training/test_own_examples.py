@@ -12,8 +12,6 @@ from fer.training.building import resolve_auto
 from fer.training.rehearsal import rehearse
 from fer.training.start import train
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 README = (Path(config.HERE) / "training" / "README.md").read_text(encoding="utf-8")
 MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, flags=re.DOTALL))
 COMMANDS = re.findall(r"^python -m fer\.train (.+)$", README, flags=re.MULTILINE)

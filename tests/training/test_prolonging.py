@@ -16,8 +16,6 @@ from fer.training.start import train
 
 from .test_trainer import TINY
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 
 def run(*overrides: str, folder: str) -> dict:
     return train(compose_config([*TINY, f"output_dir={folder}", *overrides]))

@@ -1,8 +1,15 @@
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from fer.config import compose_config
+from fer.evaluation import predictions
+from fer.evaluation.loading import load_classifier
 from fer.training.scoring import best_epoch, majority
+from fer.training.start import train
+
+from .test_trainer import TINY
 
 CONFIG = {"output_dir": "runs", "trainer": {}, "data": {}}
 
@@ -33,3 +40,13 @@ def test_the_majority_class_is_that_of_training_and_its_share_that_of_validation
     assert majority(counts) == ("happy", 0.25)
     assert majority({"train": {"happy": 5}}) is None
     assert majority({"train": {"happy": 5}, "val": {"happy": 0}}) is None
+
+
+def test_a_run_in_mixed_precision_is_scored_as_its_checkpoint_is_evaluated(tmp_path):
+    record = train(compose_config([*TINY, "trainer.precision=bf16-mixed", f"output_dir={tmp_path / 'run'}"]))
+    evaluated = load_classifier(tmp_path / "run" / record["checkpoint"])
+    for split in ("val", "test"):
+        predicted = evaluated.predictions(split, evaluated.logits(split))
+        written = predictions.read(tmp_path / "run" / "predictions.csv")[split]
+        np.testing.assert_allclose(written.probabilities, predicted.probabilities, rtol=2e-4, atol=1e-6)
+        assert record[f"{split}/accuracy"] == pytest.approx(predicted.hits.mean())

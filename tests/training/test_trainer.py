@@ -16,8 +16,6 @@ from fer.errors import UserError
 from fer.train import train
 from fer.training import experiment
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 TINY = [
     "data=synthetic",
     "data.synthetic.train=70",
