@@ -30,8 +30,14 @@ OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
 OTHERS = {
     "hydra/launcher": "runs of a sweep are started by launcher=parallel or launcher=slurm",
     "hydra/sweeper": "python -m fer.search searches options, with Optuna",
+    "hydra.run.dir": "output_dir=FOLDER names a run's folder",
+    "hydra.sweep.dir": "study=NAME names the folder of a sweep, in ./runs",
+    "hydra.sweep.subdir": "runs of a sweep are named by their options",
+    "hydra.job.chdir": "a run never changes the current folder",
 }
-"""Options of Hydra's plugins -> what to use here instead."""
+"""Options of Hydra -> what to use here instead."""
+REMOVABLE = ("model", "loss", "optimizer", "scheduler", "augment", "callbacks", "logger", "sampler", "pruner", "search")
+"""Groups whose keys `~` may remove: arguments with defaults, callbacks, loggers, transforms, dimensions of a space."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
@@ -40,17 +46,20 @@ def prepared(arguments: Sequence[str]) -> list[str]:
     multirun = any(word in MULTIRUN for word in arguments)
     if multirun and any(word.partition("=")[0] in SHOWING for word in arguments):
         arguments, multirun = first_run(arguments), False
-    ready: list[str] = []
+    flags: list[str] = []
+    overrides: list[str] = []
+    before = ""
     for word in arguments:
-        if ready and ready[-1] in VALUED and not is_option(word):
-            ready.append(folder(ready[-1], word))
+        if before in VALUED and not is_option(word):
+            flags.append(folder(before, word))
         elif word.startswith("-"):
             flag, equals, value = word.partition("=")
-            ready.append(f"{flag}={folder(flag, value)}" if equals else word)
+            flags.append(f"{flag}={folder(flag, value)}" if equals else word)
         elif not changes_nothing(word):
-            check(word, ready)
-            ready.append(as_typed(word, multirun))
-    return ready
+            check(word, before)
+            overrides.append(as_typed(word, multirun))
+        before = word
+    return overrides + flags  # argparse takes no flag between overrides, and --info would take one as its value
 
 
 def changes_nothing(word: str) -> bool:
@@ -84,6 +93,8 @@ def check_flags(arguments: Sequence[str], name: str) -> None:
                 f"{word}: {command} has one config; choices of your own come from --config-dir FOLDER, and each other "
                 "config is a command, such as python -m fer.search"
             )
+        if word == "--resolve" and not any(other.partition("=")[0] in ("--cfg", "-c") for other in arguments):
+            raise UserError("--resolve shows values in place of references; it goes with --cfg job")
 
 
 def is_option(word: str) -> bool:
@@ -96,12 +107,17 @@ def folder(flag: str, value: str) -> str:
     return str(places.typed(value)) if flag in CONFIG_DIR else value
 
 
-def check(word: str, before: Sequence[str]) -> None:
-    """Raises UserError for a word that is not an option, and for options that this project replaces."""
+def check(word: str, before: str) -> None:
+    """Raises UserError for a word that is not an option, and for options that this project replaces.
+
+    before: the word to the left of it.
+    """
     key, equals, value = word.partition("=")
     name = key.lstrip("+")
     if not equals and not word.startswith("~"):
         raise UserError(stray(word, before))
+    if word.startswith("~"):
+        check_removal(options.name_of(word))
     if name in OTHERS:
         raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
     if value.startswith("interval("):
@@ -115,10 +131,21 @@ def check(word: str, before: Sequence[str]) -> None:
         raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
 
 
-def stray(word: str, before: Sequence[str]) -> str:
+def check_removal(name: str) -> None:
+    """Raises UserError for `~name` where a run needs the option."""
+    none = options.row(name).none if name in options.GROUPS else ""
+    if none:
+        raise UserError(f"~{name}: type {name}={none}")
+    if name in options.GROUPS:
+        raise UserError(f"~{name}: a run needs a choice; type {name}=NAME")
+    if name.partition(".")[0] not in REMOVABLE and options.top_row(name) is not options.UNKNOWN:
+        raise UserError(f"~{name}: a run needs this option; type {name}=VALUE")
+
+
+def stray(word: str, before: str) -> str:
     """Returns the error for a word without `=`, which may be the end of a value with a blank."""
-    if before and "=" in before[-1] and not before[-1].startswith("-"):
-        whole = f"{before[-1]} {word}"
+    if "=" in before and not before.startswith("-"):
+        whole = f"{before} {word}"
         return f"{word}: expected NAME=VALUE; if the blank belongs to the value, quote it: {shlex.quote(whole)}"
     return f"{word}: expected NAME=VALUE, such as model=cnn3"
 

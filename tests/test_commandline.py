@@ -124,9 +124,13 @@ def test_flags_of_hydra_keep_their_values(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     typed = ["--cfg", "job", "--config-dir", "~/my conf", "--info", "seed=1", "--config-dir=~/x", "--resolve"]
     ready = prepared(typed)
-    assert ready[3] == str(tmp_path / "my conf")
-    assert ready[6] == f"--config-dir={tmp_path / 'x'}"
-    assert [ready[i] for i in (0, 1, 2, 4, 5, 7)] == [typed[i] for i in (0, 1, 2, 4, 5, 7)]
+    folders = ["--config-dir", str(tmp_path / "my conf"), "--info", f"--config-dir={tmp_path / 'x'}"]
+    assert ready == ["seed=1", "--cfg", "job", *folders, "--resolve"]
+
+
+def test_flags_may_stand_between_overrides():
+    assert prepared(["model=cnn2", "-m", "seed=1,2"]) == ["model=cnn2", "seed=1,2", "-m"]
+    assert prepared(["--info", "seed=1"]) == ["seed=1", "--info"]
 
 
 @pytest.mark.parametrize(
@@ -219,9 +223,9 @@ def test_a_command_keeps_its_config(word):
 
 def test_the_config_of_a_sweep_is_that_of_its_first_run():
     assert prepared(["-m", "--cfg", "job", "optimizer=sgd,adam", "seed=0,1", "~augment.flip"]) == [
-        "--cfg",
-        "job",
         "optimizer=sgd",
         "seed=0",
         "~augment.flip",
+        "--cfg",
+        "job",
     ]

@@ -74,6 +74,15 @@ TYPED = {
     # groups, nothing, and names that do not exist
     "": WORKS,
     "model=cnn3 optimizer=sgd": WORKS,
+    "model=cnn2 --config-dir=. optimizer=sgd": WORKS,
+    "~callbacks.early_stopping ~augment.flip ~optimizer.weight_decay": WORKS,
+    "~model": r"~model: .* type model=NAME",
+    "~scheduler": r"~scheduler: type scheduler=none",
+    "~trainer.max_epochs": r"needs this option; type trainer\.max_epochs=VALUE",
+    "~study": r"needs this option; type study=VALUE",
+    "~nonsense": r"no option 'nonsense'",
+    "hydra.run.dir=here": r"output_dir=FOLDER",
+    "hydra.job.chdir=true": r"leave this option out",
     "optimizerr=sgd": r"Did you mean optimizer",
     "optimizer=sdg": r"Did you mean optimizer=sgd\? In conf/optimizer: adagrad",
     "launcher=paralel": r"Did you mean launcher=parallel",
@@ -273,6 +282,7 @@ TINY = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=35", "d
         "trainer.precision=32-true", "callbacks.pictures=null"]  # fmt: skip
 
 
+@pytest.mark.pictures
 def test_three_lines_train_and_show():
     run = fer.fit(*TINY, "optimizer=sgd")
     assert run.figures["val/accuracy"] == run.record["val/accuracy"]
