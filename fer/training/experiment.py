@@ -96,8 +96,8 @@ def fit_and_score(
     options = run.cfg.trainer
     classifier = best_classifier(trainer, run.folder)
     run.record |= fit_summary(trainer, run.cfg, run.folder)
-    checkpoint = run.record["checkpoint"]
-    run.record |= score(classifier, datamodule, run.folder, options.accelerator, options.precision, checkpoint)
+    machine = options.accelerator, options.precision
+    run.record |= score(classifier, datamodule, run.folder, *machine, run.record["checkpoint"], run.record)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 

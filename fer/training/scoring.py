@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -38,12 +39,14 @@ def score(
     accelerator: str,
     precision: str,
     checkpoint: str = runs.LAST.name,
+    record: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
     """Loss, accuracy and so on of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network. Also writes predictions.csv, with
     data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and report.md
     into `folder`. checkpoint: the file that the classifier's weights come from.
+    record: of the run, for its report.
     """
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
@@ -74,7 +77,7 @@ def score(
     if FOLD in predicted:
         write_predictions({"train": predicted[FOLD]}, folder / runs.OPINIONS)
     draw(predicted, datamodule, folder, checkpoint)
-    short_report(folder, held_out, datamodule.description())
+    short_report(folder, held_out, datamodule.description(), record)
     return results
 
 
