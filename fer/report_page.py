@@ -39,6 +39,7 @@ code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap:
 @media (max-width: 40rem) {
   table { font-size: .75rem; }
   th, td { padding: .25rem .3rem; }
+  th:not([aria-sort]) button::after { content: ""; }
   td[style*="right"]:has(span) { white-space: normal; }
 }
 """

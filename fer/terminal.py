@@ -47,8 +47,13 @@ class LiveTable:
         self.rows, self.title, self.heading = rows, title, heading
         self.live = None
         if is_interactive():
-            rate, auto = refresh_per_second or 1, refresh_per_second is not None
-            self.live = Live(console=Console(), get_renderable=self.render, auto_refresh=auto, refresh_per_second=rate)
+            self.console = Console()
+            self.live = Live(
+                console=self.console,
+                get_renderable=self.render,
+                auto_refresh=refresh_per_second is not None,
+                refresh_per_second=refresh_per_second or 1,
+            )
 
     def __enter__(self) -> "LiveTable":
         if self.live:
@@ -66,8 +71,7 @@ class LiveTable:
             self.live.refresh()
 
     def render(self) -> Group:
-        console = self.live.console
-        return table(self.rows(), self.title(), self.heading, max(3, console.height - OTHER_LINES))
+        return table(self.rows(), self.title(), self.heading, max(3, self.console.height - OTHER_LINES))
 
 
 def table(rows: Sequence[Row], title: str, heading: str, height: int) -> Group:

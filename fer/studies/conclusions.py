@@ -1,7 +1,7 @@
 """Writes the conclusions of a study's report: sentences, effects, tests and missing runs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -36,18 +36,25 @@ MAX_COMPARISONS = 30
 """Comparisons in the text; pairs.csv has all of them where there are more."""
 
 
-def conclude(runs: list[Run], out: Path) -> tuple[list[str], list[str]]:
-    """Writes figures and pairs.csv into `out`; returns the conclusions as Markdown items, and all parts of the report.
+class Conclusion(NamedTuple):
+    """What a study concludes, as Markdown. items: a sentence or more on each option; parts: all of the report on it."""
 
-    Where no option differs, the only part is the list of runs that did not finish, if there are any.
+    items: list[str]
+    parts: list[str]
+
+
+def conclude(runs: list[Run], out: Path) -> Conclusion:
+    """Writes figures and pairs.csv into `out` and returns the conclusion.
+
+    Where no option differs between the finished runs, its only part is the list of the others, if there are any.
     """
     done = finished(runs)
     if not done:
-        return [], unfinished(runs, [])
+        return Conclusion([], unfinished(runs, []))
     figure = judged_by(runs)
     rows, factors = table(done, [figure])
     if not factors:
-        return [], unfinished(runs, factors)
+        return Conclusion([], unfinished(runs, factors))
     partners = interactions.partners(rows, factors, figure)
     differences = effects.differences(rows, factors, figure)
     count = len(differences)
@@ -66,7 +73,7 @@ def conclude(runs: list[Run], out: Path) -> tuple[list[str], list[str]]:
         parts.append(importance_sentence(shares))
     if differences:
         parts.append(folded(comparisons_title(differences), markdown_table(comparisons(differences))))
-    return items, parts
+    return Conclusion(items, parts)
 
 
 def write_comparisons(differences: list[Difference], path: Path) -> None:
