@@ -1,6 +1,7 @@
 """Writes the first lines of a run, tables and amounts as text, and silences messages of libraries."""
 
 import logging
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from fer.resolvers import mode_of
 
-RULE = "─" * 78
+RULE = 78  # characters of the lines around the first lines of a run
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers
     "is smaller than the logging interval",
@@ -26,8 +27,9 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 
     data: the data module's description. wanted: the folder that was asked for; folder: the one that is written.
     """
+    rule = "─" * min(RULE, shutil.get_terminal_size().columns)
     lines = [
-        RULE,
+        rule,
         data["origin"],
         f"{data['layout']}: {', '.join(data['path'])}",
         *counts_table(data["counts"]),
@@ -37,7 +39,7 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
     ]
     if folder != wanted:
         lines.append(f"{wanted} is taken, so this run writes elsewhere")
-    return [*lines, f"writing to {folder}", RULE]
+    return [*lines, f"writing to {folder}", rule]
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -179,7 +179,7 @@ class Sweep:
         line += f"{self.running} running, {waiting} to go"
         if self.stopping:
             return f"{line}; the same command goes on"
-        if ended:
+        if ended and waiting + self.running:
             seconds = (time.perf_counter() - self.started) / ended * (waiting + self.running)
             line += f"; about {duration(seconds)} left"
         return line
