@@ -16,12 +16,13 @@ a { color: #0b57d0; }
   :root { background: #121212; color: #eee; }
   a { color: #8ab4f8; }
 }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem; }
+p, li { max-width: 62rem; }
 h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }
 h1, h2, h3, p, li { overflow-wrap: anywhere; }
 .table { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; vertical-align: top; }
 th { vertical-align: bottom; }
 td[style*="right"], td span { white-space: nowrap; }
@@ -30,8 +31,8 @@ th button { font: inherit; color: inherit; background: none; border: 0; padding:
 th button::after { content: " \\2195"; color: #8888; }
 th[aria-sort="ascending"] button::after { content: " \\2191"; color: inherit; }
 th[aria-sort="descending"] button::after { content: " \\2193"; color: inherit; }
-pre { overflow-x: auto; background: #8882; padding: .5rem; border-radius: 3px; }
-pre code { background: none; padding: 0; }
+pre { white-space: pre-wrap; background: #8882; padding: .5rem; border-radius: 3px; }
+pre code { background: none; padding: 0; overflow-wrap: anywhere; }
 nav { border-left: 3px solid #8885; padding-left: 1rem; }
 nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from fer.evaluation.formatting import figure_title
 from fer.files import atomic
 from fer.report import markdown_table
 from fer.studies import effects, importance, interactions
@@ -108,25 +109,31 @@ def folded(title: str, text: str) -> str:
 
 def unfinished(runs: list[Run], factors: Factors) -> list[str]:
     """Returns a section with the runs that failed or stopped, and the cells of the grid that were never started."""
-    lines = [
+    rows, _ = table(runs, [])
+    lines = lost(runs)
+    lines += [f"- never started: {cell}" for cell in missing(rows, factors)]
+    return ["## Not finished\n", *lines, ""] if lines else []
+
+
+def lost(runs: list[Run]) -> list[str]:
+    """Returns a Markdown item for each run that failed or stopped, with the reason."""
+    return [
         f"- {run['name']} seed {run['config']['seed']}: {run['status']} ({run.get('error') or 'stopped'})"
         for run in runs
         if run["status"] != "finished"
     ]
-    rows, _ = table(runs, [])
-    lines += [f"- never started: {cell}" for cell in missing(rows, factors)]
-    return ["## Not finished\n", *lines, ""] if lines else []
 
 
 def marginals(rows: pd.DataFrame, factors: Factors, figure: str) -> pd.DataFrame:
     """Returns the means of all levels of the listed factors, as text."""
     cells: list[dict[str, Any]] = []
+    title = figure_title(figure)
     for factor in factors:
         if not is_range(rows[factor]):
             for level in effects.marginal(rows, factor, effects.without(factors, factor), figure).itertuples():
                 mean = f"{100 * level.mean:.1f}"
-                cells.append({"factor": factor, "level": level.level, "runs": level.runs, figure: mean})
-    return pd.DataFrame(cells, columns=["factor", "level", "runs", figure])
+                cells.append({"factor": factor, "level": level.level, "runs": level.runs, title: mean})
+    return pd.DataFrame(cells, columns=["factor", "level", "runs", title])
 
 
 def comparisons(differences: list[Difference]) -> pd.DataFrame:

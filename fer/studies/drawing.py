@@ -43,8 +43,10 @@ def draw(
     for name, (drawing, _) in figures.items():
         save_figure(drawing, out / f"{name}.png", colours=256)
     parts = [f"{small_matrix(means, figure)}\n"] if 0 < means.size <= SMALL else []
-    parts += [f"![{alt}]({name}.png)\n" for name, (_, alt) in figures.items()]
-    return [*parts, f"{INTERVALS}\n"] if "effects" in figures else parts
+    for name, (_, alt) in figures.items():
+        parts.append(f"![{alt}]({name}.png)\n")
+        parts += [f"{INTERVALS}\n"] if name == "effects" else []
+    return parts
 
 
 def small_matrix(means: pd.DataFrame, figure: str) -> str:

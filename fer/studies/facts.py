@@ -21,7 +21,7 @@ def facts(runs: list[Run], with_test: bool) -> str:
         f"Data: {'; '.join(dict.fromkeys(map(data_title, runs)))}.",
         f"Varied: {varied(runs)}.",
         f"Runs: {len(done)} of {len(runs)} finished, {counted(names, 'configuration')}, seeds {seeds(runs)}.",
-        *([best_line(done, with_test)] if done else []),
+        *([best_line(runs, done, with_test)] if done else []),
         time_line(done),
     ]
     return "\n".join([*(f"- {plain(line)}" for line in lines), ""])
@@ -42,12 +42,12 @@ def values(column) -> str:
     return ", ".join([*names[:SHOWN_LEVELS], *([f"{rest} more"] if rest > 0 else [])])
 
 
-def best_line(done: list[Run], with_test: bool) -> str:
-    """Returns the configuration that is best by validation, with its figures."""
+def best_line(runs: list[Run], done: list[Run], with_test: bool) -> str:
+    """Returns the configuration that is best by validation among the finished runs `done`, with its figures."""
     best, figure = best_of(done), judged_by(done)
     figures = [figure, *(["test/accuracy"] if with_test else [])]
     texts = [f"{figure_title(name)} {mean_and_spread(best, name)} %" for name in figures if name in best[0]]
-    return f"Best by validation: {titles(done)[best[0]['name']]}, with {' and '.join(texts)}."
+    return f"Best by validation: {titles(runs)[best[0]['name']]}, with {' and '.join(texts)}."
 
 
 def time_line(done: list[Run]) -> str:

@@ -6,6 +6,8 @@ import pandas as pd
 
 from fer.files import atomic, write_text
 from fer.report import page
+from fer.studies.factors import DATA
+from fer.studies.factors import table as factor_table
 from fer.studies.facts import facts
 from fer.studies.matrices import best_figures, confusion_matrices
 from fer.studies.provenance import commands, provenance, provenance_by_machine
@@ -20,11 +22,11 @@ NOTES = "notes.md"
 def write_study(
     study: str, runs: list[Run], table: pd.DataFrame, out: Path, with_test: bool, source: Path
 ) -> list[str]:
-    """Writes README.md, report.html, results.csv and figures into `out`; returns the conclusions as Markdown items.
+    """Writes README.md, report.html, results.csv and figures into `out`.
 
-    source: the folder of the study's runs.
+    Returns the conclusions and the runs that did not finish as Markdown items. source: the folder of the study's runs.
     """
-    from fer.studies.conclusions import conclude  # imports matplotlib and SciPy, after all names were checked
+    from fer.studies.conclusions import conclude, lost  # imports matplotlib and SciPy, after all names were checked
 
     items, conclusion = conclude(runs, out)
     if with_test and not items:
@@ -34,7 +36,7 @@ def write_study(
         read_summary(out).text,
         facts(runs, with_test),
         explanation(runs, "The best epoch was chosen on the validation split."),
-        markdown(without_constant_data(table.drop(columns="study"))),
+        markdown(without_known_data(table.drop(columns="study"), runs)),
         "" if with_test else "The test split is not shown; choose by validation, then `--with-test`.\n",
         *conclusion,
         read_notes(out),
@@ -44,7 +46,7 @@ def write_study(
     ]
     write_pages(study, parts, out)
     write_results(per_run(runs, with_test), out)
-    return items
+    return [*items, *lost(runs)]
 
 
 def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.DataFrame, out: Path) -> None:
@@ -83,12 +85,14 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
 
 def in_words(name: str) -> str:
     """Returns the name of a study as the title of its report."""
-    return name.replace("_", " ")
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
-def without_constant_data(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the table without the column of the data where all runs have the same, which `facts` names."""
-    return table.drop(columns="data") if table["data"].nunique() == 1 else table
+def without_known_data(table: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
+    """Returns the table without the column of the data where all runs have the same or their names tell it."""
+    _, factors = factor_table(runs, [])
+    return table.drop(columns="data") if DATA in factors or table["data"].nunique() == 1 else table
 
 
 def write_pages(name: str, parts: list[str], out: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from fer.commandline import hyperparameters
 from fer.console import duration
 from fer.data.emotions import EMOTIONS
+from fer.evaluation.formatting import SPLIT_TITLES, figure_title
 from fer.report import markdown_table
 from fer.studies.claims import claim_text, claims_of
 from fer.studies.factors import titles
@@ -99,10 +100,11 @@ def per_run(runs: list[Run], with_test: bool) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Returns a Markdown table, without the column "not finished" if all runs finished."""
+    """Returns a Markdown table with figures named in words, without the column "not finished" if all runs finished."""
     if "not finished" in table and not table["not finished"].any():
         table = table.drop(columns="not finished")
-    return f"{markdown_table(table)}\n"
+    figures = {name: figure_title(name) for name in table if name.split("/")[0] in SPLIT_TITLES}
+    return f"{markdown_table(table.rename(columns=figures))}\n"
 
 
 def mean_and_spread(runs: Sequence[Run], figure: str) -> str:
