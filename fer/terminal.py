@@ -76,17 +76,23 @@ class LiveTable:
 
 def table(rows: Sequence[Row], title: str, heading: str, height: int) -> Group:
     """Returns the title and a table of at most `height` rows: those that run, then the latest to end, then the next."""
-    content = Table(box=None, pad_edge=False, header_style="underline")
-    content.add_column("run", no_wrap=True, overflow="ellipsis", min_width=6)
-    content.add_column("state", no_wrap=True)
-    for name in ("epoch", heading, "left"):
-        content.add_column(name, no_wrap=True, overflow="ellipsis", justify="right")
     kept = chosen(rows, height)
-    for row in kept:
-        cells = (row.run, row.state, row.epoch, row.value, row.left)
-        content.add_row(*map(Text, cells), style=STYLES.get(row.state, ""))
+    cells = [(row.run, row.state, row.epoch, row.value, row.left) for row in kept]
+    content = Table(box=None, pad_edge=False, header_style="underline")
+    for number, name in enumerate(("run", "state", "epoch", heading, "left")):
+        width = max((len(row[number]) for row in cells), default=0) if number else 6  # long names of runs are cut
+        can_shrink = name in ("run", heading)  # rich narrows columns that may wrap; their text never does
+        justify = "right" if number > 1 else "left"
+        content.add_column(line(name), min_width=width, no_wrap=not can_shrink, justify=justify)
+    for row, texts in zip(kept, cells, strict=True):
+        content.add_row(*map(line, texts), style=STYLES.get(row.state, ""))
     rest = len(rows) - len(kept)
     return Group(content, Text(f"{title}; {rest} rows more" if rest else title, style="bold"))
+
+
+def line(text: str) -> Text:
+    """Returns text that is cut where its column is narrower."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def chosen(rows: Sequence[Row], count: int) -> list[Row]:

@@ -94,7 +94,7 @@ def test_lines_say_one_line_an_epoch(capsys):
 
 
 def test_the_time_left_counts_small_pictures_for_less(capsys, monkeypatch):
-    clock = iter([0, 60])
+    clock = iter([0, 60, 60])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     resized = SimpleNamespace(resizing=Resizing({0: 24, 1: 48}))
     figures = {"train/loss": torch.tensor(0.5), "train/accuracy": torch.tensor(0.5)}
