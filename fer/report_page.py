@@ -38,8 +38,8 @@ nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
-  table { font-size: .75rem; }
-  th, td { padding: .25rem .3rem; }
+  table { font-size: .72rem; }
+  th, td { padding: .25rem .15rem; }
   th:not([aria-sort]) button::after { content: ""; }
   td[style*="right"]:has(span) { white-space: normal; }
 }
