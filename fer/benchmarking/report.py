@@ -20,7 +20,7 @@ from fer.benchmarking.tables import (
     step_parts,
 )
 from fer.errors import UserError
-from fer.files import write_text
+from fer.files import save_figure, write_text
 from fer.plots.speed import NAMES, growth_figure, speed_figure
 from fer.report import markdown_table, page
 
@@ -137,7 +137,7 @@ def add_columns(folder: Path) -> tuple[list[str], list[str]]:
     settings = by_setting(read(folder / "benchmark.csv"))
     costs = by_setting(read(folder / "costs.csv")) if (folder / "costs.csv").is_file() else {}
     parts = {title: step_parts(rows) for title, rows in costs.items() if STEP in set(rows["unit"])}
-    speed_figure(settings, parts).savefig(folder / "benchmark.png")
+    save_figure(speed_figure(settings, parts), folder / "benchmark.png", colours=256)
     text, files = ["![images/s of every column, and the parts of a step](benchmark.png)\n"], ["benchmark.csv"]
     for title, rows in settings.items():
         text += [*heading(title, rows), markdown_table(column_table(rows)), ""]
@@ -167,7 +167,7 @@ def add_growth(folder: Path) -> tuple[list[str], list[str]]:
         if not (folder / table).is_file():
             continue
         settings = by_setting(read(folder / table))
-        growth_figure(settings, label).savefig(folder / figure)
+        save_figure(growth_figure(settings, label), folder / figure, colours=256)
         text += [f"# Growth with the {label}\n", f"![images/s against {label}]({figure})\n"]
         for title, rows in settings.items():
             text += [*heading(title, rows), markdown_table(growth_table(rows)), ""]
