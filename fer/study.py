@@ -35,7 +35,6 @@ from fer.errors import UserError
 from fer.studies.claims import read_claims
 from fer.studies.collecting import collect
 from fer.studies.printing import study_lines
-from fer.studies.report import write_study, write_together
 from fer.studies.summaries import fill_marks, index_table
 from fer.studies.tables import compare, markdown, overview, summarise
 
@@ -64,6 +63,8 @@ def write_reports(args: argparse.Namespace) -> None:
     """Writes one report for each study, or one for all of them with --together, and the table of --readme."""
     place = args.out / (args.together or "")
     studies = collect(args.studies, args.runs, place, together=bool(args.together))
+    from fer.studies.report import write_study, write_together  # matplotlib and SciPy, after all names were checked
+
     if args.together:
         claims = read_claims(place / "reported.csv")
         table = compare(studies, claims, args.with_test)

@@ -22,7 +22,8 @@ from fer.benchmarking.tables import (
 from fer.errors import UserError
 from fer.files import save_figure, write_text
 from fer.plots.speed import NAMES, growth_figure, speed_figure
-from fer.report import markdown_table, page
+from fer.report import markdown_table
+from fer.report_page import page
 
 BUSY = 0.2
 """Spread, relative to the median, above which the machine was busy."""

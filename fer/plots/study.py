@@ -9,7 +9,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fer.evaluation.formatting import figure_title
 from fer.palette import text_color
 
 COLORS = ("#30638e", "#e07a3f", "#6a994e", "#7b5ea7", "#d1495b", "#edae49", "#2a9d8f", "#8d99ae", "#5c4d3c", "#111111")
@@ -30,10 +29,11 @@ def panels(count: int, height: float = 3.4):
     return figure, grid[:count]
 
 
-def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, figure: str) -> Figure:
+def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, figure: str, title: str) -> Figure:
     """Draws a panel for each factor: a dot for every run; for each level its mean and the interval of it, in percent.
 
     marginals: factor -> table as returned by `fer.studies.effects.marginal`. runs: a row for each run, shares.
+    title: of the figure, in words.
     """
     drawing, grid = panels(len(marginals))
     for axes, (factor, table) in zip(grid, marginals.items(), strict=True):
@@ -52,11 +52,11 @@ def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, fi
         Line2D([], [], marker="D", color=COLORS[0], markersize=6, label="mean and 95 % interval"),
     ]
     drawing.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
-    drawing.supylabel(f"{figure_title(figure)}, %", fontsize=10)
+    drawing.supylabel(f"{title}, %", fontsize=10)
     return drawing
 
 
-def two_factors_figure(means: pd.DataFrame, figure: str) -> Figure:
+def two_factors_figure(means: pd.DataFrame, title: str) -> Figure:
     """Draws the mean figure of each pair of levels as colour and text; index and columns carry the factors' names."""
     values = 100 * means.to_numpy(float)
     size = max(4.6, 2.2 + 0.95 * values.shape[1]), 1.6 + 0.6 * values.shape[0]
@@ -71,7 +71,7 @@ def two_factors_figure(means: pd.DataFrame, figure: str) -> Figure:
     axes.set_yticks(range(values.shape[0]), means.index)
     axes.tick_params(length=0)
     axes.set(xlabel=means.columns.name, ylabel=means.index.name)
-    drawing.suptitle(f"mean {figure_title(figure)}, %", fontsize=11)
+    drawing.suptitle(f"mean {title}, %", fontsize=11)
     return drawing
 
 
@@ -116,7 +116,7 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
         Line2D([], [], color="black", linestyle="--", label="training"),
     ]
     drawing.legend(handles=splits, loc="outside upper center", ncols=2, frameon=False)
-    drawing.supylabel(f"{figure_title(figure)}, %", fontsize=10)
+    drawing.supylabel(f"{figure.replace('_', ' ')}, %", fontsize=10)
     return drawing
 
 

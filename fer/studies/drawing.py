@@ -30,12 +30,15 @@ def draw(
     means = mean_of_pairs(rows, pair, figure) if pair else pd.DataFrame()
     figures: dict[str, tuple[Figure, str]] = {}
     if means.size > SMALL:
-        figures["two_factors"] = two_factors_figure(means, figure), "mean by two options"
+        figures["two_factors"] = two_factors_figure(means, figure_title(figure)), "mean by two options"
     elif listed:
         marginal = {
             factor: effects.marginal(rows, factor, effects.without(factors, factor), figure) for factor in listed
         }
-        figures["effects"] = effects_figure(marginal, rows, figure), "figures of all runs and means by option"
+        figures["effects"] = (
+            effects_figure(marginal, rows, figure, figure_title(figure)),
+            "figures of all runs and means by option",
+        )
     if any(run.get("curves") for run in runs):
         figures["learning"] = learning_figure(curves(rows, runs, listed or ["name"])), "learning curves"
     for name in ("two_factors", "effects", "learning"):  # of an earlier report, perhaps

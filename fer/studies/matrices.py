@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fer.console import counted
 from fer.files import save_figure
+from fer.plots import confusion_figure
 from fer.studies.records import Run, read_runs, total_confusion
 from fer.studies.selection import Studies, best_of, configurations
 from fer.studies.tables import is_synthetic
@@ -47,8 +48,6 @@ def copy_faces(runs: list[Run], out: Path, source: Path) -> None:
 
 def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "figure") -> bool:
     """Draws one matrix over the predictions of all `runs`; returns whether any run has stored counts."""
-    from fer.plots import confusion_figure
-
     total = total_confusion(runs, split)
     if total is None:
         return False

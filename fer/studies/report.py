@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from fer.files import atomic, write_text
-from fer.report import page
+from fer.report_page import page
+from fer.studies.conclusions import conclude, lost
 from fer.studies.factors import DATA
 from fer.studies.factors import table as factor_table
 from fer.studies.facts import facts
@@ -26,8 +27,6 @@ def write_study(
 
     Returns the conclusions and the runs that did not finish as Markdown items. source: the folder of the study's runs.
     """
-    from fer.studies.conclusions import conclude, lost  # imports matplotlib and SciPy, after all names were checked
-
     items, conclusion = conclude(runs, out)
     if with_test and not items:
         conclusion = best_figures([run for run in finished(runs) if "test/accuracy" in run], out, source) + conclusion

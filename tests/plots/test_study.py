@@ -13,7 +13,7 @@ def test_all_panels_of_effects_have_the_same_scale():
     means = {
         name: pd.DataFrame({"level": [runs[name][0]], "runs": [1], "mean": [0.1], "half": [0.02]}) for name in "ab"
     }
-    first, second = effects_figure(means, runs, "val/accuracy").axes
+    first, second = effects_figure(means, runs, "val/accuracy", "validation accuracy").axes
     assert first.get_ylim() == second.get_ylim()
     (ends,) = first.containers[0].lines[2][0].get_segments()
     assert ends[:, 1].tolist() == pytest.approx([8, 12])  # in percent
@@ -21,7 +21,7 @@ def test_all_panels_of_effects_have_the_same_scale():
 
 def test_cells_without_runs_are_dashes():
     means = pd.DataFrame([[0.5, np.nan]], index=pd.Index(["sgd"], name="a"), columns=pd.Index(["x", "y"], name="b"))
-    texts = [text.get_text() for text in two_factors_figure(means, "val/accuracy").axes[0].texts]
+    texts = [text.get_text() for text in two_factors_figure(means, "validation accuracy").axes[0].texts]
     assert texts == ["50.0", "–"]
 
 
@@ -77,7 +77,7 @@ def test_texts_of_panels_stay_inside_and_apart(panels, check_readable):
         name: pd.DataFrame({"level": levels, "runs": 1, "mean": [0.3, 0.5, 0.4], "half": [np.nan, 0.1, 0.1]})
         for name in names
     }
-    check_readable(effects_figure(means, runs, "val/accuracy"))
+    check_readable(effects_figure(means, runs, "val/accuracy", "validation accuracy"))
     curves = pd.DataFrame({"epoch": [1, 2], "train/accuracy": [0.3, 0.5], "val/accuracy": [0.3, 0.4]})
     check_readable(learning_figure({name: {level: [curves] for level in levels} for name in names}))
 
@@ -87,7 +87,7 @@ def test_cells_of_two_options_are_legible(size, check_readable):
     names = [f"level {n}" for n in range(size)]
     values = np.linspace(0.3, 0.5, size * size).reshape(size, size)
     means = pd.DataFrame(values, pd.Index(names, name="optimizer"), pd.Index(names, name="optimizer.lr"))
-    figure = two_factors_figure(means, "val/accuracy")
+    figure = two_factors_figure(means, "validation accuracy")
     check_readable(figure)
     axes = figure.axes[0]
     backgrounds = axes.images[0].to_rgba(100 * values).reshape(-1, 4)
