@@ -28,9 +28,9 @@ th { vertical-align: bottom; }
 td[style*="right"], td span { white-space: nowrap; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
   text-align: inherit; }
-th button::after { content: " \\2195"; color: #8888; }
-th[aria-sort="ascending"] button::after { content: " \\2191"; color: inherit; }
-th[aria-sort="descending"] button::after { content: " \\2193"; color: inherit; }
+th button::after { content: " \\2195" / ""; color: #8888; }
+th[aria-sort="ascending"] button::after { content: " \\2191" / ""; color: inherit; }
+th[aria-sort="descending"] button::after { content: " \\2193" / ""; color: inherit; }
 pre { white-space: pre-wrap; background: #8882; padding: .5rem; border-radius: 3px; }
 pre code { background: none; padding: 0; overflow-wrap: anywhere; }
 nav { border-left: 3px solid #8885; padding-left: 1rem; }
