@@ -32,7 +32,6 @@ OTHERS = {
     "hydra/sweeper": "python -m fer.search searches options, with Optuna",
     "hydra.run.dir": "output_dir=FOLDER names a run's folder",
     "hydra.sweep.dir": "study=NAME names the folder of a sweep, in ./runs",
-    "hydra.sweep.subdir": "runs of a sweep are named by their options",
     "hydra.job.chdir": "a run never changes the current folder",
 }
 """Options of Hydra -> what to use here instead."""

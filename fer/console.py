@@ -1,12 +1,15 @@
 """Writes the first lines of a run, tables and amounts as text, and silences messages of libraries."""
 
 import logging
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-RULE = "─" * 78
+from fer.resolvers import mode_of
+
+RULE = 78  # characters of the lines around the first lines of a run
 QUIET = (
     "does not have many workers",  # whole batches are sliced in the main process: faster than workers
     "is smaller than the logging interval",
@@ -24,8 +27,9 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 
     data: the data module's description. wanted: the folder that was asked for; folder: the one that is written.
     """
+    rule = "─" * min(RULE, shutil.get_terminal_size().columns)
     lines = [
-        RULE,
+        rule,
         data["origin"],
         f"{data['layout']}: {', '.join(data['path'])}",
         *counts_table(data["counts"]),
@@ -35,7 +39,7 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
     ]
     if folder != wanted:
         lines.append(f"{wanted} is taken, so this run writes elsewhere")
-    return [*lines, f"writing to {folder}", RULE]
+    return [*lines, f"writing to {folder}", rule]
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -58,6 +62,14 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def figure_text(monitor: str, value: float, deviation: float | None = None) -> str:
+    """Returns `61.23 %` or `61.23 ± 0.45 %`; losses with four digits and no unit."""
+    numbers = [value] if deviation is None else [value, deviation]
+    if mode_of(monitor) == "min":
+        return " ± ".join(f"{number:.4f}" for number in numbers)
+    return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

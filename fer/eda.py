@@ -37,6 +37,7 @@ def eda(cfg: DictConfig) -> Path:
     """Writes the report and returns its folder. Raises UserError for a config or data that cannot be used."""
     folder = Path(cfg.output_dir)
     data = load(cfg)
+    from fer.evaluation.run_facts import data_name
     from fer.exploration import SECTIONS
     from fer.exploration.dataset import UNITS, announce
     from fer.report import Report
@@ -48,7 +49,7 @@ def eda(cfg: DictConfig) -> Path:
         fix = "choose another folder with output_dir=PATH"
         raise UserError(f"{folder}: cannot be written ({error.strerror}); {fix}") from error
     print("\n".join(opening(data.module.description(), {}, folder, folder)), flush=True)
-    report = Report("Description of the data set", cfg.faces)
+    report = Report(f"{data_name(data.module.description())}: description of the data", cfg.faces)
     report.text(f"Made by `{command_without_paths(command('fer.eda', config.typed_overrides()))}`.")
     figures = {}
     for section in SECTIONS:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fer import options
+from fer.containers import plain
 
 Compose = Callable[[list[str]], DictConfig]
 """Overrides -> the config of the command."""
@@ -165,11 +166,11 @@ def descend(cfg: DictConfig, wrong: str) -> tuple[str, str, Any]:
 
 def leaves(cfg: DictConfig) -> list[str]:
     """Returns the names of all options below the top, without those that are interpolations of others."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
+    content = plain(cfg, resolve=False)
     names = []
-    for path in options.paths(plain):
-        above, key = options.parent(plain, path)
-        passed_on = isinstance(above[key], str) and above[key].startswith("${")
+    for path in options.paths(content):
+        above, key = options.parent(content, path)
+        passed_on = above is not None and str(above[key]).startswith("${")
         if not passed_on and "." in path and not key.startswith("_"):
             names.append(path)
     return names

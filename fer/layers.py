@@ -76,7 +76,7 @@ def parameters_of(network: nn.Module, what: str | int | Sequence[str]) -> list[n
     if isinstance(what, int) and not isinstance(what, bool):
         numbers = depths(network)
         return [parameter for name, parameter in network.named_parameters() if numbers[name] < what]
-    patterns = [what] if isinstance(what, str) else list(what)
+    patterns = [what] if isinstance(what, str | bool) else what
     return [parameter for pattern in patterns for parameter in below(network, str(pattern))]
 
 

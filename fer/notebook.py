@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ def fit(
         words = [str(option) for option in options]
         if data_root is not None:
             words.append(commandline.assigned("data.root", os.fspath(data_root)))
-        for number, word in enumerate(words):
-            commandline.check(word, words[:number])
+        for before, word in pairwise(["", *words]):
+            commandline.check(word, before)
         folder = None if config_dir is None else os.fspath(config_dir)
         cfg = compose(*words, config_dir=folder)
         command = commandline.command("fer.train", words, folder)

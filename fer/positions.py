@@ -41,7 +41,13 @@ POSITIONS = {
     "augment": Position(MODULE, ("fer.augment", "torch.nn", "torchvision.transforms")),
     "callbacks": Position(
         ("lightning.pytorch:Callback",),
-        ("fer.training.callbacks", "fer.training.checkpointing", "lightning.pytorch.callbacks"),
+        (
+            "fer.training.callbacks",
+            "fer.training.checkpointing",
+            "fer.training.pictures",
+            "fer.training.progress",
+            "lightning.pytorch.callbacks",
+        ),
         functions=("fer.training.callbacks.progress_bar",),
         arguments="places",
     ),

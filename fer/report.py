@@ -1,6 +1,5 @@
 """Report: text, tables and figures, written as Markdown with PNGs and as one self-contained HTML page."""
 
-import base64
 import html
 import re
 from collections.abc import Callable, Sequence
@@ -8,47 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markdown import Markdown
 
 from fer.files import atomic, save_figure, write_text
-
-STYLE = """
-:root { color-scheme: light dark; background: #fff; color: #1b1b1b; }
-a { color: #0b57d0; }
-@media (prefers-color-scheme: dark) {
-  :root { background: #121212; color: #eee; }
-  a { color: #8ab4f8; }
-}
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
-h1 { margin-top: 0; }
-h1, h2, h3, p, li { overflow-wrap: anywhere; }
-.table { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; vertical-align: top; }
-td[style*="right"], td span { white-space: nowrap; }
-nav { border-left: 3px solid #8885; padding-left: 1rem; }
-nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
-img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
-@media (max-width: 40rem) {
-  table { font-size: .75rem; }
-  th, td { padding: .25rem .3rem; }
-  td[style*="right"]:has(span) { white-space: normal; }
-}
-"""
-
+from fer.report_page import page
 
 NUMBER = re.compile(r"(< |p < )?[-+−±]?\d[\d,.]*( ?%| MB| s)?( ?[(±–].*)?$")
 """A cell that holds a number, perhaps with a unit or an interval."""
-LONG = 5
-"""Headings from which on a page has a list of contents."""
-ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(]+) (\([^<]+)</td>")
-"""A cell of a page that holds a value and its interval, such as 64.4 % (62.8–65.9)."""
 MISSING = ("", "–", "-", "nan", "None")
-
-TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><table>'
-"""A wide table scrolls inside its box, by keyboard too."""
 
 
 class Report:
@@ -69,6 +34,10 @@ class Report:
 
     def text(self, text: str) -> None:
         self.blocks.append(text)
+
+    def items(self, lines: Sequence[str]) -> None:
+        """Adds a list; `lines` are plain text."""
+        self.blocks.append("\n".join(f"- {plain(line)}" for line in lines))
 
     def table(self, table: pd.DataFrame, name: str | None = None) -> None:
         """Adds `table`; if it has a name, `write` also writes it as `<name>.csv`."""
@@ -104,41 +73,6 @@ class Report:
         write_text(folder / "report.html", page(self.title, self.markdown, folder))
         files = [f"{name}.csv" for name in self.tables] + [f"{name}.png" for name in self.figures]
         return ["report.html", "report.md", *files]
-
-
-def page(title: str, text: str, folder: Path) -> str:
-    """Returns the Markdown `text` as a complete HTML page with the PNGs of `folder` embedded.
-
-    A table that is wider than the page scrolls inside it. From LONG headings on, a list of contents stands above the
-    first of them.
-    """
-    converter = Markdown(extensions=["tables", "sane_lists", "toc"])
-    body = converter.convert(text)
-    body = ESTIMATE.sub(r"\1<span>\2</span> <span>\3</span></td>", body)  # narrow lines break between the two
-    body = body.replace("<table>", TABLE_START).replace("</table>", "</table></div>")
-    body = re.sub(r'src="([^":/]+\.png)"', lambda match: f'src="{embedded(folder / match[1])}"', body)
-    first, *others = re.split(r"(?=<h2)", body, maxsplit=1)
-    body = "".join([first, contents(converter.toc_tokens), *others])
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-    )
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n'
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
-
-
-def contents(tokens: Sequence[dict[str, Any]]) -> str:
-    """Returns links to the headings of the second level; "" for fewer than LONG. tokens: of the extension "toc"."""
-    headings = [heading for token in tokens for heading in [token, *token["children"]] if heading["level"] == 2]
-    if len(headings) < LONG:
-        return ""
-    items = [f'<li><a href="#{heading["id"]}">{heading["html"]}</a></li>' for heading in headings]
-    return "\n".join(['<nav aria-label="Contents"><ul>', *items, "</ul></nav>\n"])
-
-
-def embedded(picture: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def markdown_table(table: pd.DataFrame) -> str:

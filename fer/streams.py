@@ -113,7 +113,7 @@ def hardened(stream: TextIO | None, name: str) -> TextIO:
     if stream is None:
         reserve_descriptor()
         return io.TextIOWrapper(io.BufferedWriter(Standard(None, name)), encoding="utf-8", errors=READABLE)
-    if hasattr(stream, "reconfigure"):
+    if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors=READABLE)
     raw = raw_of(stream)
     is_file = isinstance(raw, io.FileIO) or "Console" in type(raw).__name__  # Windows' console

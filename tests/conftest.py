@@ -2,8 +2,12 @@
 
 import importlib.util
 import os
+import re
 import shutil
-from collections.abc import Callable
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -319,6 +323,68 @@ def astronaut() -> Image.Image:
     """512×512, one face: about 98×98 at 174, 66."""
     data = pytest.importorskip("skimage.data")
     return Image.fromarray(data.astronaut())
+
+
+class Screen:
+    """What a terminal of `columns` columns was sent, and what it shows."""
+
+    def __init__(self, columns: int):
+        self.columns, self.text = columns, ""
+
+    def frames(self) -> Iterator[list[str]]:
+        """Yields the lines that stand there after each control sequence, without empty ones at the end."""
+        lines, row, column = [""], 0, 0
+        for token in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|.", self.text, re.DOTALL):
+            if token.startswith("\x1b["):
+                yield "\n".join(lines).rstrip().split("\n")
+                row -= int(token[2:-1] or 1) if token[-1] == "A" else 0
+                lines[row] = "" if token == "\x1b[2K" else lines[row]
+            elif token == "\r":
+                column = 0
+            elif token == "\n" or column == self.columns:
+                row, column = row + 1, 0
+                lines += [""] * (row == len(lines))
+            if token >= " " and not token.startswith("\x1b"):
+                lines[row] = lines[row][:column].ljust(column) + token + lines[row][column + 1 :]
+                column += 1
+        yield "\n".join(lines).rstrip().split("\n")
+
+    def lines(self) -> list[str]:
+        """Returns what stands there at the end."""
+        return [line.rstrip() for line in [*self.frames()][-1]]
+
+    def shows_cursor(self) -> bool:
+        return self.text.rfind("\x1b[?25h") >= self.text.rfind("\x1b[?25l")
+
+
+@pytest.fixture
+def terminal(monkeypatch) -> Callable[..., AbstractContextManager[Screen]]:
+    """`with terminal(80) as screen`: standard output is a pseudo-terminal of 80 columns."""
+    pty = pytest.importorskip("pty")
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+
+    @contextmanager
+    def open_terminal(columns: int, rows: int = 24) -> Iterator[Screen]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}.items():
+            monkeypatch.setenv(name, value)  # rich asks the standard streams of the process, which are no terminal here
+        screen, parts = Screen(columns), []
+        reader = threading.Thread(target=lambda: parts.extend(iter(lambda: read(ours), b"")))
+        reader.start()
+        with monkeypatch.context() as patch, open(theirs, "w", encoding="utf-8") as file:
+            patch.setattr("sys.stdout", file)
+            yield screen
+        reader.join()
+        screen.text = b"".join(parts).decode().replace("\r\n", "\n\r")
+
+    def read(descriptor: int) -> bytes:
+        try:
+            return os.read(descriptor, 65536)
+        except OSError:  # the other end is closed
+            return b""
+
+    return open_terminal
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@ import html
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fer.report import LONG, Report, markdown_table, page, plain
+from fer.report import Report, markdown_table, plain
+from fer.report_page import LONG, page
 
 
 @pytest.fixture
@@ -114,6 +116,48 @@ def test_nothing_is_wider_than_the_page(browser, report, width, tmp_path):
     boxes = view.evaluate("[...document.querySelectorAll('.table')].map(box => [box.scrollWidth, box.clientWidth])")
     assert [inner > outer for inner, outer in boxes] == [False, False, True]
     assert messages == []
+
+
+@pytest.mark.slow
+def test_a_table_is_sorted_by_its_headings_with_mouse_and_keyboard(browser, tmp_path):
+    cells = {"run": ["b", "a10", "a9"], "accuracy": ["9.5 ± 0.1", "–", "57.9 ± 0.9"], "p": ["0.5", "< 0.0001", "0.02"]}
+    (tmp_path / "a.html").write_text(page("t", markdown_table(pd.DataFrame(cells)), tmp_path), encoding="utf-8")
+    view = browser.new_page()
+    view.goto((tmp_path / "a.html").as_uri())
+
+    def column(number: int) -> list[str]:
+        return view.locator(f"tbody td:nth-child({number})").all_text_contents()
+
+    view.get_by_role("button", name="accuracy").click()
+    assert column(2) == ["57.9 ± 0.9", "9.5 ± 0.1", "–"]
+    view.get_by_role("button", name="accuracy").press("Enter")
+    assert column(2) == ["9.5 ± 0.1", "57.9 ± 0.9", "–"]
+    assert view.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+    view.get_by_role("button", name="p", exact=True).press("Space")
+    assert column(3) == ["0.5", "0.02", "< 0.0001"]
+    view.get_by_role("button", name="run").click()
+    assert column(1) == ["b", "a10", "a9"]
+    assert view.locator("th[aria-sort]").all_text_contents() == ["run"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_rule_of_accessibility_is_violated(browser, report, width, scheme, tmp_path):
+    path = Path(os.environ.get("FER_AXE") or Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js")
+    if not path.is_file():
+        assert "axe" not in os.environ.get("FER_REQUIRE", ""), "npm install axe-core, or FER_AXE=axe.min.js"
+        pytest.skip(f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
+    report.table(pd.DataFrame({"run": ["a", "b", "c"], "accuracy": [1, 2, 3]}))
+    report.text(
+        '```\npython -m fer.train\n```\n\n<details markdown="1"><summary>All</summary>\n\n[a](#counts)\n\n</details>'
+    )
+    report.write(tmp_path)
+    view = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    view.goto((tmp_path / "report.html").as_uri())
+    view.get_by_role("button", name="accuracy").click()
+    view.evaluate(path.read_text(encoding="utf-8"))
+    assert view.evaluate("async () => (await axe.run()).violations.map(rule => [rule.id, rule.nodes[0].html])") == []
 
 
 @pytest.mark.parametrize("text", ["a|b", "*x*", "`x`", "[a](b)", "<script>", "a & b", "\\|", "x\ny"])

@@ -85,8 +85,45 @@ def test_the_summary_opens_the_readme_and_notes_follow_the_tables(runs, tmp_path
     (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.\n")
     study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
     text = (tmp_path / "out/mine/README.md").read_text()
-    assert text.startswith("# mine\n\n**Which is better?** a is, by 20 points.\n")
+    assert text.startswith("# Mine\n\n**Which is better?** a is, by 20 points.\n")
     assert text.index("| run |") < text.index("Seed 0 was tried thrice.") < text.index("python -m fer.study")
+
+
+def test_the_table_and_the_conclusions_are_printed(runs, tmp_path, capsys):
+    for path in runs.glob("*/*/metrics.json"):
+        record = json.loads(path.read_text())
+        record["command"] = f"python -m fer.train optimizer={path.parts[-3]} seed={record['config']['seed']}"
+        path.write_text(json.dumps(record))
+    run_study(tmp_path, "mine", "--with-test")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["train/accuracy", "val/accuracy", "test/accuracy", "runs", "minutes", "run"]
+    assert lines[1].split("  ")[-1] == "optimizer a"
+    assert "70.0 ± 10.0" in lines[1]
+    assert lines[3].startswith("- optimizer: ")
+    assert lines[-2].startswith(f"wrote {tmp_path / 'out' / 'mine'}/: README.md, report.html, results.csv, ")
+    assert lines[-1] == f"next: open {tmp_path / 'out' / 'mine' / 'report.html'}"
+
+
+def test_a_summary_of_five_lines_stands_on_top_and_a_lost_run_is_named(runs, tmp_path, capsys):
+    failed = runs / "a" / "seed-0" / "metrics.json"
+    failed.write_text(json.dumps(json.loads(failed.read_text()) | {"status": "failed", "error": "no memory"}))
+    run_study(tmp_path, "mine", "--with-test")
+    text = (tmp_path / "out" / "mine" / "README.md").read_text()
+    first = text[text.index("\n- ") :].split("\n\n")[0].strip().splitlines()
+    assert [line.split(":")[0] for line in first] == ["- Data", "- Varied", "- Runs", "- Best by validation", "- Time"]
+    assert "- Runs: 3 of 4 finished, 2 configurations, seeds 0, 1, 2." in first
+    assert "a, with validation accuracy 75.0 ± 7.1 % and test accuracy 75.0 ± 7.1 %." in first[3]
+    assert "- a seed 0: failed (no memory)" in text
+    assert "- a seed 0: failed (no memory)" in capsys.readouterr().out
+
+
+def test_the_page_of_a_study_needs_no_other_file(runs, tmp_path):
+    run_study(tmp_path, "mine", "--with-test")
+    page = (tmp_path / "out" / "mine" / "report.html").read_text()
+    assert "<title>Mine</title>" in page
+    assert 'src="data:image/png;base64,' in page
+    assert "<pre><code>python -m fer.train" in page
+    assert not re.findall(r'src="[^d]|href="[^#]', page)
 
 
 def test_the_index_lists_every_summary(runs, tmp_path):

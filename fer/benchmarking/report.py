@@ -20,23 +20,27 @@ from fer.benchmarking.tables import (
     step_parts,
 )
 from fer.errors import UserError
-from fer.plots.speed import growth_figure, speed_figure
+from fer.files import save_figure, write_text
+from fer.plots.speed import NAMES, growth_figure, speed_figure
 from fer.report import markdown_table
+from fer.report_page import page
 
 BUSY = 0.2
 """Spread, relative to the median, above which the machine was busy."""
 MEANING = """\
 Training speed in images/s: the median over rounds ± the distance of the farthest round. In each round, all in one
-process, every column runs a block of the same number of training steps after a few untimed ones, synchronised with the
-device at both ends. The ratio is the median over rounds of the ratio to the ceiling in the same round.
+process, every loop runs a block of the same number of training steps after a few untimed ones, synchronised with the
+device at both ends. The ratio is the median over rounds of the ratio to the bare step in the same round.
 
-- **ceiling**: forward, loss, backward and optimizer step on one batch that is ready on the device, in the fastest
-  memory format and precision that any column has; the two best run, and the better median counts.
-- **whole**: the same network in a fit as `fer.train` runs it: data module, augmentation, Lightning, metrics, callbacks,
-  logging, and the ends of epochs as they occur; validation and checkpoints are measured separately.
-- **default**: a usual training loop: float32, contiguous, torchvision image by image in a DataLoader, the better of 0
-  and 2 workers. It shares the process, so it profits from freed memory that is kept, which a usual process lacks.
-- **keras**: `model.fit` on the same layers, in a separate process, on arrays in memory without augmentation.
+- **bare step** (in the CSV files: ceiling): forward, loss, backward and optimizer step on one batch that is ready on
+  the device, in the fastest memory format and precision that any loop has; the two best run, and the better median
+  counts.
+- **fer** (whole): the same network in a fit as `fer.train` runs it: data module, augmentation, Lightning, metrics,
+  callbacks, logging, and the ends of epochs as they occur; validation and checkpoints are measured separately.
+- **plain PyTorch** (default): a usual training loop: float32, contiguous, torchvision image by image in a DataLoader,
+  the better of 0 and 2 workers. It shares the process, so it profits from freed memory that is kept, which a usual
+  process lacks.
+- **Keras** (keras): `model.fit` on the same layers, in a separate process, on arrays in memory without augmentation.
 """
 COSTS = """\
 Parts of a step are means over a separate fit, which waits for the device after each part: *data* is the next batch of
@@ -103,14 +107,28 @@ def cost_rows(measurement: Measurement) -> pd.DataFrame:
 
 
 def render(folder: Path) -> list[str]:
-    """Writes figures and README.md from the CSV files in `folder`; returns the names of all files."""
-    text, files = ["# Training speed\n", MEANING], []
+    """Writes figures, README.md and report.html from the CSV files in `folder`; returns the names of all files."""
+    text, files = ["# Training speed\n", *summary(folder), MEANING], []
     for add in (add_columns, add_overhead, add_growth):
         blocks, names = add(folder)
         text += blocks
         files += names
-    (folder / "README.md").write_text("\n".join(text), encoding="utf-8")
-    return ["README.md", *files]
+    write_text(folder / "README.md", "\n".join(text))
+    write_text(folder / "report.html", page("Training speed", "\n".join(text), folder))
+    return ["README.md", "report.html", *files]
+
+
+def summary(folder: Path) -> list[str]:
+    """Returns a Markdown list with the main figure of each setting; [] before the loops were measured."""
+    if not (folder / "benchmark.csv").is_file():
+        return []
+    lines = []
+    for title, rows in by_setting(read(folder / "benchmark.csv")).items():
+        setting, machine = title.split("\n")
+        speeds = dict(zip(rows["column"], rows["images_per_s"], strict=True))
+        texts = [f"{NAMES[name]} {speed:,.0f}" for name, speed in speeds.items()]
+        lines.append(f"- {setting} ({machine}): {', '.join(texts)} images/s.")
+    return ["\n".join([*lines, ""])]
 
 
 def add_columns(folder: Path) -> tuple[list[str], list[str]]:
@@ -120,7 +138,7 @@ def add_columns(folder: Path) -> tuple[list[str], list[str]]:
     settings = by_setting(read(folder / "benchmark.csv"))
     costs = by_setting(read(folder / "costs.csv")) if (folder / "costs.csv").is_file() else {}
     parts = {title: step_parts(rows) for title, rows in costs.items() if STEP in set(rows["unit"])}
-    speed_figure(settings, parts).savefig(folder / "benchmark.png")
+    save_figure(speed_figure(settings, parts), folder / "benchmark.png", colours=256)
     text, files = ["![images/s of every column, and the parts of a step](benchmark.png)\n"], ["benchmark.csv"]
     for title, rows in settings.items():
         text += [*heading(title, rows), markdown_table(column_table(rows)), ""]
@@ -150,7 +168,7 @@ def add_growth(folder: Path) -> tuple[list[str], list[str]]:
         if not (folder / table).is_file():
             continue
         settings = by_setting(read(folder / table))
-        growth_figure(settings, label).savefig(folder / figure)
+        save_figure(growth_figure(settings, label), folder / figure, colours=256)
         text += [f"# Growth with the {label}\n", f"![images/s against {label}]({figure})\n"]
         for title, rows in settings.items():
             text += [*heading(title, rows), markdown_table(growth_table(rows)), ""]

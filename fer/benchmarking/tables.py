@@ -7,6 +7,7 @@ import pandas as pd
 
 from fer.benchmarking.costs import STEP
 from fer.benchmarking.results import SETTING
+from fer.plots.speed import NAMES
 
 
 def setting_title(setting: Mapping[str, Any]) -> str:
@@ -32,9 +33,9 @@ def step_parts(rows: pd.DataFrame) -> dict[str, float]:
 def column_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "column": rows["column"],
+            "loop": rows["column"].map(NAMES),
             "images/s": speeds(rows),
-            "ratio to the ceiling": [f"{ratio:.2f}" for ratio in rows["ratio_to_ceiling"]],
+            "ratio to the bare step": [f"{ratio:.2f}" for ratio in rows["ratio_to_ceiling"]],
             "how": rows["how"],
         }
     )
@@ -56,11 +57,11 @@ def overhead_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns a row for each value of the axis: images/s and ratio to the ceiling of each column."""
+    """Returns a row for each value of the axis: images/s and ratio to the bare step of each loop."""
     cells = [f"{speed} ({ratio:.2f})" for speed, ratio in zip(speeds(rows), rows["ratio_to_ceiling"], strict=True)]
     columns = list(dict.fromkeys(rows["column"]))
     table = rows.assign(cell=cells).pivot(index="value", columns="column", values="cell")
-    table = table.reindex(columns=columns).fillna("–").reset_index()
+    table = table.reindex(columns=columns).rename(columns=NAMES).fillna("–").reset_index()
     table["value"] = [f"{value:g}" for value in table["value"]]
     return table.rename_axis(columns=None)
 

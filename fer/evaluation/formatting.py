@@ -10,6 +10,12 @@ FEWEST_IMAGES = 20
 SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
+def figure_title(figure: str) -> str:
+    """Returns the name of a figure in words: "val/macro_f1" -> "validation macro F1"."""
+    split, _, metric = figure.rpartition("/")
+    return f"{SPLIT_TITLES.get(split, split)} {METRIC_TITLES.get(metric, metric.replace('_', ' '))}".strip()
+
+
 def percent(value: float) -> str:
     """0.6439 -> `64.4 %`; a dash for NaN."""
     return "–" if np.isnan(value) else f"{100 * value:.1f} %"

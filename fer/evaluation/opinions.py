@@ -1,6 +1,7 @@
 """Merges the opinions.csv of cross-fitted runs into one file for the whole training split."""
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def merge(folders: Sequence[Path], out: Path) -> pd.DataFrame:
     expected = sum(sum(counts.values()) for counts in training_counts(records[folders[0]]))
     if len(table) != expected:
         raise UserError(f"--merge: {len(table):,} images in all, but the training split has {expected:,}")
+    with suppress(OSError):  # files.atomic reports it
+        out.parent.mkdir(parents=True, exist_ok=True)
     compression = {"method": "gzip", "mtime": 0} if out.name.endswith(".gz") else None
     with files.atomic(out, "w+b") as file:
         table.to_csv(file, index=False, float_format=predictions.DIGITS, compression=compression)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from fer import runs
-from fer.evaluation import readings
+from fer.evaluation import readings, run_facts
 from fer.evaluation.comparison import add_comparison
+from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import EvaluationOptions
 from fer.evaluation.predictions import Predictions
+from fer.evaluation.records import record_of
 from fer.evaluation.single import full_report
 from fer.report import Report, plain
 
@@ -30,8 +32,9 @@ def write_report(
     predictions, dropped: of `sources`, from `predictions.align`. command: as typed, for the record.
     """
     first = predictions[sources[0].name]
-    title = sources[0].name if len(sources) == 1 else f"{len(sources)} classifiers"
-    report = Report(f"{title}, {options.split} split", options.faces)
+    report = Report(f"{title(sources)}, {SPLIT_TITLES[options.split]} split", options.faces)
+    if len(sources) == 1:
+        report.items(run_facts.summary(record_of(sources[0].path), {options.split: first}))
     reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
     for line in [*introduction(sources, first, dropped), *reads]:
         report.text(plain(line))
@@ -52,6 +55,13 @@ def write_report(
     files = report.write(folder)
     runs.write_json(folder / RESULT, finite(content))
     return content, [*files, RESULT]
+
+
+def title(sources: Sequence[EvaluationInput]) -> str:
+    """Returns what was evaluated, in words."""
+    if len(sources) > 1:
+        return f"{len(sources)} classifiers side by side"
+    return run_facts.title(record_of(sources[0].path), sources[0].name)
 
 
 def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, dropped: Sequence[str]) -> list[str]:

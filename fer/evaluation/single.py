@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fer.errors import UserError
+from fer.evaluation import run_facts
 from fer.evaluation.confidence import add_calibration, add_coverage
 from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.inputs import EvaluationInput
@@ -20,12 +21,17 @@ FIGURE_FILES = {
 """Figure in a run's folder -> heading and alternative text."""
 
 
-def short_report(folder: Path, splits: Mapping[str, Predictions], data: Mapping[str, Any]) -> None:
+def short_report(
+    folder: Path, splits: Mapping[str, Predictions], data: Mapping[str, Any], record: Mapping[str, Any] | None = None
+) -> None:
     """Writes report.html and report.md of a run into its folder, beside the figures that they show.
 
-    splits: predictions of the held-out splits. data: the data module's description.
+    splits: predictions of the held-out splits. data: the data module's description. record: of the
+    run, as far as known.
     """
-    report = Report(f"{folder.parent.name}/{folder.name}".lstrip("/"))
+    record = record or {}
+    report = Report(run_facts.title(record, f"{folder.parent.name}/{folder.name}".lstrip("/")))
+    report.items(run_facts.summary(record, splits))
     for sentence in data_sentences({"data": data}):
         report.text(plain(sentence))
     add_accuracy(report, {f"{SPLIT_TITLES[split]} split": predictions for split, predictions in splits.items()})

@@ -22,8 +22,11 @@ def add_source(report: Report, data: Dataset) -> None:
     if not report.with_faces:  # a report to be published does not tell where the data lie
         paths = [Path(path).name for path in paths]
     sizes = [f"{sum(counts.values()):,} in {split}" for split, counts in description["counts"].items()]
+    training = description["counts"]["train"]
+    largest, smallest = max(training, key=training.__getitem__), min(training, key=training.__getitem__)
     lines = [
         f"{description['origin']}: {len(data.images):,} faces of {len(data.classes)} classes, {', '.join(sizes)}.",
+        f"Training images: most of {largest} ({training[largest]:,}), fewest of {smallest} ({training[smallest]:,}).",
         f"Layout: {description['layout']}; path: {', '.join(paths)}.",
         f"Official split: {yes(description['official_split'])}; fingerprint: {description['fingerprint']}.",
         *(f"Note: {note}." for note in description["notes"]),

@@ -11,6 +11,8 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 from fer.plots import PALETTE
 
 COLUMNS = {"ceiling": "neutral", "whole": "sad", "default": "happy", "keras": "angry"}
+NAMES = {"ceiling": "bare step", "whole": "fer", "default": "plain PyTorch", "keras": "Keras"}
+"""Column of the CSV files -> its name in figures and tables."""
 PARTS = {
     "data": "disgust",
     "augmentation": "surprise",
@@ -46,7 +48,9 @@ def wrapped(title: str, width: int) -> str:
 def speed_bars(axes: Axes, table: pd.DataFrame) -> None:
     """Horizontal bars, the first column on top, with whiskers over all rounds and the ratio beside the number."""
     colors = [PALETTE[COLUMNS[name]] for name in table["column"]]
-    axes.barh(table["column"], table["images_per_s"], xerr=whiskers(table), color=colors, capsize=3, height=0.7)
+    axes.barh(
+        table["column"].map(NAMES), table["images_per_s"], xerr=whiskers(table), color=colors, capsize=3, height=0.7
+    )
     ends = table["fastest"]
     for row, (end, speed, ratio) in enumerate(zip(ends, table["images_per_s"], table["ratio_to_ceiling"], strict=True)):
         axes.annotate(
@@ -54,7 +58,7 @@ def speed_bars(axes: Axes, table: pd.DataFrame) -> None:
         )
     axes.set_xlim(0, 1.3 * ends.max())
     axes.invert_yaxis()
-    axes.set_xlabel("images/s (ratio to the ceiling)", fontsize=9)
+    axes.set_xlabel("images/s (ratio to the bare step)", fontsize=9)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
@@ -74,7 +78,7 @@ def part_bars(axes: Axes, parts: Mapping[str, float]) -> None:
         axes.annotate(text, (max(value, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_xlim(min(0, *parts.values()), 1.45 * max(parts.values()))
     axes.invert_yaxis()
-    axes.set_xlabel("ms of a step of the whole", fontsize=9)
+    axes.set_xlabel("ms of a step of fer", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
 
@@ -87,7 +91,7 @@ def growth_figure(settings: Mapping[str, pd.DataFrame], label: str) -> Figure:
         figure.subplots(len(settings), 1, squeeze=False)[:, 0], settings.items(), strict=True
     ):
         for name, line in table.sort_values("value").groupby("column", sort=False):
-            style = {"color": PALETTE[COLUMNS[name]], "marker": "o", "capsize": 3, "label": name}
+            style = {"color": PALETTE[COLUMNS[name]], "marker": "o", "capsize": 3, "label": NAMES[name]}
             axes.errorbar(line["value"], line["images_per_s"], yerr=whiskers(line), **style)
         ticks = sorted(table["value"].unique())
         axes.set_xscale("log", base=2)

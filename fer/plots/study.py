@@ -13,8 +13,6 @@ from fer.palette import text_color
 
 COLORS = ("#30638e", "#e07a3f", "#6a994e", "#7b5ea7", "#d1495b", "#edae49", "#2a9d8f", "#8d99ae", "#5c4d3c", "#111111")
 MAX_COLUMNS = 3
-SPLITS = {"train": "training", "val": "validation"}
-METRICS = {"macro_f1": "macro F1"}
 
 
 def panels(count: int, height: float = 3.4):
@@ -31,10 +29,11 @@ def panels(count: int, height: float = 3.4):
     return figure, grid[:count]
 
 
-def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, figure: str) -> Figure:
-    """Draws a panel for each factor: a dot for every run, a diamond for the mean of each level, in percent.
+def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, figure: str, title: str) -> Figure:
+    """Draws a panel for each factor: a dot for every run; for each level its mean and the interval of it, in percent.
 
     marginals: factor -> table as returned by `fer.studies.effects.marginal`. runs: a row for each run, shares.
+    title: of the figure, in words.
     """
     drawing, grid = panels(len(marginals))
     for axes, (factor, table) in zip(grid, marginals.items(), strict=True):
@@ -42,21 +41,22 @@ def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, fi
             values = 100 * runs.loc[runs[factor] == row.level, figure].to_numpy(float)
             offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
             axes.plot(position + offsets, values, "o", color="#8d99ae", markersize=3.5, alpha=0.6)
-            axes.plot(position, 100 * row.mean, "D", color=COLORS[0], markersize=7)
+            half = None if np.isnan(row.half) else 100 * row.half
+            axes.errorbar(position, 100 * row.mean, half, fmt="D", color=COLORS[0], markersize=6, capsize=5)
         axes.set_xticks(range(len(table)), table["level"], **rotation(table["level"]))
         axes.set_xlim(-0.5, len(table) - 0.5)
         axes.set_title(factor)
         axes.grid(axis="y", alpha=0.3)
     handles = [
         Line2D([], [], marker="o", linestyle="", color="#8d99ae", markersize=4, label="run"),
-        Line2D([], [], marker="D", linestyle="", color=COLORS[0], markersize=7, label="mean"),
+        Line2D([], [], marker="D", color=COLORS[0], markersize=6, label="mean and 95 % interval"),
     ]
     drawing.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
-    drawing.supylabel(f"{readable(figure)}, %", fontsize=10)
+    drawing.supylabel(f"{title}, %", fontsize=10)
     return drawing
 
 
-def two_factors_figure(means: pd.DataFrame, figure: str) -> Figure:
+def two_factors_figure(means: pd.DataFrame, title: str) -> Figure:
     """Draws the mean figure of each pair of levels as colour and text; index and columns carry the factors' names."""
     values = 100 * means.to_numpy(float)
     size = max(4.6, 2.2 + 0.95 * values.shape[1]), 1.6 + 0.6 * values.shape[0]
@@ -71,15 +71,8 @@ def two_factors_figure(means: pd.DataFrame, figure: str) -> Figure:
     axes.set_yticks(range(values.shape[0]), means.index)
     axes.tick_params(length=0)
     axes.set(xlabel=means.columns.name, ylabel=means.index.name)
-    drawing.suptitle(f"mean {readable(figure)}, %", fontsize=11)
+    drawing.suptitle(f"mean {title}, %", fontsize=11)
     return drawing
-
-
-def readable(figure: str) -> str:
-    """Returns the name of a figure in words: "val/macro_f1" -> "validation macro F1"."""
-    split, _, metric = figure.rpartition("/")
-    words = METRICS.get(metric, metric.replace("_", " "))
-    return f"{SPLITS.get(split, split)} {words}".strip()
 
 
 def rotation(labels: Sequence[str]) -> dict[str, Any]:
@@ -123,7 +116,7 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
         Line2D([], [], color="black", linestyle="--", label="training"),
     ]
     drawing.legend(handles=splits, loc="outside upper center", ncols=2, frameon=False)
-    drawing.supylabel(f"{readable(figure)}, %", fontsize=10)
+    drawing.supylabel(f"{figure.replace('_', ' ')}, %", fontsize=10)
     return drawing
 
 

@@ -11,12 +11,13 @@ from typing import IO
 
 import optuna
 
-from fer.console import duration
+from fer.console import duration, figure_text
 from fer.errors import Interrupted, UserError
 from fer.searching import trials
 from fer.searching.plan import Plan
-from fer.searching.report import format_figure
 from fer.searching.stopwatch import Stopwatch
+from fer.searching.trial_rows import TrialRows
+from fer.terminal import LiveTable, shows_table
 from fer.training.children import last_line, share
 
 POLL = 0.5
@@ -50,17 +51,12 @@ class WorkerPool:
         count = self.workers
         if self.plan.trials is not None:
             count = min(count, self.plan.trials - trials.progress(self.study).ended)
+        table = LiveTable(TrialRows(self.study, self.plan), self.title, self.plan.monitor)
         try:
-            for slot in range(count):
-                self.start(slot)
-            while self.processes:
-                time.sleep(POLL)
-                self.check_workers()
-                self.save_time()
-                self.print_progress()
-                if self.processes and self.out_of_time():
-                    self.stop()
-                    return False
+            with table:
+                for slot in range(count):
+                    self.start(slot)
+                return self.watch(table)
         except BaseException as error:
             self.stop()
             if isinstance(error, Interrupted):
@@ -68,6 +64,18 @@ class WorkerPool:
             raise
         finally:
             self.stopwatch.save()
+
+    def watch(self, table: LiveTable) -> bool:
+        """Waits until all workers have ended; returns False where the hours ran out before, and stops the workers."""
+        while self.processes:
+            time.sleep(POLL)
+            self.check_workers()
+            self.save_time()
+            self.print_progress()
+            table.refresh()
+            if self.processes and self.out_of_time():
+                self.stop()
+                return False
         return True
 
     def log(self, slot: int) -> Path:
@@ -127,9 +135,13 @@ class WorkerPool:
                     error = trial.user_attrs.get("error", "its workers died")
                     print(f"trial {trials.root(trial)} failed: {error}", flush=True)
         progress = self.format_progress(trials.progress(self.study))
-        if progress != self.last_progress:
+        if progress != self.last_progress and not shows_table():  # whose title it is
             self.last_progress = progress
-            print(f"{progress}{self.format_time_left()}", flush=True)
+            print(self.title(), flush=True)
+
+    def title(self) -> str:
+        """Returns the progress and the time left in one line."""
+        return f"{self.format_progress(trials.progress(self.study))}{self.format_time_left()}"
 
     def format_progress(self, progress: trials.Progress) -> str:
         parts = [
@@ -144,7 +156,7 @@ class WorkerPool:
             parts.append(f"{max(0, self.plan.trials - progress.total)} to go")
         line = ", ".join(parts)
         if progress.best and not self.plan.spread:
-            figure = format_figure(self.plan.monitor, trials.value(progress.best))
+            figure = figure_text(self.plan.monitor, trials.value(progress.best))
             line += f"; best {self.plan.monitor} {figure} (trial {progress.best_root})"
         return f"{'confirm' if self.plan.spread else 'search'}: {line}"
 

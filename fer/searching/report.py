@@ -9,8 +9,8 @@ from typing import Any
 import optuna
 from omegaconf import DictConfig
 
-from fer import commandline, compat, naming, resolvers
-from fer.console import duration
+from fer import commandline, compat, naming
+from fer.console import duration, figure_text
 from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan
@@ -19,14 +19,6 @@ from fer.searching.storage import JOURNAL, without_password
 TABLE = "trials.csv"
 STATUS = {"COMPLETE": "finished", "FAIL": "failed"}
 """Names of Optuna's states in trials.csv; the others are written in lower case."""
-
-
-def format_figure(monitor: str, value: float, deviation: float | None = None) -> str:
-    """Returns `61.23 %` or `61.23 ± 0.45 %`; losses with four digits and no unit."""
-    numbers = [value] if deviation is None else [value, deviation]
-    if resolvers.mode_of(monitor) == "min":
-        return " ± ".join(f"{number:.4f}" for number in numbers)
-    return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 
 def train_command(plan: Plan, options: list[str], seed: int | str) -> str:
@@ -76,7 +68,7 @@ def summary(study: optuna.Study, plan: Plan, best: optuna.trial.FrozenTrial, sec
     """Returns lines that name the best trial, the command that trains it and the written files."""
     progress = trials.progress(study)
     counts = f"{progress.complete} trials done, {progress.pruned} pruned, {progress.failed} failed"
-    figure = format_figure(plan.monitor, trials.value(best))
+    figure = figure_text(plan.monitor, trials.value(best))
     if plan.seeds > 1:
         figure += f", mean of {plan.seeds} seeds"
     files = [TABLE, "logs/"]
@@ -120,10 +112,10 @@ def confirmation(study: optuna.Study, plan: Plan, search_value: float) -> list[s
     if not figures:
         return ["none of the confirming runs finished"]
     deviation = statistics.stdev(figures) if len(figures) > 1 else None
-    figure = format_figure(plan.monitor, statistics.mean(figures), deviation)
+    figure = figure_text(plan.monitor, statistics.mean(figures), deviation)
     planned = plan.trials or len(figures)
     if len(figures) < planned:
         figure += f", {planned - len(figures)} runs failed"
     seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + planned - 1})"
-    searched = format_figure(plan.monitor, search_value)
+    searched = figure_text(plan.monitor, search_value)
     return [f"confirmed over {seeds}: {plan.monitor} {figure}; the search itself saw {searched}"]

@@ -15,7 +15,7 @@ def read_claims(path: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if list(table) != COLUMNS:
-        raise UserError(f"{path}: expected the columns {','.join(COLUMNS)}, found {','.join(table)}")
+        raise UserError(f"{path}: expected the columns {','.join(COLUMNS)}, found {','.join(table.columns)}")
     return table
 
 

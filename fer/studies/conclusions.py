@@ -1,17 +1,17 @@
-"""Writes the conclusions of a study's report: sentences, effects, figures, tests and missing runs."""
+"""Writes the conclusions of a study's report: sentences, effects, tests and missing runs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from fer.files import atomic, save_figure
-from fer.plots.study import effects_figure, learning_figure, two_factors_figure
+from fer.evaluation.formatting import figure_title
+from fer.files import atomic
 from fer.report import markdown_table
 from fer.studies import effects, importance, interactions
+from fer.studies.drawing import draw
 from fer.studies.effects import Difference
-from fer.studies.factors import Factors, is_range, is_rate, levels, missing, table
+from fer.studies.factors import Factors, is_range, is_rate, missing, table
 from fer.studies.interactions import Partner
 from fer.studies.records import Run
 from fer.studies.selection import finished, judged_by
@@ -37,13 +37,25 @@ MAX_COMPARISONS = 30
 """Comparisons in the text; pairs.csv has all of them where there are more."""
 
 
-def conclude(runs: list[Run], out: Path) -> list[str]:
-    """Writes figures and pairs.csv into `out` and returns the Markdown; empty where no option differs."""
-    figure = judged_by(runs)
+class Conclusion(NamedTuple):
+    """What a study concludes, as Markdown. items: a sentence or more on each option; parts: all of the report on it."""
+
+    items: list[str]
+    parts: list[str]
+
+
+def conclude(runs: list[Run], out: Path) -> Conclusion:
+    """Writes figures and pairs.csv into `out` and returns the conclusion.
+
+    Where no option differs between the finished runs, its only part is the list of the others, if there are any.
+    """
     done = finished(runs)
+    if not done:
+        return Conclusion([], unfinished(runs, []))
+    figure = judged_by(runs)
     rows, factors = table(done, [figure])
     if not factors:
-        return []
+        return Conclusion([], unfinished(runs, factors))
     partners = interactions.partners(rows, factors, figure)
     differences = effects.differences(rows, factors, figure)
     count = len(differences)
@@ -52,7 +64,8 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
         if is_rate(partner.name):
             differences += effects.differences_at_best(rows, factors, figure, factor, partner.name)
     write_comparisons(differences, out / "pairs.csv")
-    parts = ["## Conclusion\n", *(f"- {item}" for item in conclusions(rows, factors, figure, differences, partners))]
+    items = [f"- {item}" for item in conclusions(rows, factors, figure, differences, partners)]
+    parts = ["## Conclusion\n", *items]
     if differences:
         parts.append(f"\n{methods(count, figure, partners)}\n")
     parts += [*unfinished(runs, factors), *draw(rows, done, factors, partners, figure, out)]
@@ -61,7 +74,7 @@ def conclude(runs: list[Run], out: Path) -> list[str]:
         parts.append(importance_sentence(shares))
     if differences:
         parts.append(folded(comparisons_title(differences), markdown_table(comparisons(differences))))
-    return parts
+    return Conclusion(items, parts)
 
 
 def write_comparisons(differences: list[Difference], path: Path) -> None:
@@ -91,30 +104,36 @@ def comparisons_title(differences: list[Difference]) -> str:
 
 def folded(title: str, text: str) -> str:
     """Returns Markdown that is hidden until the reader opens it."""
-    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>\n"
+    return f'<details markdown="1"><summary>{title}</summary>\n\n{text}\n\n</details>\n'
 
 
 def unfinished(runs: list[Run], factors: Factors) -> list[str]:
     """Returns a section with the runs that failed or stopped, and the cells of the grid that were never started."""
-    lines = [
+    rows, _ = table(runs, [])
+    lines = lost(runs)
+    lines += [f"- never started: {cell}" for cell in missing(rows, factors)]
+    return ["## Not finished\n", *lines, ""] if lines else []
+
+
+def lost(runs: list[Run]) -> list[str]:
+    """Returns a Markdown item for each run that failed or stopped, with the reason."""
+    return [
         f"- {run['name']} seed {run['config']['seed']}: {run['status']} ({run.get('error') or 'stopped'})"
         for run in runs
         if run["status"] != "finished"
     ]
-    rows, _ = table(runs, [])
-    lines += [f"- never started: {cell}" for cell in missing(rows, factors)]
-    return ["## Not finished\n", *lines, ""] if lines else []
 
 
 def marginals(rows: pd.DataFrame, factors: Factors, figure: str) -> pd.DataFrame:
     """Returns the means of all levels of the listed factors, as text."""
     cells: list[dict[str, Any]] = []
+    title = figure_title(figure)
     for factor in factors:
         if not is_range(rows[factor]):
-            for level in effects.marginal(rows, factor, figure).itertuples():
-                mean = f"{100 * level.mean:.1f}"
-                cells.append({"factor": factor, "level": level.level, "runs": level.runs, figure: mean})
-    return pd.DataFrame(cells, columns=["factor", "level", "runs", figure])
+            for level in effects.marginal(rows, factor, effects.without(factors, factor), figure).itertuples():
+                mean = f"{100 * float(level.mean):.1f}"
+                cells.append({"factor": factor, "level": level.level, "runs": level.runs, title: mean})
+    return pd.DataFrame(cells, columns=["factor", "level", "runs", title])
 
 
 def comparisons(differences: list[Difference]) -> pd.DataFrame:
@@ -133,49 +152,3 @@ def importance_sentence(shares: dict[str, float]) -> str:
     """Returns the share of the variance between the trials of a search that each option explains, in words."""
     parts = [f"{name} {100 * share:.0f} %" for name, share in sorted(shares.items(), key=lambda item: -item[1])]
     return f"Share of the variance between the trials (functional ANOVA): {', '.join(parts)}.\n"
-
-
-def draw(
-    rows: pd.DataFrame, runs: list[Run], factors: Factors, partners: dict[str, Partner], figure: str, out: Path
-) -> list[str]:
-    """Saves the figures, two at most, and returns the Markdown that shows them."""
-    listed = [factor for factor in factors if not is_range(rows[factor])]
-    pair = strongest_pair(listed, partners)
-    figures: dict[str, tuple[Figure, str]] = {}
-    if len(pair) == 2:
-        figures["two_factors"] = two_factors_figure(mean_of_pairs(rows, pair, figure), figure), "mean by two options"
-    elif listed:
-        means = {factor: effects.marginal(rows, factor, figure) for factor in listed}
-        figures["effects"] = effects_figure(means, rows, figure), "figures of all runs and means by option"
-    if any(run.get("curves") for run in runs):
-        figures["learning"] = learning_figure(curves(rows, runs, listed or ["name"])), "learning curves"
-    for name, (drawing, _) in figures.items():
-        save_figure(drawing, out / f"{name}.png", colours=256)
-    return [f"![{alt}]({name}.png)\n" for name, (_, alt) in figures.items()]
-
-
-def strongest_pair(factors: Factors, partners: dict[str, Partner]) -> Factors:
-    """Returns the two factors with the strongest interaction, in their order; empty where there is none."""
-    if not partners:
-        return []
-    factor, partner = min(partners.items(), key=lambda item: item[1].p)
-    return [name for name in factors if name in (factor, partner.name)]
-
-
-def mean_of_pairs(rows: pd.DataFrame, pair: Factors, figure: str) -> pd.DataFrame:
-    """Returns the mean figure of each pair of levels; the levels of the first factor are the rows."""
-    first, second = pair
-    means = rows.pivot_table(index=first, columns=second, values=figure, aggfunc="mean")
-    return means.loc[levels(rows[first]), levels(rows[second])]
-
-
-def curves(rows: pd.DataFrame, runs: list[Run], factors: Factors) -> dict[str, dict[str, list[pd.DataFrame]]]:
-    """Returns factor -> level -> the learning curves of its runs."""
-    groups: dict[str, dict[str, list[pd.DataFrame]]] = {}
-    for factor in factors:
-        groups[factor] = {level: [] for level in levels(rows[factor])}
-        for run, level in zip(runs, rows[factor], strict=True):
-            if run.get("curves"):
-                groups[factor][level].append(pd.DataFrame(run["curves"]))
-        groups[factor] = {level: tables for level, tables in groups[factor].items() if tables}
-    return groups

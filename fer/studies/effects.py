@@ -37,14 +37,21 @@ class Difference(NamedTuple):
     at: str = ""
 
 
-def marginal(runs: pd.DataFrame, factor: str, figure: str) -> pd.DataFrame:
-    """Returns level, runs and mean of a figure, over all values of the other factors."""
+def marginal(runs: pd.DataFrame, factor: str, others: Factors, figure: str) -> pd.DataFrame:
+    """Returns level, runs, mean and half: the mean of a figure at each level, and half of its interval.
+
+    The interval is that of Student's t within blocks of runs with the same seed and `others` (Morey 2008): what all
+    levels of a block share does not widen it. NaN where fewer than two blocks have all levels.
+    """
     groups = runs.groupby(factor)[figure]
     names = levels(runs[factor])
     means, counts = groups.mean(), groups.size()
-    return pd.DataFrame(
-        {"level": names, "runs": [counts[name] for name in names], "mean": [means[name] for name in names]}
-    )
+    blocks = runs.pivot_table(index=[*others, "seed"], columns=factor, values=figure, aggfunc="mean").dropna()
+    within = blocks.sub(blocks.mean(axis=1), axis=0)
+    correction = (len(names) / (len(names) - 1)) ** 0.5 if len(names) > 1 else 1.0
+    halves = [correction * half_width(within[name].to_numpy(), ALPHA) for name in names]
+    rows = zip(names, counts[names], means[names], halves, strict=True)
+    return pd.DataFrame(rows, columns=["level", "runs", "mean", "half"])
 
 
 def half_width(values: np.ndarray, alpha: float) -> float:
@@ -98,7 +105,8 @@ def p_value(differences: np.ndarray) -> float:
         return 1.0
     if differences.std(ddof=1) == 0:
         return float(differences[0] == 0)
-    return float(ttest_1samp(differences, 0).pvalue)
+    _, p = ttest_1samp(differences, 0)
+    return float(p)
 
 
 def holm_alphas(p_values: Sequence[float]) -> list[float]:

@@ -41,7 +41,8 @@ def table(runs: Sequence[Run], figures: Sequence[str]) -> tuple[pd.DataFrame, Fa
         }
         columns[DATA] = sources
     rows = pd.DataFrame({"name": [run["name"] for run in runs], "seed": [run["config"]["seed"] for run in runs]})
-    rows = rows.assign(**columns, **{figure: [run.get(figure) for run in runs] for figure in figures})
+    for name, values in {**columns, **{figure: [run.get(figure) for run in runs] for figure in figures}}.items():
+        rows[name] = values
     return rows, list(columns)
 
 
@@ -80,7 +81,7 @@ def levels(column: pd.Series) -> list[str]:
 
 def is_range(column: pd.Series) -> bool:
     """Whether the levels of a factor were drawn from a range, as in a search, rather than listed."""
-    return pd.to_numeric(column, errors="coerce").notna().all() and column.nunique() >= RANGE_LEVELS
+    return bool(pd.to_numeric(column, errors="coerce").notna().all()) and column.nunique() >= RANGE_LEVELS
 
 
 def is_rate(name: str) -> bool:

@@ -28,4 +28,4 @@ def read(metrics: Path) -> list[dict[str, float]]:
     curves = table.dropna(how="all", subset=names).groupby("step")[["epoch", *names]].last().round(4).reset_index()
     curves.insert(0, "epoch", curves.pop("epoch").astype(int) + 1)
     curves.insert(1, "updates", curves.pop("step").astype(int) + 1)
-    return [row.dropna().to_dict() for _, row in curves.iterrows()]
+    return [{str(name): value for name, value in row.dropna().items()} for _, row in curves.iterrows()]

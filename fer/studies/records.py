@@ -81,10 +81,10 @@ def confusion_counts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     classes = [name for name in table if name not in PREDICTION_COLUMNS]
     code = pd.Index(classes)
     return {
-        split: {
+        str(split): {
             "classes": classes,
             "counts": confusion.count(
-                code.get_indexer(part["true"]), code.get_indexer(part["predicted"]), len(classes)
+                code.get_indexer(pd.Index(part["true"])), code.get_indexer(pd.Index(part["predicted"])), len(classes)
             ).tolist(),
         }
         for split, part in table.groupby("split", sort=False)

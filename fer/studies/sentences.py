@@ -89,14 +89,14 @@ def points(difference: Difference) -> str:
 
 def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
     """Returns a sentence on a factor drawn from a range: its rank correlation with the figure (Spearman 1904)."""
-    result = spearmanr(pd.to_numeric(runs[factor]), runs[figure])
-    if result.pvalue >= ALPHA:
+    rank_correlation, p = map(float, spearmanr(pd.to_numeric(runs[factor]), runs[figure]))
+    if p >= ALPHA:
         trend = "no significant trend"
-    elif result.statistic > 0:
+    elif rank_correlation > 0:
         trend = "larger values are better"
     else:
         trend = "smaller values are better"
-    return f"**{factor}**: {trend} (rank correlation {result.statistic:+.2f}, p = {result.pvalue:.3f}, uncorrected)."
+    return f"**{factor}**: {trend} (rank correlation {rank_correlation:+.2f}, p = {p:.3f}, uncorrected)."
 
 
 def probability(p: float, equals: str = "") -> str:

@@ -1,5 +1,6 @@
 """Tables of a study: means over seeds, recall by emotion, and one row for each run."""
 
+import statistics
 from collections.abc import Sequence
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from fer.commandline import hyperparameters
 from fer.console import duration
 from fer.data.emotions import EMOTIONS
+from fer.evaluation.formatting import SPLIT_TITLES, figure_title
 from fer.report import markdown_table
 from fer.studies.claims import claim_text, claims_of
 from fer.studies.factors import titles
@@ -99,18 +101,20 @@ def per_run(runs: list[Run], with_test: bool) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Returns a Markdown table, without the column "not finished" if all runs finished."""
+    """Returns a Markdown table with figures named in words, without the column "not finished" if all runs finished."""
     if "not finished" in table and not table["not finished"].any():
         table = table.drop(columns="not finished")
-    return f"{markdown_table(table)}\n"
+    figures = {name: figure_title(name) for name in table.columns if name.split("/")[0] in SPLIT_TITLES}
+    return f"{markdown_table(table.rename(columns=figures))}\n"
 
 
 def mean_and_spread(runs: Sequence[Run], figure: str) -> str:
     """Returns `64.4 ± 0.3`, in percent, over the runs that have the figure; `64.4` of one run, `–` of none."""
-    values = pd.Series([100 * run[figure] for run in runs if figure in run], dtype=float)
-    if values.empty:
+    values = [100 * run[figure] for run in runs if figure in run]
+    if not values:
         return "–"
-    return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+    mean = f"{statistics.mean(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 def minutes(runs: list[Run], machines: dict[str, str] | None = None) -> str:

@@ -54,7 +54,7 @@ class Children:
             if sweep.stopping:
                 return None
             slot = self.slots.pop()
-            sweep.running += 1
+            sweep.begin(index)
         log = log_file(sweep, index)
         code = self.execute(index, slot, log)
         self.slots.append(slot)

@@ -66,7 +66,7 @@ def best_epoch(record: Record, folder: Path) -> list[str]:
     if curve is None or Path(record["checkpoint"]).name == runs.LAST.name:
         return []
     smallest = mode_of(monitor) == "min"
-    best = int(curve.idxmin() if smallest else curve.idxmax())
+    best = int(curve.index[int(curve.argmin() if smallest else curve.argmax())])
     line = f"the weights of epoch {best + 1} of {record['epochs']} were best by {monitor}"
     number = int((curve.index <= best).sum())  # of the best among the validations
     if len(curve) >= 5 and number > LAST_TENTH * len(curve):

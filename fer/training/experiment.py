@@ -96,8 +96,8 @@ def fit_and_score(
     trainer = fit(run.cfg, datamodule, run.folder, run.checkpoint, watchers, initial)
     classifier = best_classifier(trainer, run.folder)
     run.record |= fit_summary(trainer, run.cfg, run.folder)
-    checkpoint = run.record["checkpoint"]
-    run.record |= score(classifier, datamodule, run.folder, run.cfg.trainer.accelerator, checkpoint)
+    accelerator, checkpoint = run.cfg.trainer.accelerator, run.record["checkpoint"]
+    run.record |= score(classifier, datamodule, run.folder, accelerator, checkpoint, run.record)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 

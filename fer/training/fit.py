@@ -22,6 +22,7 @@ from fer.training.building import classifier_for
 from fer.training.callbacks import ValidatedInTime
 from fer.training.initial import InitialWeights
 from fer.training.states import State
+from fer.training.tensorboard import Layout
 from fer.training.trainer import is_unvalidated, profile_text, trainer_for
 
 C = TypeVar("C", bound=Callback)
@@ -55,7 +56,7 @@ def fit(
     if checkpoint and not rank_zero_only.rank:
         state.put_aside()
         history.keep_history(folder, state.step)
-    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, ValidatedInTime()])
+    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, ValidatedInTime(), Layout()])
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:

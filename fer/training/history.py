@@ -45,8 +45,9 @@ def read_history(folder: Path) -> pd.DataFrame | None:
         # of an epoch logs its figures again, except for the speed.
         figures = table.drop(columns="images_per_s", errors="ignore").fillna("")
         rows = figures.apply(tuple, axis=1)
-        is_later = np.arange(len(table)) >= len(earlier)
-        is_repeated = is_later & rows.isin(set(rows[: len(earlier)])).to_numpy()
+        before = len(parts[0])
+        is_later = np.arange(len(table)) >= before
+        is_repeated = is_later & rows.isin(set(rows[:before])).to_numpy()
         table = table[~is_repeated]
     return table[sorted(table.columns)]
 

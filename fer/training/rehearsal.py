@@ -93,7 +93,7 @@ def rehearse_input(cfg: DictConfig, classifier: Classifier) -> None:
     try:
         rehearse_model(classifier, SIZE)
     except (RuntimeError, AssertionError) as error:  # torchvision asserts sizes
-        side = accepted_side(cfg, classifier.classes)
+        side = accepted_side(cfg, list(classifier.classes))
         remedy = f"; model.resize={side} enlarges them first" if side else ""
         raise UserError(f"model: fails on two pictures of {SIZE}×{SIZE} ({first_line(error)}){remedy}") from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -37,13 +38,15 @@ def score(
     folder: Path,
     accelerator: str,
     checkpoint: str = runs.LAST.name,
+    record: Mapping[str, Any] | None = None,
 ) -> dict[str, float | None]:
     """Returns the figures of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
     predictions.csv, with data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and
-    report.md into `folder`. checkpoint: the file that the classifier's weights come from. All is computed in float32,
-    whatever the precision of training, so that fer.evaluate and exported networks give the same figures.
+    report.md into `folder`. checkpoint: the file that the classifier's weights come from. record: of the run, for its
+    report. All is computed in float32, whatever the precision of training, so that fer.evaluate and exported networks
+    give the same figures.
     """
     classifier.float()
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
@@ -75,7 +78,7 @@ def score(
     if FOLD in predicted:
         write_predictions({"train": predicted[FOLD]}, folder / runs.OPINIONS)
     draw(predicted, datamodule, folder, checkpoint)
-    short_report(folder, held_out, datamodule.description())
+    short_report(folder, held_out, datamodule.description(), record)
     return results
 
 
@@ -126,7 +129,7 @@ def best_epoch(folder: Path, checkpoint: str) -> int | None:
     curve = monitored(folder, monitor)
     if curve is None:
         return None
-    best = curve.argmin() if mode_of(monitor) == "min" else curve.argmax()
+    best = int(curve.argmin() if mode_of(monitor) == "min" else curve.argmax())
     return int(curve.index[best]) + 1
 
 

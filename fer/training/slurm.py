@@ -73,7 +73,8 @@ def submit_in_batches(sweep: "Sweep", launcher: Any, executor: Any) -> list[JobR
     for batch in batches(launcher, list(range(len(sweep.jobs))), sweep.cfg.launcher.jobs):
         arguments = [job_arguments(sweep.overrides(index), index) for index in batch]
         jobs = dict(zip(batch, executor.map_array(launcher, *zip(*arguments, strict=True)), strict=True))
-        sweep.running = len(jobs)
+        for index in jobs:
+            sweep.begin(index)
         try:
             results += list(wait(sweep, jobs))
         except Interrupted:

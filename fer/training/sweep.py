@@ -15,6 +15,8 @@ from fer import config, naming, validation
 from fer.console import counted, duration
 from fer.errors import STOPPED, UserError
 from fer.quoting import quoted
+from fer.terminal import DONE, FAILED, INTERRUPTED, LiveTable, shows_table
+from fer.training.sweep_rows import SweepRows
 
 
 class Sweep:
@@ -33,6 +35,7 @@ class Sweep:
         self.context, self.task, self.cfg = context, task, cfg
         self.jobs = [list(overrides) for overrides in dict.fromkeys(map(tuple, jobs))]  # equal values count once
         self.names = naming.names(self.jobs)
+        self.rows = SweepRows(list(map(self.title, self.jobs)), self.names)
         self.failed: dict[str, str] = {}  # title of a run -> its error
         self.done = self.running = self.interrupted = 0
         self.stopping = False
@@ -52,14 +55,24 @@ class Sweep:
         self.started = time.perf_counter()
         how = "one after the other" if at_once == 1 else f"{at_once} at once"
         print(f"{counted(len(configs), 'run')}, {how}", flush=True)
-        results = self._launch(configs, at_once)
-        study = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
-        print(f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}", flush=True)
-        print(f"next: {study}    (a table over all its runs)", flush=True)
+        self.rows.configs = configs
+        with LiveTable(self.rows, self.progress, str(configs[0].monitor), refresh_per_second=1):
+            results = self._launch(configs, at_once)
+        print("\n".join(self.closing(configs)), flush=True)
         if self.failed:
             title, error = next(iter(self.failed.items()))
             raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {title}: {error}")
         return results
+
+    def closing(self, configs: list[DictConfig]) -> list[str]:
+        """Returns the last lines: where the finished runs are, and the command that compares them."""
+        if all(cfg.trainer.get("fast_dev_run") for cfg in configs):
+            return [f"{counted(self.done, 'trial')} passed; no run is left"]
+        study = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
+        return [
+            f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}",
+            f"next: {study}    (a table over all its runs)",
+        ]
 
     def _launch(self, configs: list[DictConfig], at_once: int) -> list[JobReturn]:
         if "submit" in self.cfg.launcher:
@@ -121,7 +134,7 @@ class Sweep:
         with open_dict(cfg):
             cfg.hydra.job.id, cfg.hydra.job.num, cfg.existing = str(index), index, "continue"
             cfg.hydra.sweep.subdir = self.names[index]
-        self.running = 1
+        self.begin(index)
         try:
             result = run_job(self.task, cfg, "hydra.sweep.dir", None, self.context)
         except SystemExit as end:  # the run has printed its one-line message
@@ -141,17 +154,26 @@ class Sweep:
         subdir = f"hydra.sweep.subdir={quoted(self.names[index])}"
         return [*self.jobs[index], "existing=continue", subdir]
 
+    def begin(self, index: int) -> None:
+        """Counts a run that starts."""
+        self.running += 1
+        self.rows.begin(index)
+
     def count(self, index: int, error: str = "", stopped: bool = False) -> JobReturn:
         """Counts a run that finished, failed with `error` or was stopped; prints the progress; returns its result."""
         with self.lock:
             self.running -= 1
             if stopped:
                 self.interrupted += 1
+                self.rows.end(index, INTERRUPTED)
             elif error:
                 self.failed[self.title(self.jobs[index])] = error
+                self.rows.end(index, FAILED)
             else:
                 self.done += 1
-            print(self.progress(), flush=True)
+                self.rows.end(index, DONE)
+            if not shows_table():  # whose title it is
+                print(self.progress(), flush=True)
         result = JobReturn(overrides=self.jobs[index])
         result.return_value, result.status = None, JobStatus.COMPLETED
         return result
@@ -166,7 +188,7 @@ class Sweep:
         line += f"{self.running} running, {waiting} to go"
         if self.stopping:
             return f"{line}; the same command goes on"
-        if ended:
+        if ended and waiting + self.running:
             seconds = (time.perf_counter() - self.started) / ended * (waiting + self.running)
             line += f"; about {duration(seconds)} left"
         return line

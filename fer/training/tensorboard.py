@@ -1,15 +1,18 @@
-"""Writes a run's hyperparameters and final figures to TensorBoard's HParams table."""
+"""Writes to TensorBoard a layout of a run's curves, and its hyperparameters and final figures as a row of HParams."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore  # generated
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from fer import commandline
+from fer.classifier import Classifier
 from fer.data.folds import FOLD
 from fer.data.splits import SPLITS
 
@@ -19,6 +22,36 @@ FINAL = "final"
 """Folder beside the run's events, and group of its figures in the HParams table."""
 FIRST = ("val/accuracy", "test/accuracy", "train/accuracy", "val/loss")
 """Figures in the first columns of the table."""
+
+
+class Layout(Callback):
+    """Gives every TensorBoardLogger the layout of `layout`, which the tab Custom Scalars shows while the run trains."""
+
+    def on_fit_start(self, trainer, pl_module: Classifier) -> None:
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_custom_scalars(layout(pl_module.classes))
+
+
+def layout(classes: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """Returns category -> chart -> its kind and the curves in it, as expressions that match whole names."""
+    curves = {
+        "Accuracy": ["train/accuracy", "val/accuracy"],
+        "Loss": ["train/loss", "val/loss"],
+        "Balanced accuracy and macro F1": ["val/balanced_accuracy", "val/macro_f1"],
+        "Learning rate": ["lr.*"],
+    }
+    recall = {"Share of each class that is recognised": [f"val/accuracy/{name}" for name in classes]}
+    return {
+        title: {chart: ["Multiline", [expression(name) for name in names]] for chart, names in charts.items()}
+        for title, charts in {"Training": curves, "Recall of each class in validation": recall}.items()
+    }
+
+
+def expression(name: str) -> str:
+    """Returns a regular expression for the name of a curve: TensorBoard matches the beginnings of names."""
+    return f"{name}$" if name.endswith(".*") else f"{re.escape(name)}$"
 
 
 def log_hyperparameters(

@@ -15,8 +15,8 @@ from fer.build import TARGET, build
 from fer.containers import plain
 from fer.errors import UserError
 from fer.training.building import Node, build_as, nodes
-from fer.training.callbacks import progress_bar
 from fer.training.checkpointing import LastCheckpoint, WholeCSVLogger, WholeFiles
+from fer.training.progress import progress_bar
 from fer.training.tensorboard import hyperparameters
 
 PROFILERS: dict[str, type[Profiler]] = {

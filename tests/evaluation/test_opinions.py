@@ -45,7 +45,7 @@ def change(folder, **changes):
     (folder / "metrics.json").write_text(json.dumps(record))
 
 
-@pytest.mark.parametrize("name", ["opinions.csv", "opinions.csv.gz"])
+@pytest.mark.parametrize("name", ["opinions.csv", "new/folder/opinions.csv.gz"])
 def test_the_merged_file_holds_every_image_once_and_serves_as_soft_labels(folders, tmp_path, name, capsys):
     evaluate.main([*map(str, folders[::-1]), "--merge", str(tmp_path / name)])
     assert "5 training images of 2 parts; 0.0 % predicted as labelled" in capsys.readouterr().out

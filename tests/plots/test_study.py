@@ -3,20 +3,25 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from fer.evaluation.formatting import figure_title
 from fer.palette import contrast
-from fer.plots.study import effects_figure, learning_figure, mean_curve, readable, two_factors_figure
+from fer.plots.study import effects_figure, learning_figure, mean_curve, two_factors_figure
 
 
 def test_all_panels_of_effects_have_the_same_scale():
     runs = pd.DataFrame({"a": ["x", "y"], "b": ["u", "u"], "val/accuracy": [0.1, 0.9]})
-    means = {name: pd.DataFrame({"level": [runs[name][0]], "runs": [1], "mean": [0.1]}) for name in "ab"}
-    first, second = effects_figure(means, runs, "val/accuracy").axes
+    means = {
+        name: pd.DataFrame({"level": [runs[name][0]], "runs": [1], "mean": [0.1], "half": [0.02]}) for name in "ab"
+    }
+    first, second = effects_figure(means, runs, "val/accuracy", "validation accuracy").axes
     assert first.get_ylim() == second.get_ylim()
+    (ends,) = first.containers[0].lines[2][0].get_segments()
+    assert ends[:, 1].tolist() == pytest.approx([8, 12])  # in percent
 
 
 def test_cells_without_runs_are_dashes():
     means = pd.DataFrame([[0.5, np.nan]], index=pd.Index(["sgd"], name="a"), columns=pd.Index(["x", "y"], name="b"))
-    texts = [text.get_text() for text in two_factors_figure(means, "val/accuracy").axes[0].texts]
+    texts = [text.get_text() for text in two_factors_figure(means, "validation accuracy").axes[0].texts]
     assert texts == ["50.0", "–"]
 
 
@@ -60,7 +65,7 @@ def test_a_single_epoch_is_a_dot_full_for_validation_and_hollow_for_training():
     [("val/accuracy", "validation accuracy"), ("test/macro_f1", "test macro F1"), ("accuracy", "accuracy")],
 )
 def test_figures_have_names_in_words(figure, words):
-    assert readable(figure) == words
+    assert figure_title(figure) == words
 
 
 @pytest.mark.parametrize("panels", [1, 2, 3, 5])
@@ -68,8 +73,11 @@ def test_texts_of_panels_stay_inside_and_apart(panels, check_readable):
     names = [f"option.number_{n}" for n in range(panels)]
     levels = ["[[32,32],[64,64],[128,128]]", "[[32],[64],[128]]", "none"]
     runs = pd.DataFrame(dict.fromkeys(names, levels) | {"val/accuracy": [0.3, 0.5, 0.4]})
-    means = {name: pd.DataFrame({"level": levels, "runs": 1, "mean": [0.3, 0.5, 0.4]}) for name in names}
-    check_readable(effects_figure(means, runs, "val/accuracy"))
+    means = {
+        name: pd.DataFrame({"level": levels, "runs": 1, "mean": [0.3, 0.5, 0.4], "half": [np.nan, 0.1, 0.1]})
+        for name in names
+    }
+    check_readable(effects_figure(means, runs, "val/accuracy", "validation accuracy"))
     curves = pd.DataFrame({"epoch": [1, 2], "train/accuracy": [0.3, 0.5], "val/accuracy": [0.3, 0.4]})
     check_readable(learning_figure({name: {level: [curves] for level in levels} for name in names}))
 
@@ -79,7 +87,7 @@ def test_cells_of_two_options_are_legible(size, check_readable):
     names = [f"level {n}" for n in range(size)]
     values = np.linspace(0.3, 0.5, size * size).reshape(size, size)
     means = pd.DataFrame(values, pd.Index(names, name="optimizer"), pd.Index(names, name="optimizer.lr"))
-    figure = two_factors_figure(means, "val/accuracy")
+    figure = two_factors_figure(means, "validation accuracy")
     check_readable(figure)
     axes = figure.axes[0]
     backgrounds = axes.images[0].to_rgba(100 * values).reshape(-1, 4)

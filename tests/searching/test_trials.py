@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from fer.errors import UserError
 from fer.searching import locks, sampling, stopwatch, storage, training, trials
+from fer.searching.trial_rows import TrialRows
 
 
 @pytest.fixture
@@ -209,3 +210,19 @@ def test_samplers_inside_a_sampler_are_seeded_too():
 def test_a_sampler_or_pruner_that_cannot_work_is_refused(changed, make_plan):
     with pytest.raises(UserError):
         sampling.rehearse(make_plan(**changed))
+
+
+def test_a_trial_is_a_row_with_its_values_epochs_and_best_figure(study, make_plan):
+    trial = study.ask()
+    trial.suggest_float("lr", 0.001, 0.1, log=True)
+    trial.report(0.25, 1)
+    trial.report(0.5, 3)
+    study.tell(begun(study), 0.75)
+    lost = begun(study)
+    study.tell(lost, state=TrialState.FAIL)
+    rows = TrialRows(study, make_plan(base=["data=synthetic", "trainer.max_epochs=9"]))()
+    assert [row.state for row in rows] == ["running", "done", "failed"]
+    assert rows[0].run == f"0: lr {trial.params['lr']:.3g}"
+    assert (rows[0].epoch, rows[0].value) == ("3/9", "50.00 %")
+    assert rows[0].left
+    assert (rows[1].epoch, rows[1].value, rows[1].left) == ("1/9", "75.00 %", "")

@@ -28,7 +28,7 @@ def runs() -> list[dict]:
 
 
 def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "- **optimizer**: adam beats sgd by 10.0 points" in text
     assert "- **scheduler**: " in text
     assert {path.name for path in tmp_path.iterdir()} == {"effects.png", "learning.png"}
@@ -39,7 +39,7 @@ def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
 def test_an_option_that_depends_on_another_is_told_at_each_of_its_values(runs, tmp_path):
     for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
         one["val/accuracy"] += noise - 0.3 * ("adam" in one["name"] and "step" in one["name"])
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "- **optimizer**: its effect depends on scheduler (interaction, p < 0.0001). On average over" in text
     assert "  - at scheduler default: adam beats sgd by 10" in text
     assert "  - at scheduler step: sgd beats adam by 2" in text
@@ -55,7 +55,7 @@ def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
         for (optimizer, lr), mean in means.items()
         for seed, noise in enumerate(np.random.default_rng(0).normal(0, 0.001, 3))
     ]
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "  - each at its own best (sgd 0.1, adam 0.01): adam beats sgd by 9.0 points" in text
     assert text.count("each at its own best") == 1
     assert "| optimizer at optimizer.lr best |" in text
@@ -64,38 +64,56 @@ def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
 def test_of_many_options_the_two_that_need_each_other_most_are_drawn(runs, tmp_path):
     for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
         one["val/accuracy"] += noise
-    twice = [one | {"command": f"{one['command']} augment={name}"} for name in ("none", "light") for one in runs]
+    twice = [
+        one | {"command": f"{one['command']} augment={name}"} for name in ("none", "light", "strong") for one in runs
+    ]
     conclude(twice, tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {"effects.png", "learning.png"}
-    (tmp_path / "effects.png").unlink()
     for one in twice:
         one["val/accuracy"] -= 0.3 * ("adam" in one["name"] and "light" in one["command"])
-    text = "\n".join(conclude(twice, tmp_path))
+    text = "\n".join(conclude(twice, tmp_path).parts)
     assert "(two_factors.png)" in text
     assert {path.name for path in tmp_path.glob("*.png")} == {"two_factors.png", "learning.png"}
     assert "its effect depends on augment" in text
+
+
+def test_the_means_of_four_pairs_stand_in_a_sentence(runs, tmp_path):
+    for one, noise in zip(runs, np.random.default_rng(0).normal(0, 0.001, len(runs)), strict=True):
+        one["val/accuracy"] += noise - 0.3 * ("adam" in one["name"] and "step" in one["name"])
+    text = "\n".join(conclude(runs, tmp_path).parts)
+    means = {cell: np.mean([one["val/accuracy"] for one in runs if cell in one["name"]]) for cell in ("sgd,", "adam,")}
+    assert f"{100 * means['adam,']:.1f} % with optimizer adam and scheduler step" in text
+    assert f"{100 * means['sgd,']:.1f} % with optimizer sgd and scheduler step" in text
+    assert not (tmp_path / "two_factors.png").exists()
+
+
+def test_a_study_whose_runs_all_failed_names_them(runs, tmp_path):
+    lost = [one | {"status": "failed", "error": "no memory"} for one in runs]
+    items, parts = conclude(lost, tmp_path)
+    assert items == []
+    assert "\n".join(parts).count("failed (no memory)") == len(runs)
 
 
 def test_a_study_is_judged_by_what_steered_all_its_runs(runs, tmp_path):
     for one in runs:
         one["config"]["monitor"] = "val/balanced_accuracy"
         one["val/balanced_accuracy"] = 1 - one["val/accuracy"]
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "- **optimizer**: sgd beats adam by 10.0 points" in text
     assert "mean difference in val/balanced_accuracy" in text
     runs[0]["config"]["monitor"] = "val/loss"  # of one run alone: the epochs of the runs were chosen differently
-    assert "- **optimizer**: adam beats sgd" in "\n".join(conclude(runs, tmp_path))
+    assert "- **optimizer**: adam beats sgd" in "\n".join(conclude(runs, tmp_path).parts)
 
 
 def test_failed_and_missing_runs_are_named(runs, tmp_path):
     runs[0] |= {"status": "failed", "error": "Diverged: the loss is nan"}
-    text = "\n".join(conclude(runs[:-1], tmp_path))
+    text = "\n".join(conclude(runs[:-1], tmp_path).parts)
     assert "- optimizer=sgd seed 0: failed (Diverged: the loss is nan)" in text
     assert "- never started: optimizer=adam scheduler=step seed=2" in text
 
 
 def test_runs_that_differ_in_their_seeds_alone_conclude_nothing(runs, tmp_path):
-    assert conclude(runs[:3], tmp_path) == []
+    assert conclude(runs[:3], tmp_path).parts == []
     assert not list(tmp_path.iterdir())
 
 
@@ -104,7 +122,7 @@ def test_a_search_is_told_by_trends_and_importance(tmp_path):
     runs = [run("adam", DEFAULT, 0, 0.5 + n / 100) for n in range(12)]
     for n, one in enumerate(runs):
         one["command"] += f" optimizer.lr={0.001 * (n + 1)} model.dropout={(n * 5 % 12) / 20} model={'ab'[n % 2]}"
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "- **optimizer.lr**: larger values are better" in text
     assert "Share of the variance between the trials (functional ANOVA): optimizer.lr " in text
 
@@ -119,13 +137,13 @@ def test_runs_on_two_sources_differ_in_their_data(runs, tmp_path):
     ]
     for one in doubled[: len(runs)]:
         one["val/accuracy"] += 0.2
-    text = "\n".join(conclude(doubled, tmp_path))
+    text = "\n".join(conclude(doubled, tmp_path).parts)
     assert "- **data**: class folders beats fer2013.csv by 20.0 points" in text
     assert "data.limit" not in text
 
 
 def test_comparisons_that_the_report_cannot_show_are_in_a_file(tmp_path):
     runs = [run(f"o{n}", DEFAULT, seed, n / 100 + seed / 1000) for n in range(9) for seed in range(3)]
-    text = "\n".join(conclude(runs, tmp_path))
+    text = "\n".join(conclude(runs, tmp_path).parts)
     assert "The 30 comparisons with the smallest p values" in text
     assert len(pd.read_csv(tmp_path / "pairs.csv")) == 36

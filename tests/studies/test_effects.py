@@ -38,9 +38,20 @@ def test_pairs_are_the_paired_t_test_of_scipy(runs):
 
 
 def test_means_of_levels_are_pandas(runs):
-    table = effects.marginal(runs, "scheduler", FIGURE).set_index("level")
+    table = effects.marginal(runs, "scheduler", ["optimizer"], FIGURE).set_index("level")
     assert table["mean"].to_dict() == pytest.approx(runs.groupby("scheduler")[FIGURE].mean().to_dict())
     assert set(table["runs"]) == {10}
+
+
+def test_intervals_of_two_means_are_those_of_their_difference(runs):
+    """Two intervals that are narrower by the root of 2 than that of the difference touch where it touches 0."""
+    halves = effects.marginal(runs, "optimizer", ["scheduler"], FIGURE)["half"]
+    low, high = stats.ttest_rel(values(runs, optimizer="sgd"), values(runs, optimizer="adam")).confidence_interval(0.95)
+    assert halves.tolist() == pytest.approx(2 * [(high - low) / 2 / 2**0.5])
+
+
+def test_a_mean_without_repetition_has_no_interval(runs):
+    assert effects.marginal(runs[runs["seed"] == 0], "scheduler", [], FIGURE)["half"].isna().all()
 
 
 def test_corrected_intervals_exclude_zero_where_corrected_p_values_are_significant(runs):

@@ -1,5 +1,10 @@
+import re
+from types import SimpleNamespace
+
 import pytest
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
@@ -48,3 +53,37 @@ def test_numbers_stay_numbers(events):
     values = HParamsPluginData.FromString(content).session_start_info.hparams
     assert values["seed"].number_value == 3
     assert values["optimizer"].string_value == "adam"
+
+
+LOGGED = ["lr", "lr-SGD", "images_per_s"] + [
+    f"{split}/{name}"
+    for split in ("train", "val")
+    for name in ("loss", "accuracy", "balanced_accuracy", "macro_f1", "accuracy/happy", "accuracy/sad (or tired)")
+]
+
+
+def test_the_first_view_holds_loss_accuracy_and_the_recall_of_each_class(tmp_path):
+    logger = TensorBoardLogger(tmp_path, name="", version="")
+    state = SimpleNamespace(is_global_zero=True, loggers=[logger])
+    tensorboard.Layout().on_fit_start(state, SimpleNamespace(classes=["happy", "sad (or tired)"]))
+    logger.finalize("success")
+    events = EventAccumulator(str(tmp_path)).Reload()
+    (tensor,) = events.Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
+    charts = {chart.title: chart.multiline.tag for category in layout.category for chart in category.chart}
+    matched = {title: [n for n in LOGGED if any(re.match(tag, n) for tag in tags)] for title, tags in charts.items()}
+    assert matched == {
+        "Accuracy": ["train/accuracy", "val/accuracy"],
+        "Loss": ["train/loss", "val/loss"],
+        "Balanced accuracy and macro F1": ["val/balanced_accuracy", "val/macro_f1"],
+        "Learning rate": ["lr", "lr-SGD"],
+        "Share of each class that is recognised": ["val/accuracy/happy", "val/accuracy/sad (or tired)"],
+    }
+
+
+def test_other_loggers_and_ranks_get_no_layout(tmp_path):
+    logger = TensorBoardLogger(tmp_path, name="", version="")
+    module = SimpleNamespace(classes=["happy"])
+    tensorboard.Layout().on_fit_start(SimpleNamespace(is_global_zero=False, loggers=[logger]), module)
+    tensorboard.Layout().on_fit_start(SimpleNamespace(is_global_zero=True, loggers=[CSVLogger(tmp_path)]), module)
+    assert not list(tmp_path.iterdir())
