@@ -24,7 +24,9 @@ from fer.data.splits import SPLITS
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
-SOURCES = ("auto", "fer2013", "folder", "synthetic")
+SOURCES = ("auto", "fer2013", "folder", "synthetic", "own")
+OWN_CLASSES = ("folder", "own")
+"""Sources whose classes are the user's, not FER2013's."""
 FROM_DATA = ("classes", "class_counts", "counts", "mean", "std", "origin", "layout", "sources", "fingerprint",
              "official", "warnings", "soft_digest", "augmentation")  # fmt: skip
 """Attributes that `setup` sets."""
@@ -51,8 +53,8 @@ class FERDataModule(pl.LightningDataModule):
     points into `splits[name].ids`. `train_dataset`, `val_dataset` and `test_dataset` have single faces. The data is
     read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
 
-    source: "auto", "fer2013", "folder" or "synthetic"; or a path, short for root=PATH.
-    root: path(s) for the first three, see `read_faces`, as for numbers, rename, labels, columns and max_bytes.
+    source: "auto", "fer2013", "folder", "synthetic" or "own"; or a path, short for root=PATH.
+    root: path(s), see `read_faces`, as for numbers, rename, labels, columns, reader and max_bytes.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
@@ -79,6 +81,7 @@ class FERDataModule(pl.LightningDataModule):
         rename: str | Mapping[str, str | None] | None = None,
         labels: str | None = None,
         columns: str | Mapping[str, str] | None = None,
+        reader: str | None = None,
         votes: str = "none",
         votes_file: str | None = None,
         soft: str | None = None,
@@ -126,7 +129,7 @@ class FERDataModule(pl.LightningDataModule):
         rows, self.official = self._rows(faces)
         self.official = self.official and not self.departures
         notes = [f"not FER2013's official split: {', '.join(self.departures)}"] if self.departures else []
-        self.warnings = [*faces.notes, *notes, *splits.check(faces, rows)]
+        self.warnings = [*faces.notes, *notes, *self._remarks(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
         self.soft_digest = soft.digest if soft else None
@@ -162,6 +165,7 @@ class FERDataModule(pl.LightningDataModule):
             rename=options.rename,
             columns=options.columns,
             labels=labels,
+            reader=options.reader,
         )
         return faces, origin
 
@@ -170,7 +174,7 @@ class FERDataModule(pl.LightningDataModule):
         options = self.hparams
         faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
-        if options.source != "folder":
+        if options.source not in OWN_CLASSES:
             faces = splits.without_contempt(faces, options.classes, options.merge)
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
@@ -190,7 +194,7 @@ class FERDataModule(pl.LightningDataModule):
         others, origin = self._read("auto" if options.source == "synthetic" else options.source, options.held_out)
         self.origin += f", validated and tested on {origin}"
         chosen = others
-        if options.source != "folder":
+        if options.source not in OWN_CLASSES:
             chosen = splits.without_contempt(chosen, options.classes, options.merge)
         chosen = splits.choose_classes(chosen, options.classes, options.merge)
         return splits.with_held_out(faces, chosen, options.roles), others
@@ -210,6 +214,10 @@ class FERDataModule(pl.LightningDataModule):
         if options.fold:
             rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
         return rows, official
+
+    def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
+        """Returns warnings on the splits. Raises UserError for splits that cannot be used."""
+        return splits.check(faces, rows)
 
     def _targets(self, faces: Faces, rows: np.ndarray, soft: soft_labels.SoftLabels | None) -> Tensor | None:
         """Training targets (len(rows), C) float32; None where the labels are hard."""

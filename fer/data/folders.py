@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fer.data.class_names import Renames, key_of, rename_option
+from fer.data.class_names import Renames, UnknownClass, key_of, rename_option
 from fer.data.class_numbers import KNOWN, Numbers, emotions_in, listed, number_of, translated
 from fer.data.decoding import decode_faces
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
@@ -104,7 +104,7 @@ def classes_of_folders(
     if unknown:
         shown = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(3))
         labels = sorted({place.label for place in places.values()} - set(classes))
-        raise UserError(
+        raise UnknownClass(
             f"unknown class folder: {shown}; type {rename_option(labels[:8])} (null leaves a class out), or train on "
             "your own classes with data=folder"
         )

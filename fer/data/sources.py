@@ -1,4 +1,4 @@
-"""Reads the faces of `data=auto|fer2013|folder|synthetic`, through the cache."""
+"""Reads the faces of `data=auto|fer2013|folder|synthetic|own`, all but the last through the cache."""
 
 import os
 import re
@@ -18,6 +18,7 @@ from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import NothingFound
 from fer.data.labelling import Labelling
 from fer.data.own_pictures import read_own
+from fer.data.own_source import EXAMPLE, OPTION, read_with
 from fer.data.reading import ARCHIVES, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import Setting, UserError
@@ -25,7 +26,7 @@ from fer.pictures import MAX_PIXELS, SUFFIXES
 
 DEFAULT_ROOT = "data"
 READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
-SOURCES = (*READERS, "synthetic")
+SOURCES = (*READERS, "synthetic", "own")
 ON_BAD_ROW = ("error", "skip")
 LABELS = (*csv_format.SUFFIXES, *parquet.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
 """Suffixes of files that may hold labels."""
@@ -42,10 +43,11 @@ def read_faces(
     rename: str | Mapping[str, str | None] | None = None,
     columns: str | Mapping[str, str] | None = None,
     labels: str | None = None,
+    reader: str | None = None,
 ) -> tuple[Faces, str]:
     """Returns the faces and a line that states their origin.
 
-    source: "auto", "fer2013", "folder" or "synthetic".
+    source: "auto", "fer2013", "folder", "synthetic" or "own".
     root: one path or several; None stands for the environment variable FER2013_ROOT, then ./data. Only `auto` with
     nothing in ./data falls back to the synthetic faces: a path that was given must hold faces.
     on_bad_row: "error" or "skip".
@@ -54,6 +56,7 @@ def read_faces(
     rename: other names for classes, see `fer.data.class_names.parse_renames`.
     labels: a table of pictures and their labels, see `read_label_file`; without `root`, it lies above the pictures.
     columns: what columns of a table are called, see `fer.data.csv_format.parse_columns`.
+    reader: for "own", the import path of a function that takes `root` and returns `Faces`, see `read_with`.
     max_pixels: a picture with more pixels is a bad row.
     max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
@@ -65,6 +68,9 @@ def read_faces(
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
     labelling = Labelling.parse(numbers, rename, columns, labels, own_classes=source == "folder")
     limits = replace(limits_of(max_bytes), pixels=max_pixels)
+    if source == "own" or reader:
+        check_own(source, reader, {"labels.numbers": numbers, "labels.rename": rename, "data.labels": labels})
+        return read_with(str(reader), root), f"own data ({reader})"
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
     named = root or (os.path.dirname(labels) or "." if labels else os.environ.get("FER2013_ROOT"))
@@ -81,6 +87,20 @@ def read_faces(
     if labelling.numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders":
         return faces, "pictures labelled as labels.numbers says"
     return faces, "FER2013" if is_fer2013_layout(faces) else faces.layout
+
+
+def check_own(source: str, reader: str | None, others: Mapping[str, object]) -> None:
+    """Raises UserError for `data=own` without a reader, for a reader of other data, and for options of other readers.
+
+    others: option -> value.
+    """
+    if not reader:
+        raise UserError("data=own: no function that reads the data; name one with ", EXAMPLE)
+    if source != "own":
+        raise UserError(Setting(OPTION, reader), " reads data=own; type data=own as well, or leave it out")
+    for option, value in others.items():
+        if value:
+            raise UserError(f"{option}={value}: the function of data=own says which class a face has; leave it out")
 
 
 def checked(option: str, value: object, choices: Sequence[object]) -> None:

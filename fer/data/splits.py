@@ -7,10 +7,9 @@ import numpy as np
 
 from fer.data.duplicates import copies, joined_groups, seen
 from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
-from fer.data.faces import Faces, concatenate
+from fer.data.faces import SPLITS, Faces, concatenate
 from fer.errors import Setting, UserError
 
-SPLITS = ("train", "val", "test")
 Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
 
 

@@ -1,6 +1,6 @@
 """Loads a classifier together with the data on which it is evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,14 @@ def load_classifier(
     tta: str | None = None,
     numbers: Any = None,
     logit_adjustment: float = 0.0,
+    typed: Mapping[str, Any] | None = None,
+    everything: bool = False,
 ) -> ClassifierWithData:
     """Loads the classifier of a checkpoint, and the data in `root`, by default the data it was trained on.
 
-    classes: those to decide among, all by default; tta: by default the classifier's own setting; numbers: the classes
-    of folders that are named by numbers, by default as in the experiment; logit_adjustment: see `ClassifierWithData`.
-    Raises UserError for a file that is not a checkpoint of this package, and for data without its classes.
+    classes: those to decide among, all by default; tta: by default the classifier's own setting; logit_adjustment: see
+    `ClassifierWithData`; numbers, typed, everything: of the data in `root`, see `read_data`. Raises UserError for a
+    file that is not a checkpoint of this package, and for data without any of its classes.
     """
     classifier = checkpoint.load(path)
     classes = tuple(predictions.require_classes(classes or classifier.classes, classifier.classes))
@@ -76,7 +78,7 @@ def load_classifier(
     if options is None and root is None:
         raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
     try:
-        datamodule = read_data(options or {}, root, classes, numbers)
+        datamodule = read_data(options or {}, root, classes, numbers, typed, everything)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -9,7 +9,7 @@ from fer import runs
 from fer.evaluation import readings
 from fer.evaluation.comparison import add_comparison
 from fer.evaluation.inputs import EvaluationInput
-from fer.evaluation.options import EvaluationOptions
+from fer.evaluation.options import ALL, EvaluationOptions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import full_report
 from fer.report import Report, plain
@@ -31,8 +31,10 @@ def write_report(
     """
     first = predictions[sources[0].name]
     title = sources[0].name if len(sources) == 1 else f"{len(sources)} classifiers"
-    report = Report(f"{title}, {options.split} split", options.faces)
-    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
+    part = "all images" if options.split == ALL else f"{options.split} split"
+    report = Report(f"{title}, {part}", options.faces)
+    readers = [source for source in sources if source.trained_on] if options.split in ("test", ALL) else []
+    reads = readings.record_readings(readers, folder, command)
     for line in [*introduction(sources, first, dropped), *reads]:
         report.text(plain(line))
     content = {
@@ -42,6 +44,7 @@ def write_report(
         "images": len(first),
         "classes": first.classes,
         "dropped": dropped,
+        "other_data": other_data(sources),
         "reads": reads,
     }
     if len(sources) == 1:
@@ -61,6 +64,12 @@ def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, d
     for source in sources:
         lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
     return lines
+
+
+def other_data(sources: Sequence[EvaluationInput]) -> dict[str, Any]:
+    """Returns the images of the data's classes that each network lacks, and the classes that lack images."""
+    modules = {source.name: source.datamodule for source in sources if hasattr(source.datamodule, "left_out")}
+    return {name: {"left_out": module.left_out, "absent": module.absent} for name, module in modules.items()}
 
 
 def finite(node: Any) -> Any:
