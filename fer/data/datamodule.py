@@ -54,7 +54,7 @@ class FERDataModule(pl.LightningDataModule):
     read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
 
     source: "auto", "fer2013", "folder", "synthetic" or "own"; or a path, short for root=PATH.
-    root: path(s), see `read_faces`, as for numbers, rename, labels, columns, reader and max_bytes.
+    root: path(s), see `read_faces`, as for numbers, rename, labels, columns, reader, align and max_bytes.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
@@ -82,6 +82,7 @@ class FERDataModule(pl.LightningDataModule):
         labels: str | None = None,
         columns: str | Mapping[str, str] | None = None,
         reader: str | None = None,
+        align: bool = False,
         votes: str = "none",
         votes_file: str | None = None,
         soft: str | None = None,
@@ -127,8 +128,9 @@ class FERDataModule(pl.LightningDataModule):
         soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
         faces = self._faces()
         rows, self.official = self._rows(faces)
-        self.official = self.official and not self.departures
-        notes = [f"not FER2013's official split: {', '.join(self.departures)}"] if self.departures else []
+        departures = [*self.departures, *(self._reductions() if self.official else [])]
+        self.official = self.official and not departures
+        notes = [f"not FER2013's official split: {', '.join(departures)}"] if departures else []
         self.warnings = [*faces.notes, *notes, *self._remarks(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
@@ -166,6 +168,7 @@ class FERDataModule(pl.LightningDataModule):
             columns=options.columns,
             labels=labels,
             reader=options.reader,
+            align=options.align,
         )
         return faces, origin
 
@@ -174,7 +177,7 @@ class FERDataModule(pl.LightningDataModule):
         options = self.hparams
         faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
-        if options.source not in OWN_CLASSES:
+        if options.source not in OWN_CLASSES and options.votes == "none":
             faces = splits.without_contempt(faces, options.classes, options.merge)
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
@@ -214,6 +217,16 @@ class FERDataModule(pl.LightningDataModule):
         if options.fold:
             rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
         return rows, official
+
+    def _reductions(self) -> list[str]:
+        """Returns which options leave a part of the validation and test images."""
+        options = self.hparams
+        held_out = [
+            f"{split}={count}" for split, count in (options.per_class or {}).items() if split != "train" and count
+        ]
+        typed = {"limit": options.limit, "drop_held_out_copies": options.drop_held_out_copies}
+        names = [f"data.{name}={str(value).lower()}" for name, value in typed.items() if value]
+        return [f"{name} takes a part of it" for name in [*names, *(f"data.per_class.{text}" for text in held_out)]]
 
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
         """Returns warnings on the splits. Raises UserError for splits that cannot be used."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fer.data import csv_format, parquet
+from fer.data import csv_format, parquet, webdataset
 from fer.data.csv_faces import FILE_ROLES, csv_stem, is_fer2013, read_csv
 from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
 from fer.data.emotions import USAGES
@@ -23,6 +23,7 @@ from fer.data.known_lists import known_lists, named_pictures
 from fer.data.label_files import NAMES, read_label_file
 from fer.data.labelling import Labelling
 from fer.data.listings import Listing, read_listing
+from fer.data.own_source import ARRAYS, FOR_ARRAYS
 from fer.data.places import emotion_sets, places_of
 from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.errors import Setting, UserError
@@ -117,6 +118,7 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         if name.lower().endswith(csv_format.SUFFIXES):
             yield from csv_candidate(files, name, labelling)
     yield from table_candidates(files, labelling)
+    yield from array_candidates(files)
     listings = list(known_lists(files))
     for listing in listings:
         yield listing_candidate(listing, LISTED, labelling)
@@ -137,7 +139,8 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
 def listing_candidate(listing: Listing, rank: int, labelling: Labelling) -> Candidate:
     read = partial(read_listing, listing, numbers=labelling.numbers, names=labelling.names)
     unread = f"not used: {listing.where}" if rank == LISTED else ""
-    return Candidate(rank, listing.where, filled(listing.roles()), read, unread)
+    roles = frozenset() if listing.layout == webdataset.LAYOUT else filled(listing.roles())  # shards belong together
+    return Candidate(rank, listing.where, roles, read, unread)
 
 
 def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
@@ -152,6 +155,19 @@ def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         roles = {parquet.role_of_file(table.name) for table in tables}
         read = partial(parquet.read_tables, tables, numbers=labelling.numbers, names=labelling.names)
         yield Candidate(TABLES, where, filled(roles), read, f"not used: {where}")
+
+
+def array_candidates(files: Files) -> Iterator[Candidate]:
+    """Yields the first file of arrays or records, which cannot be read: nothing in it says what its parts mean."""
+    names = [name for name in files.names if name.lower().endswith(ARRAYS) and not name.lower().endswith("_exp.npy")]
+    if not names:
+        return
+    where = files.path(names[0])
+
+    def read(on_bad_row: str) -> Faces:
+        raise NothingFound(f"{where}: a file of arrays or records, and nothing says what they mean; {FOR_ARRAYS}")
+
+    yield Candidate(UNFIT, where, frozenset(), read, "")
 
 
 def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Candidate]:

@@ -63,10 +63,23 @@ PATTERNS = (
         r"(?P<person>\d{3})_[yom]_[mf]_(?P<label>[adfhns])_[ab]",
         **{"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"},
     ),
+    _pattern(
+        "FERG",
+        r"(?P<person>aia|bonnie|jules|malcolm|mery|ray)_"
+        r"(?P<label>anger|disgust|fear|joy|neutral|sadness|surprise)_\d+",
+        ANGER="angry",
+        DISGUST="disgust",
+        FEAR="fear",
+        JOY="happy",
+        NEUTRAL="neutral",
+        SADNESS="sad",
+        SURPRISE="surprise",
+    ),
     _pattern("CK+", r"(?P<person>S\d{3})_\d{3}_\d{8}"),
 )
 """JAFFE: Lyons et al. 1998. KDEF: Lundqvist et al. 1998; session, sex, person, expression (AF is afraid), angle. RaFD:
-Langner et al. 2010. NimStim: Tottenham et al. 2009; CA is calm. FACES: Ebner et al. 2010. CK+: Lucey et al. 2010."""
+Langner et al. 2010. NimStim: Tottenham et al. 2009; CA is calm. FACES: Ebner et al. 2010. CK+: Lucey et al. 2010.
+FERG: drawn characters, Aneja et al. 2016."""
 
 RAFDB = re.compile(r"(?:train|test)_\d{5}(?:_aligned)?", re.ASCII)
 

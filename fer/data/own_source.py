@@ -12,6 +12,26 @@ from fer.errors import Setting, UserError
 
 OPTION = "data.reader"
 EXAMPLE = Setting(OPTION, "mymodule.read")
+ARRAYS = (
+    *(
+        ".npy",
+        ".npz",
+        ".h5",
+        ".hdf5",
+        ".mat",
+        ".pkl",
+        ".pickle",
+        ".p",
+        ".bin",
+        ".pt",
+        ".pth",
+        ".tfrecord",
+        ".tfrecords",
+    ),
+    *(".joblib", ".lmdb", ".mdb", ".feather", ".rec", ".beton"),
+)
+"""Suffixes of files of arrays or records."""
+FOR_ARRAYS = "a function of yours reads it, data=own data.reader=mymodule.read: see fer/data/README.md"
 Root = str | Sequence[str] | None
 
 

@@ -3,15 +3,18 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in
 from fer.data.csv_faces import BadRow, parse_pixels, parse_usage
 from fer.data.csv_format import ALIASES, PIXELS, Columns
+from fer.data.face_crops import NOTE as NO_FACE
+from fer.data.face_crops import NoFace, cropper
 from fer.data.faces import Faces
 from fer.data.files import Directory, Files
 from fer.data.folders import own_classes
@@ -45,6 +48,7 @@ class Table:
 
     def __init__(self, files: Files, name: str, columns: Columns):
         self.files, self.name, self.where = files, name, files.path(name)
+        self.faceless = 0
         self.schema, self.batches = self._open()
         names = self.schema.names
         self.image, self.label, self.split = (
@@ -93,14 +97,18 @@ class Table:
         names, role = self.class_names(), role_of_file(self.name)
         columns = [column for column in (self.image, self.label, self.split) if column]
         number = size = 0
+        to_image = cropper() if self.files.limits.align else to_face
         for batch in self.batches:
             for record in batch.select(columns).to_pylist():
                 try:
-                    image, used = self._face(record[self.image])
+                    image, used = self._face(record[self.image], to_image)
                     label = _label(record[self.label], names)
                     usage, own_role = _split(record.get(self.split), role)
                     yield Row(image, label, usage, own_role, f"{id_of(self.name)}_{number}")
                     size += used
+                except NoFace:
+                    self.faceless += 1
+                    yield None
                 except (Unreadable, BadRow) as error:
                     if on_bad_row != "skip":
                         fix = "replace the file, or drop such rows with data.on_bad_row=skip"
@@ -109,11 +117,12 @@ class Table:
                 number += 1
                 check_total(size, self.where, self.files.limits)
 
-    def _face(self, value: Any) -> tuple[np.ndarray, int]:
+    def _face(self, value: Any, to_image: Callable[[Image.Image], np.ndarray]) -> tuple[np.ndarray, int]:
         """Returns a face, (48, 48) uint8, and its size in bytes. Raises Unreadable and BadRow."""
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if isinstance(content, bytes):
-            return to_face(decode(content, "picture", self.files.limits.pixels)), len(content)
+            picture = decode(content, "picture", self.files.limits.pixels, colours=self.files.limits.align)
+            return to_image(picture), len(content)
         if isinstance(content, str):
             pixels, _ = parse_pixels(content.encode())
             return np.frombuffer(pixels, np.uint8).reshape(SIZE, SIZE), len(content)
@@ -217,8 +226,11 @@ def read_tables(
     classes = sorted_classes(class_of[row.label] for row in kept) if own else emotion_classes(class_of.values())
     codes: dict[str | None, int] = {name: code for code, name in enumerate(classes)}
     notes = []
-    if len(faces) < len(rows):
-        notes.append(f"{where}: {len(rows) - len(faces)} bad rows skipped")
+    faceless = sum(table.faceless for table in tables)
+    if faceless:
+        notes.append(f"{where}: {faceless:,} pictures {NO_FACE}")
+    if len(faces) + faceless < len(rows):
+        notes.append(f"{where}: {len(rows) - len(faces) - faceless} bad rows skipped")
     if len(kept) < len(faces):
         notes.append(f"{where}: {len(faces) - len(kept)} rows left out as labels.numbers or labels.rename says")
     return Faces(

@@ -3,13 +3,13 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer.data import csv_format, parquet
+from fer.data import csv_format, face_crops, parquet
 from fer.data.cache import cached_faces
 from fer.data.class_numbers import KNOWN
 from fer.data.faces import Faces
@@ -28,6 +28,8 @@ DEFAULT_ROOT = "data"
 READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
 SOURCES = (*READERS, "synthetic", "own")
 ON_BAD_ROW = ("error", "skip")
+CSV_OF_PIXELS = re.compile(r"[^:(]+\.(csv|tsv)")
+"""Beginning of the layout of such a csv, in words."""
 LABELS = (*csv_format.SUFFIXES, *parquet.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
 """Suffixes of files that may hold labels."""
 
@@ -44,6 +46,7 @@ def read_faces(
     columns: str | Mapping[str, str] | None = None,
     labels: str | None = None,
     reader: str | None = None,
+    align: bool = False,
 ) -> tuple[Faces, str]:
     """Returns the faces and a line that states their origin.
 
@@ -57,6 +60,7 @@ def read_faces(
     labels: a table of pictures and their labels, see `read_label_file`; without `root`, it lies above the pictures.
     columns: what columns of a table are called, see `fer.data.csv_format.parse_columns`.
     reader: for "own", the import path of a function that takes `root` and returns `Faces`, see `read_with`.
+    align: crops pictures to the largest face that is detected in them; those without one are left out, and counted.
     max_pixels: a picture with more pixels is a bad row.
     max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
@@ -67,9 +71,14 @@ def read_faces(
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
     labelling = Labelling.parse(numbers, rename, columns, labels, own_classes=source == "folder")
-    limits = replace(limits_of(max_bytes), pixels=max_pixels)
+    checked("data.align", align, (True, False))
+    limits = replace(limits_of(max_bytes), pixels=max_pixels, align=align)
     if source == "own" or reader:
-        check_own(source, reader, {"labels.numbers": numbers, "labels.rename": rename, "data.labels": labels})
+        check_own(
+            source,
+            reader,
+            {"labels.numbers": numbers, "labels.rename": rename, "data.labels": labels, "data.align": align or None},
+        )
         return read_with(str(reader), root), f"own data ({reader})"
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
@@ -82,6 +91,8 @@ def read_faces(
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
+    if align and CSV_OF_PIXELS.search(faces.layout):
+        faces = faces.noting(["data.align: a csv holds cropped faces, which stay as they are"])
     if source == "folder":
         return faces, "own pictures"
     if labelling.numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders":
@@ -117,7 +128,7 @@ def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
         raise UserError(f"data.max_bytes={max_bytes}: two limits have that name; give {fix}")
     given = {name: value for name, value in (max_bytes or {}).items() if value is not None}
     for name, value in given.items():
-        checked("data.max_bytes", name, [field.name for field in fields(Limits)])
+        checked("data.max_bytes", name, ("file", "total"))
         if isinstance(value, bool | str) or not (value >= 1 and value == int(value)):
             raise UserError(f"data.max_bytes.{name}={value}: expected a positive integer")
     return Limits(**{name: int(value) for name, value in given.items()})
@@ -136,8 +147,7 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
 
 def is_fer2013_layout(faces: Faces) -> bool:
     """Whether faces lie on disk as FER2013 does: in a csv of pixels or in class folders."""
-    csv_of_pixels = re.compile(r"[^:(]+\.(csv|tsv)")
-    return all(part == "class folders" or csv_of_pixels.match(part) for part in faces.layout.split(" + "))
+    return all(part == "class folders" or CSV_OF_PIXELS.match(part) for part in faces.layout.split(" + "))
 
 
 def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labelling, limits: Limits) -> Faces:
@@ -146,7 +156,10 @@ def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labell
             remedy = ("check ", Setting("data.root")) if source == "folder" else HOW_TO_GET
             raise NothingFound(f"no such path: {root}; ", *remedy)
     place = [source == "folder", on_bad_row, limits.pixels, labelling.key(), *map(str, roots)]
-    stamps = [_stamps(root) for root in roots]
+    stamps: list[object] = [_stamps(root) for root in roots]
+    if limits.align:
+        place.append("align")
+        stamps.append(face_crops.code())
     if labelling.file and os.path.isfile(labelling.file):
         stamps.append(_stamps(Path(labelling.file)))
     return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, labelling, limits))
