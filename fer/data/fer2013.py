@@ -23,9 +23,9 @@ from fer.data.known_lists import known_lists, named_pictures
 from fer.data.label_files import NAMES, read_label_file
 from fer.data.labelling import Labelling
 from fer.data.listings import Listing, read_listing
-from fer.data.own_source import ARRAYS, FOR_ARRAYS
 from fer.data.places import emotion_sets, places_of
 from fer.data.reading import ARCHIVES, DEFAULT, Limits
+from fer.data.unread import advice
 from fer.errors import Setting, UserError
 
 HOW_TO_GET = (
@@ -36,12 +36,12 @@ HOW_TO_GET = (
     Setting("data", "synthetic", before="; ", after=" needs no download"),
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
-FER2013_CSV, OTHER_CSV, TABLES, LISTED, FOLDERS, NAMED, CSV_WITHOUT_USAGE, UNFIT = range(8)
+FER2013_CSV, OTHER_CSV, TABLES, LISTED, FOLDERS, NAMED, CSV_WITHOUT_USAGE, UNFIT, UNREAD = range(9)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A data set that can be read; with rank UNFIT, reading it raises UserError with the reason why it cannot."""
+    """A data set that can be read; with rank UNFIT or UNREAD, reading it raises UserError with the reason why not."""
 
     rank: int
     where: str
@@ -91,18 +91,18 @@ def search(root: Path, labelling: Labelling | None = None, limits: Limits = DEFA
     files = files_at(root, limits)
     unpacked = list(candidates(files, labelling))
     if not isinstance(files, Directory) or any(candidate.rank < CSV_WITHOUT_USAGE for candidate in unpacked):
-        return unpacked
+        return unpacked or [unread(files)]
     archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
     packed = [candidate for name in archives for candidate in candidates(files_at(root / name, limits), labelling)]
-    best = min((candidate.rank for candidate in unpacked), default=UNFIT + 1)
-    return unpacked + [candidate for candidate in packed if candidate.rank < best]
+    best = min((candidate.rank for candidate in unpacked), default=UNREAD)
+    return unpacked + [candidate for candidate in packed if candidate.rank < best] or [unread(files)]
 
 
 def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
-    """Returns those of the best rank. Raises UserError where two of them fill the same role."""
-    if not found:
-        raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
+    """Returns those of the best rank. Raises UserError where two of them fill the same role, and where none is."""
     best = [candidate for candidate in found if candidate.rank == min(other.rank for other in found)]
+    if best[0].rank == UNREAD:
+        best[0].read("error")  # raises NothingFound
     filling = Counter(role for candidate in best for role in candidate.roles)
     rivals = [candidate.where for candidate in best if any(filling[role] > 1 for role in candidate.roles)]
     if rivals:
@@ -118,7 +118,6 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         if name.lower().endswith(csv_format.SUFFIXES):
             yield from csv_candidate(files, name, labelling)
     yield from table_candidates(files, labelling)
-    yield from array_candidates(files)
     listings = list(known_lists(files))
     for listing in listings:
         yield listing_candidate(listing, LISTED, labelling)
@@ -157,17 +156,16 @@ def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         yield Candidate(TABLES, where, filled(roles), read, f"not used: {where}")
 
 
-def array_candidates(files: Files) -> Iterator[Candidate]:
-    """Yields the first file of arrays or records, which cannot be read: nothing in it says what its parts mean."""
-    names = [name for name in files.names if name.lower().endswith(ARRAYS) and not name.lower().endswith("_exp.npy")]
-    if not names:
-        return
-    where = files.path(names[0])
+def unread(files: Files) -> Candidate:
+    """Returns a data set that is none: reading it raises `NothingFound` with what lies there instead, if known."""
+    text = advice(files)
 
     def read(on_bad_row: str) -> Faces:
-        raise NothingFound(f"{where}: a file of arrays or records, and nothing says what they mean; {FOR_ARRAYS}")
+        if text:
+            raise NothingFound(text)
+        raise NothingFound(f"{files.root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
 
-    yield Candidate(UNFIT, where, frozenset(), read, "")
+    return Candidate(UNREAD, str(files.root), frozenset(), read, "")
 
 
 def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Candidate]:

@@ -9,7 +9,7 @@ from fer.data.files import Files
 from fer.data.label_files import box_of, read_rows
 from fer.data.list_files import emotion_for, folder_of, listing_of, named
 from fer.data.listings import Listing, PictureIndex, entry_of
-from fer.data.name_patterns import pattern_of
+from fer.data.name_patterns import pattern_of, person_in
 from fer.data.places import ROLES, image_names, stem_of
 
 ORIGINAL_CKPLUS = dict(enumerate(("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")))
@@ -34,8 +34,10 @@ def named_pictures(files: Files) -> Listing | None:
     for name in names:
         match = pattern.name.fullmatch(stem_of(name))
         if match:
-            person = f"{pattern.data_set} {match['person'].upper()}"
+            person = person_in(match, pattern.data_set)
             entries.append(entry_of(name, pattern.labels[match["label"].upper()], person=person))
+    if len({entry.label for entry in entries}) < 2:
+        return None
     note = f"{files.root}: expressions and persons by the names of the pictures, as in {pattern.data_set}"
     return Listing(files, str(files.root), f"pictures named as in {pattern.data_set}", entries, (note,))
 

@@ -17,9 +17,9 @@ from fer.pictures import SUFFIXES
 from fer.streams import printable
 
 ROLES = {
-    **dict.fromkeys(("train", "training"), 0),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), 1),
-    **dict.fromkeys(("test", "testing", "privatetest"), 2),
+    **dict.fromkeys(("train", "training", "train_set", "training_set", "trainset", "train_data"), 0),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest", "val_set", "valid_set", "validation_set"), 1),
+    **dict.fromkeys(("test", "testing", "privatetest", "test_set", "testing_set", "testset", "test_data"), 2),
 }
 """Folder, case-folded -> 0 train, 1 validation, 2 test."""
 PERSON = re.compile(r"(?:p|s|sub|subj|subject|person|participant|actor)[ _-]?\d{1,4}", re.IGNORECASE | re.ASCII)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fer.data.csv_format import SUFFIXES as TABLES
-from fer.data.ferplus import CLASSES, Votes
+from fer.data.ferplus import Votes
+from fer.data.ferplus_rules import CLASSES
 from fer.data.files import Files, files_at
 from fer.data.places import image_names, places_of
 from fer.data.reading import UNLIMITED

@@ -143,7 +143,7 @@ def test_pictures_with_boxes_of_yolo_are_read(names, tmp_path):
 
 def test_boxes_of_other_things_are_no_faces(tmp_path):
     yolo(tmp_path, "names: [cat, dog, bird]")
-    with pytest.raises(UserError, match="no folder per emotion"):
+    with pytest.raises(UserError, match="no folder around them is called by an emotion"):
         read_fer2013([tmp_path])
 
 
