@@ -5,15 +5,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from fer.augment import Augment
-from fer.data import folds, official, soft_labels, splits
-from fer.data.batches import Batch, Batches, RepeatedBatches, Split
+from fer.data import class_choice, folds, official, soft_labels, splits, subsets
+from fer.data.batches import Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.folds import FOLD
@@ -21,6 +19,7 @@ from fer.data.normalisation import FIXED, pixel_statistics
 from fer.data.resizing import Resizing
 from fer.data.sources import checked, read_faces
 from fer.data.splits import SPLITS
+from fer.data.whole_batches import WholeBatches
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
@@ -45,7 +44,7 @@ PLACES = {
 """Arguments that are paths -> the option that names them in a message."""
 
 
-class FERDataModule(pl.LightningDataModule):
+class FERDataModule(WholeBatches):
     """Faces in three splits and, with `fold`, a fourth one called "fold".
 
     A Trainer gets batches that unpack as `images, labels = batch`, see `Batch`: images (B, 1, 48, 48), uint8 in 0–255
@@ -178,11 +177,11 @@ class FERDataModule(pl.LightningDataModule):
         faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
         if options.source not in OWN_CLASSES and options.votes == "none":
-            faces = splits.without_contempt(faces, options.classes, options.merge)
+            faces = class_choice.without_contempt(faces, options.classes, options.merge)
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
             self.origin += f" with FER+ labels ({options.votes})"
-        faces = splits.choose_classes(faces, options.classes, options.merge)
+        faces = class_choice.choose_classes(faces, options.classes, options.merge)
         if options.held_out is not None:
             faces, others = self._with_held_out(faces)
         by_usage = splits.role_of(faces, options.roles)[1]
@@ -198,22 +197,22 @@ class FERDataModule(pl.LightningDataModule):
         self.origin += f", validated and tested on {origin}"
         chosen = others
         if options.source not in OWN_CLASSES:
-            chosen = splits.without_contempt(chosen, options.classes, options.merge)
-        chosen = splits.choose_classes(chosen, options.classes, options.merge)
+            chosen = class_choice.without_contempt(chosen, options.classes, options.merge)
+        chosen = class_choice.choose_classes(chosen, options.classes, options.merge)
         return splits.with_held_out(faces, chosen, options.roles), others
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
         options, seed = self.hparams, self.hparams.split_seed
         rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
         if options.drop_train_copies:
-            rows = splits.without_copies(faces, rows)
+            rows = subsets.without_copies(faces, rows)
         for split, per_class in (options.per_class or {}).items():
             if per_class:
-                rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
+                rows[split] = subsets.balanced_subset(faces, rows[split], per_class, split, seed)
         if options.limit:
-            rows = {name: splits.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
+            rows = {name: subsets.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
         if options.drop_held_out_copies:
-            rows = splits.without_seen(faces, rows)
+            rows = subsets.without_seen(faces, rows)
         if options.fold:
             rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
         return rows, official
@@ -250,23 +249,6 @@ class FERDataModule(pl.LightningDataModule):
         return self.__dict__[name]
 
     @property
-    def train_dataset(self) -> Split:
-        """Single training faces: `train_dataset[0]` is an image, (1, 48, 48) uint8, and its label."""
-        return self._split("train")
-
-    @property
-    def val_dataset(self) -> Split:
-        return self._split("val")
-
-    @property
-    def test_dataset(self) -> Split:
-        return self._split("test")
-
-    def _split(self, name: str) -> Split:
-        self.setup()
-        return self.splits[name]
-
-    @property
     def identity(self) -> str:
         """The identity of all that is read for training: the fingerprint and, where there are any, the soft labels."""
         if self.soft_digest is None:
@@ -277,61 +259,6 @@ class FERDataModule(pl.LightningDataModule):
     def class_counts(self) -> list[int]:
         """Training images of each class, in the order of `classes`."""
         return list(self.counts["train"].values())
-
-    def train_dataloader(self) -> DataLoader:
-        options, weights = self.hparams, None
-        if options.balance == "sampler":
-            weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self._split("train").labels.cpu()]
-        return self.loader("train", options.batch_size, shuffle=True, weights=weights)
-
-    def val_dataloader(self) -> DataLoader:
-        return self.loader("val")
-
-    def test_dataloader(self) -> DataLoader:
-        return self.loader("test")
-
-    def predict_dataloader(self) -> list[DataLoader]:
-        """The splits in `scored`, none augmented: the final figures are computed from these."""
-        return [self.loader(split) for split in self.scored]
-
-    def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
-        """Batches of a split. Moves the whole split to the trainer's device, once.
-
-        options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
-        """
-        rank, world_size, kind = 0, 1, Batches
-        if self.trainer is not None:
-            kind = RepeatedBatches if self.trainer.overfit_batches else Batches
-            rank, world_size = self.trainer.global_rank, self.trainer.world_size
-            self.splits[split] = self._split(split).to(self.trainer.strategy.root_device)
-        part = self._split(split)
-        if options.get("shuffle") and len(part) < 2 * world_size:
-            raise UserError(f"{len(part)} training images for {world_size} processes; use fewer, or more images")
-        batches = kind(
-            len(part),
-            batch_size or self.hparams.eval_batch_size,
-            seed=self.hparams.seed,
-            rank=rank,
-            world_size=world_size,
-            **options,
-        )
-        return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augments and resizes training batches on their device.
-
-        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws. What
-        is no batch of this module, such as the example of a model summary, is returned as it is.
-        """
-        if not isinstance(batch, Batch):
-            return batch
-        images, labels = batch
-        if self.trainer.training:
-            torch.manual_seed(batch.seed)
-            with torch.no_grad():
-                images, labels = self.augmentation(images, labels)
-                images = self.resizing(images, self.trainer.current_epoch)
-        return Batch(images, labels, batch.rows, batch.seed, batch.weight)
 
     def description(self) -> dict[str, Any]:
         """Returns the facts on the data that metrics.json keeps and the first lines of a run print."""

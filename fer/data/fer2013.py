@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fer.data import csv_format, parquet, webdataset
-from fer.data.csv_faces import FILE_ROLES, csv_stem, is_fer2013, read_csv
+from fer.data import csv_format, parquet, parquet_table, webdataset
+from fer.data.csv_faces import FILE_ROLES, read_csv
 from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
+from fer.data.csv_labels import csv_stem, is_fer2013
 from fer.data.emotions import USAGES
 from fer.data.faces import Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
@@ -151,7 +152,7 @@ def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         return
     if tables:
         where = tables[0].where if len(tables) == 1 else str(files.root)
-        roles = {parquet.role_of_file(table.name) for table in tables}
+        roles = {parquet_table.role_of_file(table.name) for table in tables}
         read = partial(parquet.read_tables, tables, numbers=labelling.numbers, names=labelling.names)
         yield Candidate(TABLES, where, filled(roles), read, f"not used: {where}")
 

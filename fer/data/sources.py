@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer.data import csv_format, face_crops, parquet
+from fer.data import csv_format, face_crops, parquet_table
 from fer.data.cache import cached_faces
 from fer.data.class_numbers import KNOWN
 from fer.data.faces import Faces
@@ -30,7 +30,7 @@ SOURCES = (*READERS, "synthetic", "own")
 ON_BAD_ROW = ("error", "skip")
 CSV_OF_PIXELS = re.compile(r"[^:(]+\.(csv|tsv)")
 """Beginning of the layout of such a csv, in words."""
-LABELS = (*csv_format.SUFFIXES, *parquet.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
+LABELS = (*csv_format.SUFFIXES, *parquet_table.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
 """Suffixes of files that may hold labels."""
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data.class_numbers import KNOWN
-from fer.data.csv_faces import BadRow, parse_pixels
+from fer.data.csv_values import BadRow, parse_pixels
 from fer.data.emotions import EMOTIONS
 from fer.data.fer2013 import read_fer2013
 from fer.data.folders import NothingFound

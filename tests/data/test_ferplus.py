@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fer.classifier import Classifier
 from fer.config import CONF, compose_config
 from fer.data import ferplus_rules
+from fer.data.class_choice import choose_classes
 from fer.data.datamodule import FERDataModule
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import Faces
@@ -18,7 +19,7 @@ from fer.data.fer2013 import read_fer2013
 from fer.data.ferplus import relabelled
 from fer.data.ferplus_rules import CLASSES
 from fer.data.sources import read_faces
-from fer.data.splits import SPLITS, choose_classes
+from fer.data.splits import SPLITS
 from fer.errors import UserError
 
 COLUMNS = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
