@@ -29,7 +29,7 @@ class Canvas:
         self._turn()
 
     def _turn(self):
-        """Outline of the head, and the coordinates of the features on it."""
+        """Computes the outline of the head and the coordinates of the features on it."""
         face, u, v = self.face, self.u, self.v
         below = v > 0
         width = face.width * (1 - face.jaw * np.where(below, np.square(v), 0))
@@ -40,10 +40,13 @@ class Canvas:
         self.m, self.side = np.abs(self.fu), np.copysign(np.float32(1), self.fu)  # both halves are drawn at once
 
     def fill(self, distance, soft=1.0) -> np.ndarray:
-        """Coverage of a shape by its signed distance, negative inside; `soft` is the width of the edge in pixels."""
+        """Returns the coverage of a shape, 0 to 1.
+
+        distance: to its edge, negative inside. soft: width of the edge in pixels.
+        """
         return ramp(0.5 - distance * (self.pixels / soft))
 
     def line(self, distance, half_width) -> np.ndarray:
-        """Coverage of a stroke; one thinner than a pixel is paler instead."""
+        """Returns the coverage of a stroke, 0 to 1; a stroke thinner than a pixel is paler instead."""
         width = half_width * self.pixels
         return np.clip(0.5 + width - np.abs(distance) * self.pixels, 0, np.minimum(2 * width, 1))

@@ -4,15 +4,15 @@ Barsoum et al. 2016, "Training Deep Networks for Facial Expression Recognition w
 arXiv:1608.01041. Ten people chose for each image one of eight emotions, unknown or NF (not a face); `fer2013new.csv`
 of github.com/microsoft/FERPlus has their votes in the row order of fer2013.csv. The rules, on each row by itself:
 
-1. A single vote for one of the ten counts as an outlier and becomes 0, unless that leaves no vote.
-2. The majority is what has more than half of the votes left, those for unknown and NF among them.
-3. majority: the label is the majority. Rows go where that is unknown or NF, where there is none, or where FER+ left the
-   image's name blank.
+1. An answer with a single vote is an outlier: its vote becomes 0, unless no vote would remain.
+2. The majority is the answer with more than half of the remaining votes; unknown and NF are answers too.
+3. majority: the label is the majority. Rows are dropped where it is unknown or NF, where there is none, and where FER+
+   left the image's name blank.
 4. soft: a training row's target is its votes for the eight emotions, scaled to sum 1, and its label (for counts,
-   sampler and training accuracy) the emotion with the most, the first in class order of several. Rows go where unknown
-   or NF has as many votes as any emotion, and with blank names. PublicTest and PrivateTest follow rule 3, so that both
-   ways are scored on the same faces; where Usage does not fill all three roles, every row does, since any could be
-   held out.
+   sampler and training accuracy) the emotion with the most, the first in class order of several. Rows are
+   dropped where unknown or NF has as many votes as any emotion, and where the name is blank. PublicTest and PrivateTest
+   follow rule 3, so that both modes are scored on the same faces. Where the faces do not fill all three roles, every
+   row follows it, since any could be held out.
 
 These are the paper's, with two differences to its published code (src/ferplus.py). There fear and contempt are lost
 with unknown and NF (8, the number of emotions, is taken for 10); here they stay. Its distributions keep the one to
@@ -121,7 +121,7 @@ def _roles_known(faces: Faces, kept: np.ndarray) -> bool:
 
 
 def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -> tuple[Files, str]:
-    """Where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and their name there."""
+    """Returns where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and the name of their file."""
     if votes_file:
         path = Path(os.path.abspath(os.path.expanduser(votes_file)))
         if not path.is_file():
@@ -142,7 +142,10 @@ def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -
 
 
 def read_votes(files: Files, name: str) -> Votes:
-    """Any order of the columns, in any case; blank lines are no rows. Raises UserError naming file and line."""
+    """Returns the votes in a table with columns in any order and case. Blank lines are no rows.
+
+    Raises UserError naming file and line.
+    """
     where, fix = files.path(name), f"{GET} again"
     _, data = next(iter(files.read([name])))
     check_no_pointer(data, where)

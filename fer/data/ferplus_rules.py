@@ -13,18 +13,21 @@ REASONS = ("not a face", "unknown", "without an image name", "without a majority
 
 
 def without_outliers(counts: np.ndarray) -> np.ndarray:
-    """Votes (N, 10) without those that only one person cast, unless a row had no others."""
+    """Returns votes (N, 10) without those that only one person cast, unless a row has no others."""
     left = np.where(counts == 1, 0, counts)
     return np.where(left.any(1, keepdims=True), left, counts)
 
 
 def majority(counts: np.ndarray) -> np.ndarray:
-    """(N,): which of the ten has more than half of a row's votes; -1 for none."""
+    """Returns (N,): the answer with more than half of a row's votes; -1 for none."""
     return np.where(2 * counts.max(1) > counts.sum(1), counts.argmax(1), -1)
 
 
 def reasons(counts: np.ndarray, named: np.ndarray, strict: np.ndarray) -> np.ndarray:
-    """(N,): why each row goes, as index of REASONS; -1 for those that stay. A majority is needed in `strict` rows."""
+    """Returns (N,): why each row is dropped, as an index into REASONS; -1 for rows that stay.
+
+    strict: (N,) bool, the rows that need a majority.
+    """
     most, winner = counts.max(1), majority(counts)
     leads = np.where(strict[:, None], winner[:, None] == np.arange(counts.shape[1]), counts == most[:, None])
     tests = [most == 0, leads[:, NOT_A_FACE], leads[:, UNKNOWN], ~named, strict & (winner < 0)]
@@ -32,6 +35,6 @@ def reasons(counts: np.ndarray, named: np.ndarray, strict: np.ndarray) -> np.nda
 
 
 def distributions(counts: np.ndarray) -> np.ndarray:
-    """(N, 8) float32: the votes for emotions, each row scaled to sum 1; zeros where there are none."""
+    """Returns (N, 8) float32: the votes for emotions, each row scaled to sum 1; zeros where there are none."""
     emotions = counts[:, : len(CLASSES)]
     return (emotions / np.maximum(emotions.sum(1, keepdims=True), 1)).astype(np.float32)

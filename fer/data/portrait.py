@@ -20,7 +20,7 @@ class Portrait(Features, Surroundings):
     """N faces on one grid; see `Canvas` for their parameters."""
 
     def paint(self) -> np.ndarray:
-        """(N, 48, 48) float32 light, about 0 to 1, as it reaches the camera."""
+        """Returns the light that reaches the camera, (N, 48, 48) float32, about 0 to 1."""
         face = self.face
         skin = face.skin * (0.96 + 0.08 * face.clouds)
         for part in (self.blush, self.nose, self.wrinkles, self.beard, self.mouth, self.eyes, self.brows):
@@ -31,7 +31,7 @@ class Portrait(Features, Surroundings):
         return image
 
     def light(self) -> np.ndarray:
-        """Share of the light that each point of the head sends back."""
+        """Returns the share of the light that each point of the head reflects."""
         face = self.face
         down, across = np.gradient(self.relief(), axis=(1, 2))
         down, across = down * self.pixels, across * self.pixels
@@ -40,7 +40,7 @@ class Portrait(Features, Surroundings):
         return face.ambient + (1 - face.ambient) * facing
 
     def relief(self) -> np.ndarray:
-        """Height of the head towards the camera, in units."""
+        """Returns the height of the head towards the camera, in units."""
         face, m, v = self.face, self.m, self.fv
         nose, cheek = v - face.nose, 0.07 + 0.12 * face.au6 + 0.05 * face.au12
         z = 0.75 * self.depth

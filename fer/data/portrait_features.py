@@ -27,7 +27,7 @@ class Features(Canvas):
         return skin
 
     def fold(self):
-        """From the wings of the nose to the corners of the mouth."""
+        """Returns the depth of the fold from the wings of the nose to the corners of the mouth."""
         face = self.face
         start, end = face.nose - 0.03 - 0.05 * face.au9, face.mouth_y + np.minimum(face.corner, 0.05) + 0.05
         t = (self.fv - start) / (end - start)
@@ -81,7 +81,7 @@ class Features(Canvas):
         return skin * (1 - 0.4 * bump((np.abs(s) - 1) / 0.16, (v - middle) / 0.07))
 
     def inside(self, s, upper, lower):
-        """Tongue and teeth in the dark."""
+        """Returns the tones inside the mouth: tongue and teeth in the dark."""
         face, v = self.face, self.fv
         tongue = bump(s / 0.9, (v - lower) / (0.6 * face.open_low + 0.02))
         row = self.fill(v - upper - face.teeth) * ramp(face.teeth * 20)

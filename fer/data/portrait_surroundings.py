@@ -14,12 +14,12 @@ class Surroundings(Canvas):
         return face.wall + face.wall_x * self.x + face.wall_y * self.y + face.wall_clouds * (face.clouds - 0.5)
 
     def skull(self, volume):
-        """Signed distance of the hair's outline, open downwards."""
+        """Returns the signed distance to the outline of the hair, which is open downwards."""
         face = self.face
         return length(self.u / (face.width + volume), np.minimum(self.v + 0.2, 0) / (face.top - 0.2 + face.volume)) - 1
 
     def behind(self, image):
-        """The hair at the back, ears, shoulders and neck."""
+        """Adds the hair at the back, ears, shoulders and neck."""
         face, u, v = self.face, self.u, self.v
         back = self.fill(np.maximum(self.skull(face.volume), v - face.length))
         image = over(image, 0.7 * face.hair_tone * (0.6 + 0.8 * face.streaks), face.haired * back)

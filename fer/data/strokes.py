@@ -4,12 +4,12 @@ import numpy as np
 
 
 def over(image: np.ndarray, tone, alpha) -> np.ndarray:
-    """Paint `tone` on the picture as far as alpha, 0 to 1, covers it."""
+    """Returns the picture with `tone` painted over it. alpha: opacity, 0 to 1."""
     return image + alpha * (tone - image)
 
 
 def bump(x, y=0.0) -> np.ndarray:
-    """A smooth hill: 1 at the origin, 0 from radius 1 on."""
+    """Returns a smooth hill: 1 at the origin, 0 at a distance of 1 and beyond."""
     return np.square(np.maximum(1 - np.square(x) - np.square(y), 0))
 
 
