@@ -184,6 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
     if args.merge:
         merge_opinions(args.inputs, args.merge)
         return
+    if data_options and not args.data:
+        raise UserError(f"{data_options[0]}: an option of the data that --data names; add --data PATH")
     command = shlex.join(["python", "-m", "fer.evaluate", *words])
     options = EvaluationOptions(
         split=args.split,

@@ -271,7 +271,7 @@ def test_several_networks_are_compared_on_other_data(run, make_faces, write_pict
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.labels=x.csv"], "labels: options of other data; name its place with --data PATH"),
+        (["data.labels=x.csv"], "data.labels=x.csv: an option of the data that --data names; add --data PATH"),
         (["--split", "all"], "name its place with --data PATH"),
         (["--data", ".", "labels=fer4"], "labels=fer4: fer.evaluate takes .* --labels fer4"),
         (["--data", ".", "data.root=x"], "data.root=x: fer.evaluate takes .* --data PATH"),

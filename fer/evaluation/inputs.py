@@ -64,8 +64,6 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
 
     Raises UserError if `path` is none of these or lacks what `options` ask for.
     """
-    if options.typed and not options.data:
-        raise UserError(f"{', '.join(options.typed)}: options of other data; name its place with --data PATH")
     if options.split == ALL and not options.data:
         raise UserError("--split all: every image of other data; name its place with --data PATH")
     if not path.exists():

@@ -80,14 +80,16 @@ class OtherData(FERDataModule):
         return rows, official
 
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
-        held_out = splits.role_of(faces, self.hparams.roles)[0]
+        role = splits.role_of(faces, self.hparams.roles)[0]
         absent = [name for code, name in enumerate(faces.classes) if code not in faces.labels]
         remarks = sentences(self.left_out, absent, faces.classes)
-        if not self.everything and not (held_out > 0).any():
-            remarks.append(
-                f"The data hold no image out: {len(rows['val']):,} were cut off as validation split; --split all "
-                "evaluates every image."
+        if not self.everything and (role == 0).any() and not (role == 1).any():
+            others = (
+                "--split test and --split all evaluate others"
+                if (role == 2).any()
+                else "--split all evaluates every image"
             )
+            remarks.append(f"The data have no validation split: {len(rows['val']):,} images were cut off; {others}.")
         self.remarks = remarks
         return remarks
 

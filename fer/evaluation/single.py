@@ -70,7 +70,9 @@ def subsets(source: EvaluationInput, predictions: Predictions) -> tuple[dict[str
         sentence = "Accuracy on images without copies in training, and where FER+ agrees, needs the images"
         return parts, [f"{sentence}: {source.images_missing}."]
     if not source.trained_on:
-        return parts, ["The network was not trained on these data, as far as is known: copies are not looked for."]
+        return parts, [
+            "Whether the network was trained on some of these images is not known: copies are not looked for."
+        ]
     from fer.evaluation.subsets import ferplus_agreement, without_training_copies  # imports torch
 
     remarks = []
