@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these import torch
 
     from fer.data.datamodule import FERDataModule
     from fer.evaluation.loading import ClassifierWithData
+    from fer.evaluation.other_data import OtherData
 
 TABLES = (".csv", ".csv.gz")
 NO_NETWORK = "predictions alone were given; name the data with --data PATH"
@@ -44,13 +45,14 @@ class EvaluationInput:
     datamodule: "FERDataModule | None" = None
     network: "ClassifierWithData | None" = None  # with the same data module
     images_missing: str = ""  # the reason why `datamodule` is None
+    other_data: "OtherData | None" = None  # the same data module where --data names it
     trained_on: bool = True  # whether `datamodule` holds the data of the training
     logits: "Tensor | None" = None  # (N, C) float32 of the evaluated split, if the network was run
 
     @property
     def remarks(self) -> list[str]:
         """Sentences on classes that other data and the network do not share, and on splits that were cut."""
-        return list(getattr(self.datamodule, "remarks", ()))
+        return list(self.other_data.remarks) if self.other_data else []
 
     def predictions(self, split: str) -> Predictions:
         """Returns the predictions of `split`. Raises UserError if there are none."""
@@ -156,6 +158,7 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
         description=tuple(network_sentences(network, difference)),
         datamodule=network.datamodule,
         network=network,
+        other_data=network.other_data,
         trained_on=is_training_data(network, record),
         logits=logits[options.split],
     )

@@ -14,6 +14,7 @@ from fer.data.datamodule import FERDataModule, Split
 from fer.errors import UserError
 from fer.evaluation import predictions, tta
 from fer.evaluation.images import read_data
+from fer.evaluation.other_data import OtherData
 from fer.evaluation.predictions import Predictions
 from fer.losses import log_prior
 
@@ -31,6 +32,11 @@ class ClassifierWithData:
     classes: tuple[str, ...]
     tta: str = "none"
     logit_adjustment: float = 0.0
+
+    @property
+    def other_data(self) -> OtherData | None:
+        """The data module where --data names the data."""
+        return self.datamodule if isinstance(self.datamodule, OtherData) else None
 
     def split(self, name: str) -> Split:
         """Returns the images of a split, with labels numbered as in the classifier."""

@@ -68,7 +68,7 @@ def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, d
 
 def other_data(sources: Sequence[EvaluationInput]) -> dict[str, Any]:
     """Returns the images of the data's classes that each network lacks, and the classes that lack images."""
-    modules = {source.name: source.datamodule for source in sources if hasattr(source.datamodule, "left_out")}
+    modules = {source.name: source.other_data for source in sources if source.other_data}
     return {name: {"left_out": module.left_out, "absent": module.absent} for name, module in modules.items()}
 
 
