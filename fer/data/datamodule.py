@@ -122,7 +122,7 @@ class FERDataModule(WholeBatches):
         """Reads and splits the data at the first call; later calls do nothing."""
         if self.splits:
             return
-        options = self.hparams
+        options: Any = self.hparams
         self._check()
         soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
         faces = self._faces()
@@ -149,12 +149,12 @@ class FERDataModule(WholeBatches):
             paths = value if isinstance(value, list | tuple) else [value]
             if not paths or "" in paths:
                 raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
-        soft_labels.check_weight(self.hparams.soft_weight)
-        if self.hparams.fold:
-            folds.parse_fold(self.hparams.fold)
+        soft_labels.check_weight(self.hparams["soft_weight"])
+        if self.hparams["fold"]:
+            folds.parse_fold(self.hparams["fold"])
 
     def _read(self, source: str, root: str | Sequence[str] | None, labels: str | None = None) -> tuple[Faces, str]:
-        options = self.hparams
+        options: Any = self.hparams
         faces, origin = read_faces(
             source,
             root,
@@ -173,7 +173,7 @@ class FERDataModule(WholeBatches):
 
     def _faces(self) -> Faces:
         """All faces of the chosen classes; those of `held_out` replace what the source itself holds out."""
-        options = self.hparams
+        options: Any = self.hparams
         faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
         if options.source not in OWN_CLASSES and options.votes == "none":
@@ -190,7 +190,7 @@ class FERDataModule(WholeBatches):
 
     def _with_held_out(self, faces: Faces) -> tuple[Faces, Faces]:
         """`faces` with the validation and test images of `held_out`, and all faces read from there."""
-        options = self.hparams
+        options: Any = self.hparams
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
         others, origin = self._read("auto" if options.source == "synthetic" else options.source, options.held_out)
@@ -202,7 +202,8 @@ class FERDataModule(WholeBatches):
         return splits.with_held_out(faces, chosen, options.roles), others
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options, seed = self.hparams, self.hparams.split_seed
+        options: Any = self.hparams
+        seed = options.split_seed
         rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
         if options.drop_train_copies:
             rows = subsets.without_copies(faces, rows)
@@ -219,7 +220,7 @@ class FERDataModule(WholeBatches):
 
     def _reductions(self) -> list[str]:
         """Returns which options leave a part of the validation and test images."""
-        options = self.hparams
+        options: Any = self.hparams
         held_out = [
             f"{split}={count}" for split, count in (options.per_class or {}).items() if split != "train" and count
         ]
@@ -236,8 +237,8 @@ class FERDataModule(WholeBatches):
         targets = None if faces.targets is None else faces.targets[rows]
         if soft:
             hard = np.eye(len(faces.classes))[faces.labels[rows]] if targets is None else targets
-            probabilities = soft.among(faces.classes, self.hparams.merge)
-            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams.soft_weight)
+            probabilities = soft.among(faces.classes, self.hparams["merge"])
+            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams["soft_weight"])
             self.warnings.append(note)
         return None if targets is None else torch.from_numpy(targets)
 

@@ -113,7 +113,7 @@ def read_listing(
     class_of: dict[str | None, str | None] = {None: None, **by_label, "": ""}
     chosen = [entry for entry in listing.entries if entry.label == "" or class_of[entry.label] is not None]
     classes = sorted_classes(class_of[entry.label] for entry in chosen) if own else emotion_classes(class_of.values())
-    codes: dict[str | None, int] = {name: code for code, name in enumerate(classes)} | {"": UNLABELLED}
+    codes: dict[str | None, int] = {**{name: code for code, name in enumerate(classes)}, "": UNLABELLED}
     images, rows, faceless = decode_faces(
         listing.files, [entry.picture for entry in chosen], on_bad_row, [entry.box for entry in chosen]
     )

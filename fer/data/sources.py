@@ -19,7 +19,7 @@ from fer.data.folders import NothingFound
 from fer.data.labelling import Labelling
 from fer.data.own_pictures import read_own
 from fer.data.own_source import EXAMPLE, OPTION, read_with
-from fer.data.reading import ARCHIVES, Limits
+from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import Setting, UserError
 from fer.pictures import MAX_PIXELS, SUFFIXES
@@ -131,7 +131,7 @@ def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
         checked("data.max_bytes", name, ("file", "total"))
         if isinstance(value, bool | str) or not (value >= 1 and value == int(value)):
             raise UserError(f"data.max_bytes.{name}={value}: expected a positive integer")
-    return Limits(**{name: int(value) for name, value in given.items()})
+    return replace(DEFAULT, **{name: int(value) for name, value in given.items()})
 
 
 def _synthetic(options: Mapping[str, Any] | None) -> Faces:

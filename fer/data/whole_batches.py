@@ -17,7 +17,12 @@ class WholeBatches(pl.LightningDataModule):
 
     splits: dict[str, Split]
     scored: tuple[str, ...]
-    class_counts: list[int]
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Training images of each class."""
+        raise NotImplementedError
+
     augmentation: nn.Module
     resizing: Resizing
 
@@ -35,11 +40,12 @@ class WholeBatches(pl.LightningDataModule):
         return self._split("test")
 
     def _split(self, name: str) -> Split:
-        self.setup()
+        self.setup("fit")
         return self.splits[name]
 
     def train_dataloader(self) -> DataLoader:
-        options, weights = self.hparams, None
+        options: Any = self.hparams
+        weights = None
         if options.balance == "sampler":
             weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self._split("train").labels.cpu()]
         return self.loader("train", options.batch_size, shuffle=True, weights=weights)
@@ -60,17 +66,18 @@ class WholeBatches(pl.LightningDataModule):
         options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
         """
         rank, world_size, kind = 0, 1, Batches
-        if self.trainer is not None:
-            kind = RepeatedBatches if self.trainer.overfit_batches else Batches
-            rank, world_size = self.trainer.global_rank, self.trainer.world_size
-            self.splits[split] = self._split(split).to(self.trainer.strategy.root_device)
+        trainer: Any = self.trainer
+        if trainer is not None:
+            kind = RepeatedBatches if trainer.overfit_batches else Batches
+            rank, world_size = trainer.global_rank, trainer.world_size
+            self.splits[split] = self._split(split).to(trainer.strategy.root_device)
         part = self._split(split)
         if options.get("shuffle") and len(part) < 2 * world_size:
             raise UserError(f"{len(part)} training images for {world_size} processes; use fewer, or more images")
         batches = kind(
             len(part),
-            batch_size or self.hparams.eval_batch_size,
-            seed=self.hparams.seed,
+            batch_size or self.hparams["eval_batch_size"],
+            seed=self.hparams["seed"],
             rank=rank,
             world_size=world_size,
             **options,
@@ -86,9 +93,10 @@ class WholeBatches(pl.LightningDataModule):
         if not isinstance(batch, Batch):
             return batch
         images, labels = batch
-        if self.trainer.training:
+        trainer: Any = self.trainer
+        if trainer.training:
             torch.manual_seed(batch.seed)
             with torch.no_grad():
                 images, labels = self.augmentation(images, labels)
-                images = self.resizing(images, self.trainer.current_epoch)
+                images = self.resizing(images, trainer.current_epoch)
         return Batch(images, labels, batch.rows, batch.seed, batch.weight)

@@ -90,7 +90,7 @@ def parse_data(words: Sequence[str]) -> dict[str, Any]:
     for word, name in zip(words, names, strict=True):
         if name in OWN_FLAGS:
             raise UserError(f"{word}: fer.evaluate takes {OWN_FLAGS[name]}")
-    data = OmegaConf.to_container(config.compose(*words).data, resolve=True) if words else {}
+    data: Any = OmegaConf.to_container(config.compose(*words).data, resolve=True) if words else {}
     keys = ["source" if name == "data" else name.split(".")[1] for name in names]
     return {key: data[key] for key in keys}
 

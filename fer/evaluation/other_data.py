@@ -39,7 +39,7 @@ class OtherData(FERDataModule):
         return [name for code, name in enumerate(self.classes) if code not in labels]
 
     def _faces(self) -> Faces:
-        options = self.hparams
+        options: Any = self.hparams
         faces, self.origin = self._first_with_classes()
         try:
             faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
@@ -52,7 +52,7 @@ class OtherData(FERDataModule):
 
     def _first_with_classes(self) -> tuple[Faces, str]:
         """Returns the faces as FER2013's emotions or as own classes, whichever the network's classes are found in."""
-        options = self.hparams
+        options: Any = self.hparams
         if options.source not in ("auto", "folder"):
             return self._read(options.source, options.root, options.labels)
         if options.source == "folder":
@@ -69,7 +69,7 @@ class OtherData(FERDataModule):
             return self._read("folder", options.root, options.labels)
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options = self.hparams
+        options: Any = self.hparams
         role, official = splits.role_of(faces, options.roles)
         rows = {split: np.flatnonzero(role == index) for index, split in enumerate(splits.SPLITS)}
         if self.everything:
@@ -80,7 +80,7 @@ class OtherData(FERDataModule):
         return rows, official
 
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
-        role = splits.role_of(faces, self.hparams.roles)[0]
+        role = splits.role_of(faces, self.hparams["roles"])[0]
         absent = [name for code, name in enumerate(faces.classes) if code not in faces.labels]
         remarks = sentences(self.left_out, absent, faces.classes)
         if not self.everything and (role == 0).any() and not (role == 1).any():
@@ -108,7 +108,7 @@ def read_other(
     """
     kept = {name: value for name, value in options.items() if name in KEPT}
     source = "folder" if options.get("source") == "folder" else "auto"
-    kept |= {"source": source, "root": list(root) if root else None, "normalize": "unit"} | typed
+    kept |= {"source": source, "root": list(root) if root else None, "normalize": "unit", **typed}
     if classes is None:
         return FERDataModule(**kept)
     datamodule = OtherData(classes=list(classes), **kept)
