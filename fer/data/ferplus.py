@@ -136,7 +136,7 @@ def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -
         return SingleFile(beside[0]), beside[0].name
     files = files_at(archive) if archive else None
     packed = [name for name in files.names if posixpath.basename(name).casefold() == NAME] if files else []
-    if not packed:
+    if files is None or not packed:
         raise UserError(f"no {NAME} beside {csv}; {GET}, put it into {folder}{fix}")
     return files, packed[0]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def over(image: np.ndarray, tone, alpha) -> np.ndarray:
+def over(image: np.ndarray | float, tone, alpha) -> np.ndarray:
     """Returns the picture with `tone` painted over it. alpha: opacity, 0 to 1."""
     return image + alpha * (tone - image)
 
