@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from fer.classifier import Classifier
+from fer.data.reading import check_file_is_no_pointer
 from fer.errors import UserError, first_line
 from fer.objections import unsafe_parts
 from fer.trust import check_parts, needed, trusts
@@ -37,6 +38,7 @@ def read(path: str | Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a checkpoint in it") from None
     except LOAD_ERRORS as error:
+        check_file_is_no_pointer(Path(path))
         reason = first_line(error, 120)
         raise UserError(f"{path}: not a checkpoint of this project ({reason})") from error
     check_parts(parameters, path)

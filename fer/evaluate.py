@@ -5,12 +5,18 @@
     python -m fer.evaluate runs/train/*/seed-0 --labels fer4
     python -m fer.evaluate best.ckpt --split test --tta flip --data ~/data/fer2013.csv
     python -m fer.evaluate pocket --data ~/data/fer2013.csv
+    python -m fer.evaluate pocket latest --data ~/data/ck.csv --split all
+    python -m fer.evaluate latest --data photos/ data.labels=list.csv labels.rename='{Suprise: surprise}'
 
 Each input is a run's folder, a predictions.csv (or .csv.gz), a .ckpt or .pt file, or a shipped network. The report on
 one input has accuracy with intervals, metrics of each class, confusions, calibration, coverage, ROC and
 precision–recall curves. If network and images are available, it adds accuracy without copies of training images,
 mistakes beside their nearest training images, explanations and robustness (--quick leaves these out). The report on
 several inputs has a table, ensembles, McNemar's test and a paired bootstrap of every pair, and agreement.
+
+--data names any data set that fer.train reads, with the options of the data as fer.train has them. Its classes are
+matched by name with those of the network. Images of other classes are left out, and their number is said. A network
+still decides among all of its classes; the report also has the accuracy among those of the images.
 
     python -m fer.evaluate runs/cross/*/seed-0 --merge opinions.csv
 
@@ -40,7 +46,7 @@ from fer.evaluation import inputs
 from fer.evaluation.formatting import METRIC_TITLES, interval
 from fer.evaluation.input_names import unique_names
 from fer.evaluation.inputs import EvaluationInput
-from fer.evaluation.options import EvaluationOptions, parse_numbers
+from fer.evaluation.options import EvaluationOptions, is_data_option, parse_data, parse_numbers
 from fer.evaluation.predictions import align
 from fer.memory import keep_freed
 
@@ -105,6 +111,7 @@ def closing(
         next_command = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
     return [
         *(line.rstrip() for line in lines),
+        *dict.fromkeys(sentence for source in sources for sentence in source.remarks),
         *content["reads"],
         f"wrote {folder}/: {', '.join(files)}",
         f"next: open {shlex.quote(str(folder / 'report.html'))}",
@@ -128,7 +135,10 @@ def main(arguments: list[str] | None = None) -> None:
         "inputs", nargs="+", type=run("a run"), help="folders of runs, predictions.csv(.gz) or .ckpt files"
     )
     parser.add_argument(
-        "--split", choices=("train", "val", "test"), default="val", help="the evaluated split; train needs a checkpoint"
+        "--split",
+        choices=("train", "val", "test", "all"),
+        default="val",
+        help="the evaluated split; train needs a checkpoint, all needs --data",
     )
     parser.add_argument("--labels", help="decide among these classes only: fer4, or happy,sad,neutral")
     parser.add_argument(
@@ -136,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
         type=path("--data"),
         metavar="PATH",
         action="append",
-        help="the images; repeat the option for several paths",
+        help="the images; repeat the option for several paths; options such as data.labels=FILE apply to them",
     )
     parser.add_argument(
         "--numbers",
@@ -166,13 +176,17 @@ def main(arguments: list[str] | None = None) -> None:
         help="merge the opinions.csv of runs with data.fold into FILE; write no report",
     )
     add_trust(parser)
-    args = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    data_options = [word for word in words if is_data_option(word)]
+    args = parser.parse_args([word for word in words if not is_data_option(word)])
     if not math.isfinite(args.logit_adjustment):
         raise UserError(f"--logit-adjustment {args.logit_adjustment}: expected a finite number, such as 1.0")
     if args.merge:
         merge_opinions(args.inputs, args.merge)
         return
-    command = shlex.join(["python", "-m", "fer.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
+    if data_options and not args.data:
+        raise UserError(f"{data_options[0]}: an option of the data that --data names; add --data PATH")
+    command = shlex.join(["python", "-m", "fer.evaluate", *words])
     options = EvaluationOptions(
         split=args.split,
         labels=args.labels,
@@ -182,6 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
         faces=not args.no_faces,
         numbers=parse_numbers(args.numbers),
         logit_adjustment=args.logit_adjustment,
+        typed=parse_data(data_options),
     )
     evaluate(args.inputs, options, args.out, command)
 

@@ -82,6 +82,8 @@ def unsafe(node: Any, where: str, position: Position, folder: str = "") -> Itera
         yield from unsafe_arguments(arguments, where, position, module)
     elif position.arguments == "places":
         yield from unsafe_places(arguments, where, module, folder)
+    elif position is POSITIONS["data"]:
+        yield from unsafe_reader(arguments, where)
 
 
 def target_in(node: Any) -> Any:
@@ -107,6 +109,15 @@ def unsafe_places(arguments: Mapping[str, Any], where: str, module: str, folder:
         for item in flat(value):
             if isinstance(item, str) and leads_out(item, key in PLACES, folder):
                 yield Objection(f"{where}.{key}", f"={item[:80]!r} leads out of the run's folder", module)
+
+
+def unsafe_reader(arguments: Mapping[str, Any], where: str = "data") -> Iterator[Objection]:
+    """Yields the objection to the function that reads `data=own`: it is the user's code."""
+    reader = arguments.get("reader")
+    if reader is not None:
+        module = str(reader).rpartition(".")[0]
+        named = None if module.split(".")[0] in sys.stdlib_module_names else module or str(reader)
+        yield Objection(f"{where}.reader", f"names {reader!r}, a function that reads data", named)
 
 
 def leads_out(text: str, is_place: bool, folder: str) -> bool:

@@ -168,6 +168,8 @@ TABLE = (
     Option("labels.rename", identity=IF_SET, text=True, owner="all"),
     Option("data.rename", identity=IF_SET, text=True),
     Option("data.columns", identity=IF_SET, text=True),
+    newer("data.reader"),
+    newer("data.align", default=False),
     Option("model.attention", identity=IF_SET),
     Option("classifier.model.attention", identity=IF_SET),
     Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),

@@ -9,10 +9,11 @@ that a file names may load weights, download, or write outside of the run's fold
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from fer.errors import UserError
-from fer.objections import Objection, unsafe_config, unsafe_parts
+from fer.objections import Objection, unsafe_config, unsafe_parts, unsafe_reader
 from fer.positions import covered
 from fer.schema import check_hyperparameters, check_plain
 
@@ -64,8 +65,8 @@ def needed(objections: Iterator[Objection]) -> list[str]:
 
 
 def option_for(parts: Mapping[str, Any]) -> str:
-    """Returns ` --trust mymodule` where a command needs it to load a classifier of these parts, else ""."""
-    modules = ",".join(needed(unsafe_parts(parts)))
+    """Returns ` --trust mymodule` where a command needs it to load these parts, or their data, else ""."""
+    modules = ",".join(needed(chain(unsafe_parts(parts), unsafe_reader(parts.get("data") or {}))))
     return f" --trust {modules}" if modules else ""
 
 

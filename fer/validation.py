@@ -49,7 +49,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "classifier.tta": ("none", "flip", "fivecrop", "tencrop"),
     "channels_last": ("auto", True, False),
     "compile": (True, False),
-    "data.drop_train_copies": (True, False),
+    **dict.fromkeys(("data.drop_train_copies", "data.align"), (True, False)),
     "data.drop_held_out_copies": (True, False),
     "existing": ("new", "continue"),
     "retry": (True, False),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -233,13 +234,57 @@ def test_other_data_than_in_training_are_not_taken_for_it(run):
         evaluate.main([str(run / "checkpoints" / "best.ckpt")])
 
 
-def test_data_without_a_class_are_refused_in_words_of_the_command(run, make_faces, write_csv):
+def test_classes_that_other_data_lack_are_said(run, make_faces, write_csv, capsys):
     faces = make_faces([0, 3, 4, 6] * 6, usage=[0, 1, 2] * 8)
     write_csv(Path("four") / "fer2013.csv", faces)
-    with pytest.raises(UserError, match="disgust"):
-        evaluate.main([str(run), "--data", "four"])
+    evaluate.main([str(run), "--data", "four", "--quick"])
+    result, lines = content(run / "evaluation-val"), capsys.readouterr().out
+    [other] = result["other_data"].values()
+    assert other == {"left_out": {}, "absent": ["disgust", "fear", "surprise"]}
+    assert "The data hold no image of disgust, fear, surprise" in lines
+    assert result["accuracy"]["all images"]["images"] == 8
+    restricted = result["accuracy"]["decided among the classes of these images"]
+    assert restricted["accuracy"]["value"] >= result["accuracy"]["all images"]["accuracy"]["value"]
     evaluate.main([str(run), "--data", "four", "--labels", "fer4", "--quick"])
+    assert content(run / "evaluation-val-fer4")["confusion"] is not None
     assert content(run / "evaluation-val-fer4")["images"] == 8
+
+
+def test_several_networks_are_compared_on_other_data(run, make_faces, write_pictures, capsys):
+    save(Path("second.ckpt"), {"data": DATA})
+    names = ("Anger", "boredom", "Happiness", "Suprise", "contempt")
+    faces = make_faces(np.tile(range(5), 4), classes=names)
+    write_pictures(Path("pictures"), faces, "{emotion}/{row}.png")
+    evaluate.main([str(run), "second.ckpt", "--data", "pictures", "--split", "all", "--quick", "--out", "out"])
+    result, lines = content(Path("out")), capsys.readouterr().out
+    assert result["images"] == 8
+    left_out = {"boredom": 4, "contempt": 4, "Suprise": 4}
+    assert [data["left_out"] for data in result["other_data"].values()] == [left_out] * 2
+    assert "12 images left out" in lines
+    assert "Suprise 4 (probably surprise: labels.rename='{Suprise: surprise}')" in lines
+    assert not Path("runs/mine/test_reads.jsonl").exists()
+    words = ["labels.rename={Suprise: surprise, boredom: null}", "data=folder"]
+    evaluate.main(["second.ckpt", "--data", "pictures", *words, "--split", "all", "--quick", "--out", "out"])
+    [other] = content(Path("out"))["other_data"].values()
+    assert other["left_out"] == {"contempt": 4}
+    assert content(Path("out"))["images"] == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.labels=x.csv"], "data.labels=x.csv: an option of the data that --data names; add --data PATH"),
+        (["--split", "all"], "name its place with --data PATH"),
+        (["--data", ".", "labels=fer4"], "labels=fer4: fer.evaluate takes .* --labels fer4"),
+        (["--data", ".", "data.root=x"], "data.root=x: fer.evaluate takes .* --data PATH"),
+        (["--data", ".", "data.colour=red"], "colour"),
+        (["--data", "nowhere"], "no such path"),
+    ],
+)
+def test_options_of_the_data_that_do_not_fit_are_one_line(run, words, message):
+    with pytest.raises(UserError, match=message) as error:
+        evaluate.main([str(run), *words])
+    assert "\n" not in str(error.value)
 
 
 def other_code(content: dict) -> None:

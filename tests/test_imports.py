@@ -60,6 +60,7 @@ def test_data_knows_no_model_and_no_classifier(name):
     known = imports(FILES[name]) & set(FILES)
     assert {module for module in known if not module.startswith("data")} <= {
         "augment",
+        "build",
         "errors",
         "filenames",
         "files",

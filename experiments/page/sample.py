@@ -15,7 +15,7 @@ from unittest import mock
 import numpy as np
 from PIL import Image, ImageOps
 
-from fer.data import portrait, synthetic
+from fer.data import canvas, synthetic
 from fer.data.emotions import EMOTIONS
 from fer.errors import one_line_errors
 
@@ -35,7 +35,7 @@ def large() -> Iterator[None]:
     ranges = CLOSER | dict.fromkeys(HIDDEN, (0, 0, 0, 0, 0))
     with (
         mock.patch.object(synthetic, "SIZE", SIDE),
-        mock.patch.object(portrait, "SIZE", SIDE),
+        mock.patch.object(canvas, "SIZE", SIDE),
         mock.patch.dict(synthetic.RANGES, ranges),
     ):
         yield

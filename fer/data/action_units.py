@@ -38,25 +38,25 @@ PROTOTYPES: dict[str, dict[int, tuple[float, float]]] = {
 UNITS = tuple(sorted({unit for units in PROTOTYPES.values() for unit in units}))
 TABLE = np.array([[PROTOTYPES[name].get(unit, (0, 0)) for unit in UNITS] for name in EMOTIONS])  # (7, units, 2)
 
-STRENGTH = (0.35, 1.15)  # drawn once a picture: from a hint of the expression to more than all of it
-STRAY = (0.12, 0.35)  # how often a unit moves that the expression did not ask for, and how far at most
+STRENGTH = (0.35, 1.15)  # drawn once for each picture; 1 is the full expression
+STRAY = (0.12, 0.35)  # frequency and largest intensity of units outside of the expression
 
 
 def action_units(emotions: np.ndarray, rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """Intensity of every unit, (N,) float64 from 0 to 1.2, for (N,) codes of emotions.
+    """Returns unit -> intensity, (N,) float64 from 0 to 1.2, for (N,) codes of emotions.
 
-    How much is drawn from `rng` depends on N alone: another emotion in one picture changes no other picture.
+    The number of values drawn from `rng` depends on N alone: another emotion in one picture changes no other picture.
     """
-    often, reach = np.moveaxis(TABLE[emotions], -1, 0)
+    frequency, reach = np.moveaxis(TABLE[emotions], -1, 0)
     strength = STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * rng.random((len(emotions), 1))
-    joins, vigour, strays, far = rng.random((4, len(emotions), len(UNITS)))
-    meant = (joins < often) * reach * strength * (0.6 + 0.6 * vigour)
-    stray = (strays < STRAY[0]) * STRAY[1] * far
-    return dict(zip(UNITS, np.minimum(np.maximum(meant, stray), 1.2).T, strict=True))
+    presence, vigour, stray_presence, stray_reach = rng.random((4, len(emotions), len(UNITS)))
+    intended = (presence < frequency) * reach * strength * (0.6 + 0.6 * vigour)
+    stray = (stray_presence < STRAY[0]) * STRAY[1] * stray_reach
+    return dict(zip(UNITS, np.minimum(np.maximum(intended, stray), 1.2).T, strict=True))
 
 
 def pull(face: dict[str, np.ndarray], au: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
-    """The face at rest plus what the units do to it: parameters as `fer.data.portrait` wants them, each (N,)."""
+    """Returns the parameters of faces at rest, each (N,), moved by action units, as `fer.data.portrait` takes them."""
     moved = face | {f"au{unit}": intensity for unit, intensity in au.items()}
     for region in (_brows, _lids, _mouth):
         moved |= region(moved, au)

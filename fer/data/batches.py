@@ -20,8 +20,9 @@ class Batch:
         self.images, self.labels, self.rows, self.seed, self.weight = images, labels, rows, seed, weight
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
-        tensors = (part.to(device, non_blocking=non_blocking) for part in (self.images, self.labels, self.rows))
-        return Batch(*tensors, self.seed, self.weight)
+        parts = (self.images, self.labels, self.rows)
+        images, labels, rows = (part.to(device, non_blocking=non_blocking) for part in parts)
+        return Batch(images, labels, rows, self.seed, self.weight)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.images, self.labels))

@@ -53,6 +53,10 @@ _EMOTION_OF = {name: emotion for emotion, names in OTHER_NAMES.items() for name 
 _SPELLINGS = {name: emotion for emotion, names in ALIASES.items() for name in (emotion, *names) if len(name) > 3}
 
 
+class UnknownClass(UserError):
+    """Pictures of a class that is no emotion."""
+
+
 def parse_renames(value: str | Mapping[str, str | None] | None, own_classes: bool = False) -> Renames:
     """Returns the option `labels.rename` as a mapping, empty without one.
 
@@ -111,7 +115,7 @@ def require_known(labels: Mapping[str, int], class_of: Mapping[str, str | None],
     unknown = sorted(label for label in labels if label not in class_of)
     if unknown:
         shown = ", ".join(f"'{label[:20]}' ({labels[label]} pictures)" for label in unknown[:3])
-        raise UserError(
+        raise UnknownClass(
             f"{where}: unknown label {shown}; type {rename_option(unknown[:8])} (null leaves a class out), or train on "
             "your own classes with data=folder"
         )

@@ -2,107 +2,24 @@
 
 import csv
 import posixpath
-import re
-import warnings
 from collections.abc import Iterator
 from itertools import chain
-from typing import NoReturn
 
 import numpy as np
 
-from fer.data.class_names import Renames, key_of, rename_option, suggestion
-from fer.data.class_numbers import KNOWN, Numbers, table
+from fer.data.class_numbers import KNOWN, table
 from fer.data.csv_format import PIXELS, Format, plain, read_format, utf8_lines
-from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT, emotion_of
+from fer.data.csv_labels import LEFT_OUT, Labels, code_table, csv_stem, is_ckplus
+from fer.data.csv_values import BadRow, parse_pixels, parse_usage
+from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
 from fer.data.faces import Faces
 from fer.data.files import Files
 from fer.data.labelling import Labelling
-from fer.data.places import ROLES
 from fer.data.reading import LINE
 from fer.errors import UserError
 from fer.preprocess import SIZE
 
 FILE_ROLES = {"train": 0, "val": 1, "validation": 1, "test": 2}
-OFFICIAL = {name.casefold(): usage for usage, name in enumerate(USAGES)}
-WHOLE = re.compile(r"(-?\d{1,9})\.0*")
-LIST = bytes.maketrans(b"[](),;|\t", b"        ")
-LEFT_OUT = -1
-
-
-class BadRow(ValueError):
-    """A row that cannot be used; the message completes "FILE, line N: …"."""
-
-
-class Labels:
-    """The classes of labels as a csv writes them: an emotion's name, or its number as 3 or 3.0.
-
-    numbers: number -> emotion. names: label -> emotion, before anything else.
-    """
-
-    def __init__(self, numbers: Numbers, names: Renames):
-        self.numbers, self.names = numbers, names
-        self.codes: dict[bytes, int] = {}  # label -> index into WITH_CONTEMPT, or LEFT_OUT
-        self.named = self.numbered = self.fractional = False
-
-    def code(self, text: bytes) -> int:
-        """Returns the index into WITH_CONTEMPT, LEFT_OUT for a class that is left out. Raises BadRow."""
-        code = self.codes.get(text)
-        if code is None:
-            self.codes[text] = code = self._parse(text)
-        return code
-
-    def _parse(self, text: bytes) -> int:
-        label = plain(text).strip()
-        if key_of(label) in self.names:
-            return _index(self.names[key_of(label)])
-        emotion = emotion_of(label)
-        if emotion:
-            self.named = True
-            return _index(emotion)
-        match = WHOLE.fullmatch(label)
-        number = match[1] if match else label
-        if not number.isdigit() or int(number) not in self.numbers:
-            self._refuse(label)
-        self.numbered = True
-        self.fractional |= match is not None
-        return _index(self.numbers[int(number)])
-
-    def _refuse(self, label: str) -> NoReturn:
-        likely = suggestion(label)
-        if likely:
-            raise BadRow(f"emotion '{label[:20]}', probably {likely}: type {rename_option([label[:40]])}")
-        raise BadRow(f"emotion '{label[:20]}', expected one of {table(self.numbers)}")
-
-    def remarks(self) -> list[str]:
-        remarks = ["with labels by name"] if self.named else []
-        return [*remarks, "with labels as 3.0"] if self.fractional else remarks
-
-
-def _index(emotion: str | None) -> int:
-    return LEFT_OUT if emotion is None else WITH_CONTEMPT.index(emotion)
-
-
-def code_table(stem: str, numbers: Numbers | None) -> Numbers:
-    """Returns what the numbers of a csv stand for: those of CK+ where its name says so, else FER2013's.
-
-    numbers: the option `labels.numbers`, which does not apply to files that are FER2013 by their name.
-    """
-    if numbers is not None and not is_fer2013(stem):
-        return numbers
-    return KNOWN["ckplus"] if is_ckplus(stem) else KNOWN["fer2013"]
-
-
-def is_ckplus(stem: str) -> bool:
-    return re.match(r"ck(?![a-z])|ckplus|ckextended|cohn", stem) is not None
-
-
-def is_fer2013(stem: str) -> bool:
-    return stem.startswith(("fer2013", "icml_face_data"))
-
-
-def csv_stem(name: str) -> str:
-    """Returns the name of a csv in lower case without its folders and its suffixes."""
-    return re.sub(r"\.(csv|tsv)(\.\w+)?$", "", posixpath.basename(name).lower())
 
 
 def read_csv(files: Files, name: str, on_bad_row: str = "error", labelling: Labelling | None = None) -> Faces:
@@ -239,48 +156,3 @@ def _quoted_fields(text: bytes, separator: str) -> list[bytes]:
     except csv.Error:  # a field that is longer than any row of pixels
         return []
     return [field.encode("utf-8", "surrogateescape") for field in fields]
-
-
-def integers(text: bytes) -> np.ndarray:
-    """Returns numbers separated by blanks as (n,) int64. Raises ValueError or DeprecationWarning for others."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # what older numpy gives where newer raises ValueError
-        return np.fromstring(text, dtype=np.int64, sep=" ")  # the fastest exact way; int32 would wrap around
-
-
-def parse_pixels(text: bytes) -> tuple[bytes, bool]:
-    """Returns 2304 pixels from 0 to 255, a byte each, and whether they are written as a list.
-
-    text: numbers separated by blanks, or a list such as `[70, 80]`. Raises BadRow.
-    """
-    try:
-        values, is_list = integers(text), False
-    except (ValueError, DeprecationWarning):
-        if b"..." in text:
-            raise BadRow("pixels shortened to '...' when the table was saved; save all of them") from None
-        values, is_list = list_of_numbers(text), True
-    if values.size != PIXELS:
-        raise BadRow(f"{values.size} pixels, expected {PIXELS} ({SIZE}×{SIZE})")
-    if (values & ~255).any():
-        raise BadRow(f"pixel value {values[(values & ~255) != 0][0]}, expected 0 to 255")
-    return values.astype(np.uint8).tobytes(), is_list
-
-
-def list_of_numbers(text: bytes) -> np.ndarray:
-    """Returns a list such as `[70, 80.0]` as (n,) int64. Raises BadRow."""
-    words = text.translate(LIST).split()
-    odd = next((word for word in words if not re.fullmatch(rb"-?\d+(\.0*)?", word)), None)
-    if odd is not None or not words:
-        shown = (odd or b"?")[:20].decode(errors="replace")
-        raise BadRow(f"'{shown}' among the pixels, expected numbers from 0 to 255")
-    return integers(b" ".join(word.split(b".")[0] for word in words))
-
-
-def parse_usage(text: bytes) -> tuple[int, int]:
-    """Returns the index into USAGES, and 0 train, 1 validation, 2 test by another name; -1 for none. Raises BadRow."""
-    name = plain(text).casefold()
-    if name in OFFICIAL:
-        return OFFICIAL[name], -1
-    if name in ROLES:
-        return -1, ROLES[name]
-    raise BadRow(f"Usage '{plain(text)[:20]}', expected {', '.join(USAGES)}, or train, val, test")

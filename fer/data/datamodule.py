@@ -5,15 +5,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from fer.augment import Augment
-from fer.data import folds, official, soft_labels, splits
-from fer.data.batches import Batch, Batches, RepeatedBatches, Split
+from fer.data import class_choice, folds, official, soft_labels, splits, subsets
+from fer.data.batches import Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.folds import FOLD
@@ -21,10 +19,13 @@ from fer.data.normalisation import FIXED, pixel_statistics
 from fer.data.resizing import Resizing
 from fer.data.sources import checked, read_faces
 from fer.data.splits import SPLITS
+from fer.data.whole_batches import WholeBatches
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
-SOURCES = ("auto", "fer2013", "folder", "synthetic")
+SOURCES = ("auto", "fer2013", "folder", "synthetic", "own")
+OWN_CLASSES = ("folder", "own")
+"""Sources whose classes are the user's, not FER2013's."""
 FROM_DATA = ("classes", "class_counts", "counts", "mean", "std", "origin", "layout", "sources", "fingerprint",
              "official", "warnings", "soft_digest", "augmentation")  # fmt: skip
 """Attributes that `setup` sets."""
@@ -43,7 +44,7 @@ PLACES = {
 """Arguments that are paths -> the option that names them in a message."""
 
 
-class FERDataModule(pl.LightningDataModule):
+class FERDataModule(WholeBatches):
     """Faces in three splits and, with `fold`, a fourth one called "fold".
 
     A Trainer gets batches that unpack as `images, labels = batch`, see `Batch`: images (B, 1, 48, 48), uint8 in 0–255
@@ -51,8 +52,8 @@ class FERDataModule(pl.LightningDataModule):
     points into `splits[name].ids`. `train_dataset`, `val_dataset` and `test_dataset` have single faces. The data is
     read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
 
-    source: "auto", "fer2013", "folder" or "synthetic"; or a path, short for root=PATH.
-    root: path(s) for the first three, see `read_faces`, as for numbers, rename, labels, columns and max_bytes.
+    source: "auto", "fer2013", "folder", "synthetic" or "own"; or a path, short for root=PATH.
+    root: path(s), see `read_faces`, as for numbers, rename, labels, columns, reader, align and max_bytes.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
@@ -79,6 +80,8 @@ class FERDataModule(pl.LightningDataModule):
         rename: str | Mapping[str, str | None] | None = None,
         labels: str | None = None,
         columns: str | Mapping[str, str] | None = None,
+        reader: str | None = None,
+        align: bool = False,
         votes: str = "none",
         votes_file: str | None = None,
         soft: str | None = None,
@@ -119,14 +122,15 @@ class FERDataModule(pl.LightningDataModule):
         """Reads and splits the data at the first call; later calls do nothing."""
         if self.splits:
             return
-        options = self.hparams
+        options: Any = self.hparams
         self._check()
         soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
         faces = self._faces()
         rows, self.official = self._rows(faces)
-        self.official = self.official and not self.departures
-        notes = [f"not FER2013's official split: {', '.join(self.departures)}"] if self.departures else []
-        self.warnings = [*faces.notes, *notes, *splits.check(faces, rows)]
+        departures = [*self.departures, *(self._reductions() if self.official else [])]
+        self.official = self.official and not departures
+        notes = [f"not FER2013's official split: {', '.join(departures)}"] if departures else []
+        self.warnings = [*faces.notes, *notes, *self._remarks(faces, rows)]
         self.layout, self.sources, self.fingerprint = faces.layout, faces.sources, faces.fingerprint
         self.classes = faces.classes
         self.soft_digest = soft.digest if soft else None
@@ -145,12 +149,12 @@ class FERDataModule(pl.LightningDataModule):
             paths = value if isinstance(value, list | tuple) else [value]
             if not paths or "" in paths:
                 raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
-        soft_labels.check_weight(self.hparams.soft_weight)
-        if self.hparams.fold:
-            folds.parse_fold(self.hparams.fold)
+        soft_labels.check_weight(self.hparams["soft_weight"])
+        if self.hparams["fold"]:
+            folds.parse_fold(self.hparams["fold"])
 
     def _read(self, source: str, root: str | Sequence[str] | None, labels: str | None = None) -> tuple[Faces, str]:
-        options = self.hparams
+        options: Any = self.hparams
         faces, origin = read_faces(
             source,
             root,
@@ -162,20 +166,22 @@ class FERDataModule(pl.LightningDataModule):
             rename=options.rename,
             columns=options.columns,
             labels=labels,
+            reader=options.reader,
+            align=options.align,
         )
         return faces, origin
 
     def _faces(self) -> Faces:
         """All faces of the chosen classes; those of `held_out` replace what the source itself holds out."""
-        options = self.hparams
+        options: Any = self.hparams
         faces, self.origin = self._read(options.source, options.root, options.labels)
         own, others = faces, None
-        if options.source != "folder":
-            faces = splits.without_contempt(faces, options.classes, options.merge)
+        if options.source not in OWN_CLASSES and options.votes == "none":
+            faces = class_choice.without_contempt(faces, options.classes, options.merge)
         faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         if options.votes != "none":
             self.origin += f" with FER+ labels ({options.votes})"
-        faces = splits.choose_classes(faces, options.classes, options.merge)
+        faces = class_choice.choose_classes(faces, options.classes, options.merge)
         if options.held_out is not None:
             faces, others = self._with_held_out(faces)
         by_usage = splits.role_of(faces, options.roles)[1]
@@ -184,40 +190,55 @@ class FERDataModule(pl.LightningDataModule):
 
     def _with_held_out(self, faces: Faces) -> tuple[Faces, Faces]:
         """`faces` with the validation and test images of `held_out`, and all faces read from there."""
-        options = self.hparams
+        options: Any = self.hparams
         if options.votes != "none":
             raise UserError("data.held_out has no FER+ labels; leave out one of data.held_out, labels.votes")
         others, origin = self._read("auto" if options.source == "synthetic" else options.source, options.held_out)
         self.origin += f", validated and tested on {origin}"
         chosen = others
-        if options.source != "folder":
-            chosen = splits.without_contempt(chosen, options.classes, options.merge)
-        chosen = splits.choose_classes(chosen, options.classes, options.merge)
+        if options.source not in OWN_CLASSES:
+            chosen = class_choice.without_contempt(chosen, options.classes, options.merge)
+        chosen = class_choice.choose_classes(chosen, options.classes, options.merge)
         return splits.with_held_out(faces, chosen, options.roles), others
 
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options, seed = self.hparams, self.hparams.split_seed
+        options: Any = self.hparams
+        seed = options.split_seed
         rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
         if options.drop_train_copies:
-            rows = splits.without_copies(faces, rows)
+            rows = subsets.without_copies(faces, rows)
         for split, per_class in (options.per_class or {}).items():
             if per_class:
-                rows[split] = splits.balanced_subset(faces, rows[split], per_class, split, seed)
+                rows[split] = subsets.balanced_subset(faces, rows[split], per_class, split, seed)
         if options.limit:
-            rows = {name: splits.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
+            rows = {name: subsets.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
         if options.drop_held_out_copies:
-            rows = splits.without_seen(faces, rows)
+            rows = subsets.without_seen(faces, rows)
         if options.fold:
             rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
         return rows, official
+
+    def _reductions(self) -> list[str]:
+        """Returns which options leave a part of the validation and test images."""
+        options: Any = self.hparams
+        held_out = [
+            f"{split}={count}" for split, count in (options.per_class or {}).items() if split != "train" and count
+        ]
+        typed = {"limit": options.limit, "drop_held_out_copies": options.drop_held_out_copies}
+        names = [f"data.{name}={str(value).lower()}" for name, value in typed.items() if value]
+        return [f"{name} takes a part of it" for name in [*names, *(f"data.per_class.{text}" for text in held_out)]]
+
+    def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
+        """Returns warnings on the splits. Raises UserError for splits that cannot be used."""
+        return splits.check(faces, rows)
 
     def _targets(self, faces: Faces, rows: np.ndarray, soft: soft_labels.SoftLabels | None) -> Tensor | None:
         """Training targets (len(rows), C) float32; None where the labels are hard."""
         targets = None if faces.targets is None else faces.targets[rows]
         if soft:
             hard = np.eye(len(faces.classes))[faces.labels[rows]] if targets is None else targets
-            probabilities = soft.among(faces.classes, self.hparams.merge)
-            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams.soft_weight)
+            probabilities = soft.among(faces.classes, self.hparams["merge"])
+            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams["soft_weight"])
             self.warnings.append(note)
         return None if targets is None else torch.from_numpy(targets)
 
@@ -227,23 +248,6 @@ class FERDataModule(pl.LightningDataModule):
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         self.setup()
         return self.__dict__[name]
-
-    @property
-    def train_dataset(self) -> Split:
-        """Single training faces: `train_dataset[0]` is an image, (1, 48, 48) uint8, and its label."""
-        return self._split("train")
-
-    @property
-    def val_dataset(self) -> Split:
-        return self._split("val")
-
-    @property
-    def test_dataset(self) -> Split:
-        return self._split("test")
-
-    def _split(self, name: str) -> Split:
-        self.setup()
-        return self.splits[name]
 
     @property
     def identity(self) -> str:
@@ -256,61 +260,6 @@ class FERDataModule(pl.LightningDataModule):
     def class_counts(self) -> list[int]:
         """Training images of each class, in the order of `classes`."""
         return list(self.counts["train"].values())
-
-    def train_dataloader(self) -> DataLoader:
-        options, weights = self.hparams, None
-        if options.balance == "sampler":
-            weights = 1 / torch.tensor(self.class_counts, dtype=torch.float64)[self._split("train").labels.cpu()]
-        return self.loader("train", options.batch_size, shuffle=True, weights=weights)
-
-    def val_dataloader(self) -> DataLoader:
-        return self.loader("val")
-
-    def test_dataloader(self) -> DataLoader:
-        return self.loader("test")
-
-    def predict_dataloader(self) -> list[DataLoader]:
-        """The splits in `scored`, none augmented: the final figures are computed from these."""
-        return [self.loader(split) for split in self.scored]
-
-    def loader(self, split: str, batch_size: int | None = None, **options: Any) -> DataLoader:
-        """Batches of a split. Moves the whole split to the trainer's device, once.
-
-        options: further arguments of `Batches`. Raises UserError where training has fewer than two images a process.
-        """
-        rank, world_size, kind = 0, 1, Batches
-        if self.trainer is not None:
-            kind = RepeatedBatches if self.trainer.overfit_batches else Batches
-            rank, world_size = self.trainer.global_rank, self.trainer.world_size
-            self.splits[split] = self._split(split).to(self.trainer.strategy.root_device)
-        part = self._split(split)
-        if options.get("shuffle") and len(part) < 2 * world_size:
-            raise UserError(f"{len(part)} training images for {world_size} processes; use fewer, or more images")
-        batches = kind(
-            len(part),
-            batch_size or self.hparams.eval_batch_size,
-            seed=self.hparams.seed,
-            rank=rank,
-            world_size=world_size,
-            **options,
-        )
-        return DataLoader(part.for_training() if batches.shuffle else part, sampler=batches, batch_size=None)
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augments and resizes training batches on their device.
-
-        Sets the step's seed just before augmentation and forward pass, so that neither depends on earlier draws. What
-        is no batch of this module, such as the example of a model summary, is returned as it is.
-        """
-        if not isinstance(batch, Batch):
-            return batch
-        images, labels = batch
-        if self.trainer.training:
-            torch.manual_seed(batch.seed)
-            with torch.no_grad():
-                images, labels = self.augmentation(images, labels)
-                images = self.resizing(images, self.trainer.current_epoch)
-        return Batch(images, labels, batch.rows, batch.seed, batch.weight)
 
     def description(self) -> dict[str, Any]:
         """Returns the facts on the data that metrics.json keeps and the first lines of a run print."""

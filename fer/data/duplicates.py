@@ -137,8 +137,8 @@ def leaking(number: np.ndarray, splits: np.ndarray) -> dict[str, np.ndarray]:
 
 def conflicting(number: np.ndarray, labels: np.ndarray) -> int:
     """Counts the numbers whose images have more than one label."""
-    labels = pd.Series(labels)
-    return int((labels.where(labels >= 0).groupby(number).nunique() > 1).sum())
+    column = pd.Series(labels)
+    return int((column.where(column >= 0).groupby(number).nunique() > 1).sum())
 
 
 def in_groups(table: pd.DataFrame, number: np.ndarray, family: np.ndarray, changes: Mapping[int, Any]) -> pd.DataFrame:

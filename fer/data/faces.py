@@ -31,6 +31,36 @@ class Faces:
         if shapes["images"][1:] != (SIZE, SIZE) or len({shape[0] for shape in shapes.values()}) > 1:
             raise ValueError(f"expected images (N, {SIZE}, {SIZE}) and N of the rest, got {shapes}")
 
+    @classmethod
+    def of(
+        cls,
+        images: np.ndarray,
+        labels: Sequence[int] | Sequence[str] | np.ndarray,
+        classes: Sequence[str],
+        split: str | Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        persons: Sequence[str] | None = None,
+    ) -> "Faces":
+        """Returns a record of data that no reader of this package knows, for `data=own`.
+
+        images: (N, 48, 48) uint8. labels: (N,), numbers that point into `classes`, or names in it. split: "train",
+        "val" or "test", for each face or for all; without it, splits are cut. ids: different names of the faces.
+        Raises ValueError for names that are not there and for shapes that do not fit.
+        """
+        count = len(images)
+        parts = np.broadcast_to(np.array([""] if split is None else split, dtype=str), count)
+        return cls(
+            images=np.asarray(images),
+            labels=_codes(np.asarray(labels), classes, "label"),
+            usage=np.full(count, -1, np.int8),
+            folder=np.full(count, -1, np.int8) if split is None else _codes(parts, SPLITS, "split").astype(np.int8),
+            ids=np.array([f"face_{row}" for row in range(count)] if ids is None else ids, dtype=str),
+            classes=tuple(classes),
+            layout="own data",
+            sources=(),
+            persons=None if persons is None else np.array(persons, dtype=str),
+        )
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -58,6 +88,18 @@ class Faces:
         return replace(self, fingerprint=digest.hexdigest()[:16])
 
 
+def _codes(values: np.ndarray, names: Sequence[str], kind: str) -> np.ndarray:
+    """Returns (N,) int64: the position of each value in `names`; numbers as they are. Raises ValueError."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.int64)
+    unknown = sorted(set(values.astype(str)) - set(names))
+    if unknown:
+        raise ValueError(f"{kind} '{unknown[0]}', expected one of {', '.join(names)}")
+    position = {name: code for code, name in enumerate(names)}
+    return np.array([position[str(value)] for value in values], dtype=np.int64)
+
+
+SPLITS = ("train", "val", "test")
 ROW_FIELDS = ("images", "labels", "usage", "folder", "ids")
 OPTIONAL_FIELDS = ("targets", "persons")
 

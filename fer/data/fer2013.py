@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fer.data import csv_format, parquet
-from fer.data.csv_faces import FILE_ROLES, csv_stem, is_fer2013, read_csv
+from fer.data import csv_format, parquet, parquet_table, webdataset
+from fer.data.csv_faces import FILE_ROLES, read_csv
 from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
+from fer.data.csv_labels import csv_stem, is_fer2013
 from fer.data.emotions import USAGES
 from fer.data.faces import Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
@@ -25,6 +26,7 @@ from fer.data.labelling import Labelling
 from fer.data.listings import Listing, read_listing
 from fer.data.places import emotion_sets, places_of
 from fer.data.reading import ARCHIVES, DEFAULT, Limits
+from fer.data.unread import advice
 from fer.errors import Setting, UserError
 
 HOW_TO_GET = (
@@ -35,12 +37,12 @@ HOW_TO_GET = (
     Setting("data", "synthetic", before="; ", after=" needs no download"),
 )
 COLUMNS = "emotion, pixels and, if known, Usage"
-FER2013_CSV, OTHER_CSV, TABLES, LISTED, FOLDERS, NAMED, CSV_WITHOUT_USAGE, UNFIT = range(8)
+FER2013_CSV, OTHER_CSV, TABLES, LISTED, FOLDERS, NAMED, CSV_WITHOUT_USAGE, UNFIT, UNREAD = range(9)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A data set that can be read; with rank UNFIT, reading it raises UserError with the reason why it cannot."""
+    """A data set that can be read; with rank UNFIT or UNREAD, reading it raises UserError with the reason why not."""
 
     rank: int
     where: str
@@ -90,18 +92,18 @@ def search(root: Path, labelling: Labelling | None = None, limits: Limits = DEFA
     files = files_at(root, limits)
     unpacked = list(candidates(files, labelling))
     if not isinstance(files, Directory) or any(candidate.rank < CSV_WITHOUT_USAGE for candidate in unpacked):
-        return unpacked
+        return unpacked or [unread(files)]
     archives = [name for name in files.names if name.lower().endswith(ARCHIVES)]
     packed = [candidate for name in archives for candidate in candidates(files_at(root / name, limits), labelling)]
-    best = min((candidate.rank for candidate in unpacked), default=UNFIT + 1)
-    return unpacked + [candidate for candidate in packed if candidate.rank < best]
+    best = min((candidate.rank for candidate in unpacked), default=UNREAD)
+    return unpacked + [candidate for candidate in packed if candidate.rank < best] or [unread(files)]
 
 
 def choose(root: Path, found: list[Candidate]) -> list[Candidate]:
-    """Returns those of the best rank. Raises UserError where two of them fill the same role."""
-    if not found:
-        raise NothingFound(f"{root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
+    """Returns those of the best rank. Raises UserError where two of them fill the same role, and where none is."""
     best = [candidate for candidate in found if candidate.rank == min(other.rank for other in found)]
+    if best[0].rank == UNREAD:
+        best[0].read("error")  # raises NothingFound
     filling = Counter(role for candidate in best for role in candidate.roles)
     rivals = [candidate.where for candidate in best if any(filling[role] > 1 for role in candidate.roles)]
     if rivals:
@@ -137,7 +139,8 @@ def candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
 def listing_candidate(listing: Listing, rank: int, labelling: Labelling) -> Candidate:
     read = partial(read_listing, listing, numbers=labelling.numbers, names=labelling.names)
     unread = f"not used: {listing.where}" if rank == LISTED else ""
-    return Candidate(rank, listing.where, filled(listing.roles()), read, unread)
+    roles = frozenset() if listing.layout == webdataset.LAYOUT else filled(listing.roles())  # shards belong together
+    return Candidate(rank, listing.where, roles, read, unread)
 
 
 def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
@@ -149,9 +152,21 @@ def table_candidates(files: Files, labelling: Labelling) -> Iterator[Candidate]:
         return
     if tables:
         where = tables[0].where if len(tables) == 1 else str(files.root)
-        roles = {parquet.role_of_file(table.name) for table in tables}
+        roles = {parquet_table.role_of_file(table.name) for table in tables}
         read = partial(parquet.read_tables, tables, numbers=labelling.numbers, names=labelling.names)
         yield Candidate(TABLES, where, filled(roles), read, f"not used: {where}")
+
+
+def unread(files: Files) -> Candidate:
+    """Returns a data set that is none: reading it raises `NothingFound` with what lies there instead, if known."""
+    text = advice(files)
+
+    def read(on_bad_row: str) -> Faces:
+        if text:
+            raise NothingFound(text)
+        raise NothingFound(f"{files.root}: no csv with emotion and pixels, no folder per emotion; ", *HOW_TO_GET)
+
+    return Candidate(UNREAD, str(files.root), frozenset(), read, "")
 
 
 def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Candidate]:

@@ -4,15 +4,15 @@ Barsoum et al. 2016, "Training Deep Networks for Facial Expression Recognition w
 arXiv:1608.01041. Ten people chose for each image one of eight emotions, unknown or NF (not a face); `fer2013new.csv`
 of github.com/microsoft/FERPlus has their votes in the row order of fer2013.csv. The rules, on each row by itself:
 
-1. A single vote for one of the ten counts as an outlier and becomes 0, unless that leaves no vote.
-2. The majority is what has more than half of the votes left, those for unknown and NF among them.
-3. majority: the label is the majority. Rows go where that is unknown or NF, where there is none, or where FER+ left the
-   image's name blank.
+1. An answer with a single vote is an outlier: its vote becomes 0, unless no vote would remain.
+2. The majority is the answer with more than half of the remaining votes; unknown and NF are answers too.
+3. majority: the label is the majority. Rows are dropped where it is unknown or NF, where there is none, and where FER+
+   left the image's name blank.
 4. soft: a training row's target is its votes for the eight emotions, scaled to sum 1, and its label (for counts,
-   sampler and training accuracy) the emotion with the most, the first in class order of several. Rows go where unknown
-   or NF has as many votes as any emotion, and with blank names. PublicTest and PrivateTest follow rule 3, so that both
-   ways are scored on the same faces; where Usage does not fill all three roles, every row does, since any could be
-   held out.
+   sampler and training accuracy) the emotion with the most, the first in class order of several. Rows are
+   dropped where unknown or NF has as many votes as any emotion, and where the name is blank. PublicTest and PrivateTest
+   follow rule 3, so that both modes are scored on the same faces. Where the faces do not fill all three roles, every
+   row follows it, since any could be held out.
 
 These are the paper's, with two differences to its published code (src/ferplus.py). There fear and contempt are lost
 with unknown and NF (8, the number of emotions, is taken for 10); here they stay. Its distributions keep the one to
@@ -29,21 +29,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer.data.emotions import USAGES, WITH_CONTEMPT
+from fer.data import ferplus_pictures
+from fer.data.emotions import USAGES
 from fer.data.faces import Faces
+from fer.data.ferplus_rules import (
+    CLASSES,
+    COLUMNS,
+    REASONS,
+    distributions,
+    reasons,
+    without_outliers,
+)
 from fer.data.files import Files, SingleFile, files_at
-from fer.data.reading import brief, readable
+from fer.data.reading import brief, check_no_pointer, readable
 from fer.errors import Setting, UserError
 
 MODES = ("none", "majority", "soft")
 NAME = "fer2013new.csv"
 NAME_VOTES = " or name it with labels.votes_file=PATH"
-CLASSES = WITH_CONTEMPT
-UNKNOWN, NOT_A_FACE = 8, 9
-COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "nf")
-"""Of the votes in the csv, in the order of `CLASSES`, UNKNOWN and NOT_A_FACE."""
-
-REASONS = ("not a face", "unknown", "without an image name", "without a majority")
 GET = f"get {NAME} from github.com/microsoft/FERPlus"
 
 
@@ -59,11 +62,12 @@ class Votes:
 
 
 def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_row: str = "error") -> Faces:
-    """`faces` of fer2013.csv with the labels of FER+, its eight classes, and new fingerprint; unchanged for "none".
+    """Returns `faces` with the labels of FER+, its eight classes, and a new fingerprint; unchanged for "none".
 
-    votes: "none", "majority" or "soft", which adds `targets`. The votes are read from `votes_file`, else from
+    faces: of fer2013.csv, or the pictures that FER+'s script writes, whose votes lie beside them. votes: "none",
+    "majority" or "soft", which adds `targets`. The votes for a csv are read from `votes_file`, else from
     fer2013new.csv beside the csv, or beside or in its archive. Raises UserError where they are missing, cannot be
-    read or do not go row by row with the csv, and for faces that come from anything but one csv.
+    read or do not go row by row with the csv, and for other faces.
     """
     if votes not in MODES:
         raise UserError(f"labels.votes={votes}: expected one of {', '.join(MODES)}")
@@ -71,6 +75,9 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
         if votes_file:
             raise UserError(f"labels.votes_file={votes_file} serves labels.votes=majority or soft, which is none")
         return faces
+    if faces.layout == ferplus_pictures.LAYOUT and not votes_file:
+        where, counts = ferplus_pictures.votes_of(faces)
+        return _joined(faces, where, counts, np.ones(len(faces), bool), votes)
     if len(faces.sources) > 1 or not faces.sources[0].lower().endswith(".csv"):
         place = f"{faces.layout}: {', '.join(faces.sources)}"
         raise UserError(
@@ -81,28 +88,40 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
     table = read_votes(*find_votes(faces.sources[0], votes_file))
     rows = np.char.rpartition(faces.ids, "_")[:, 2].astype(np.int64)
     check_alignment(table, faces, rows, whole=on_bad_row == "error")
-    counts, named = without_outliers(table.counts[rows]), table.named[rows]
+    return _joined(faces, table.where, table.counts[rows], table.named[rows], votes)
+
+
+def _joined(faces: Faces, where: str, counts: np.ndarray, named: np.ndarray, votes: str) -> Faces:
+    """Returns the faces with the labels that votes (N, 10) of the table `where` give them."""
+    counts = without_outliers(counts)
     reason = reasons(counts, named, strict=np.ones(len(faces), bool))
-    by_usage = set(faces.usage[reason < 0]) == set(range(len(USAGES))) and (faces.folder < 0).all()
-    if votes == "soft" and by_usage:  # else training rows may come to be held out
-        reason = reasons(counts, named, strict=faces.usage > 0)
+    if votes == "soft" and _roles_known(faces, reason < 0):  # else training rows may come to be held out
+        reason = reasons(counts, named, strict=(faces.usage > 0) | (faces.folder > 0))
     dropped = [f"{(reason == index).sum():,} {name}" for index, name in enumerate(REASONS)]
     note = f"FER+ ({votes}): {(reason < 0).sum():,} of {len(faces):,} rows kept; dropped: {', '.join(dropped)}"
     if (reason >= 0).all():
-        raise UserError(f"{table.where}: no row with a label ({note}); {GET} again")
+        raise UserError(f"{where}: no row with a label ({note}); {GET} again")
+    beside = where not in faces.sources
     joined = replace(
         faces,
         labels=counts[:, : len(CLASSES)].argmax(1),
         targets=distributions(counts) if votes == "soft" else None,
         classes=CLASSES,
-        layout=f"{faces.layout} + FER+ {posixpath.basename(table.where)}, {votes}",
-        sources=(*faces.sources, table.where),
+        layout=f"{faces.layout} + FER+ {posixpath.basename(where)}, {votes}" if beside else f"{faces.layout}, {votes}",
+        sources=(*faces.sources, where) if beside else faces.sources,
     )
     return joined.take(reason < 0).noting([note]).stamped()
 
 
+def _roles_known(faces: Faces, kept: np.ndarray) -> bool:
+    """Whether the kept faces fill all three roles, by Usage alone or by folder alone."""
+    usage, folder = faces.usage[kept], faces.folder[kept]
+    by_usage = set(usage) == set(range(len(USAGES))) and (faces.folder < 0).all()
+    return bool(by_usage or (set(folder) == set(range(len(USAGES))) and (faces.usage < 0).all()))
+
+
 def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -> tuple[Files, str]:
-    """Where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and their name there."""
+    """Returns where the votes for the faces of `csv`, a path as in `Faces.sources`, lie, and the name of their file."""
     if votes_file:
         path = Path(os.path.abspath(os.path.expanduser(votes_file)))
         if not path.is_file():
@@ -117,15 +136,19 @@ def find_votes(csv: str, votes_file: str | None = None, fix: str = NAME_VOTES) -
         return SingleFile(beside[0]), beside[0].name
     files = files_at(archive) if archive else None
     packed = [name for name in files.names if posixpath.basename(name).casefold() == NAME] if files else []
-    if not packed:
+    if files is None or not packed:
         raise UserError(f"no {NAME} beside {csv}; {GET}, put it into {folder}{fix}")
     return files, packed[0]
 
 
 def read_votes(files: Files, name: str) -> Votes:
-    """Any order of the columns, in any case; blank lines are no rows. Raises UserError naming file and line."""
+    """Returns the votes in a table with columns in any order and case. Blank lines are no rows.
+
+    Raises UserError naming file and line.
+    """
     where, fix = files.path(name), f"{GET} again"
     _, data = next(iter(files.read([name])))
+    check_no_pointer(data, where)
     as_text = {"dtype": str, "na_filter": False, "skip_blank_lines": False, "encoding_errors": "replace"}
     try:
         table = pd.read_csv(io.BytesIO(data), header=None, encoding="utf-8-sig", **as_text)
@@ -161,28 +184,3 @@ def check_alignment(votes: Votes, faces: Faces, rows: np.ndarray, whole: bool) -
         row, lacking = (len(votes.usage), "votes") if len(votes.usage) < size else (size, "face")
         sizes = f"{len(votes.usage):,} rows for the {size:,} of {csv}"
         raise UserError(f"{votes.where}: {sizes}, no {lacking} for row {row}; {fix}")
-
-
-def without_outliers(counts: np.ndarray) -> np.ndarray:
-    """Votes (N, 10) without those that only one person cast, unless a row had no others."""
-    left = np.where(counts == 1, 0, counts)
-    return np.where(left.any(1, keepdims=True), left, counts)
-
-
-def majority(counts: np.ndarray) -> np.ndarray:
-    """(N,): which of the ten has more than half of a row's votes; -1 for none."""
-    return np.where(2 * counts.max(1) > counts.sum(1), counts.argmax(1), -1)
-
-
-def reasons(counts: np.ndarray, named: np.ndarray, strict: np.ndarray) -> np.ndarray:
-    """(N,): why each row goes, as index of REASONS; -1 for those that stay. A majority is needed in `strict` rows."""
-    most, winner = counts.max(1), majority(counts)
-    leads = np.where(strict[:, None], winner[:, None] == np.arange(counts.shape[1]), counts == most[:, None])
-    tests = [most == 0, leads[:, NOT_A_FACE], leads[:, UNKNOWN], ~named, strict & (winner < 0)]
-    return np.select(tests, [3, 0, 1, 2, 3], -1)
-
-
-def distributions(counts: np.ndarray) -> np.ndarray:
-    """(N, 8) float32: the votes for emotions, each row scaled to sum 1; zeros where there are none."""
-    emotions = counts[:, : len(CLASSES)]
-    return (emotions / np.maximum(emotions.sum(1, keepdims=True), 1)).astype(np.float32)

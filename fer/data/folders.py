@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fer.data.class_names import Renames, key_of, rename_option
+from fer.data.class_names import Renames, UnknownClass, key_of, rename_option
 from fer.data.class_numbers import KNOWN, Numbers, emotions_in, listed, number_of, translated
 from fer.data.decoding import decode_faces
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
+from fer.data.face_crops import NOTE as NO_FACE
 from fer.data.faces import Faces
 from fer.data.files import Files
 from fer.data.name_patterns import is_rafdb, persons_of
@@ -46,16 +47,18 @@ def read_folders(
     places = {name: place for name, place in places.items() if class_of[place.label]}
     classes = classes or (WITH_CONTEMPT if "contempt" in class_of.values() else EMOTIONS)
     codes = {name.casefold(): code for code, name in enumerate(classes)}
-    images, rows = decode_faces(files, list(places), on_bad_row)
+    images, rows, faceless = decode_faces(files, list(places), on_bad_row)
     order = list(places)
     kept = [order[row] for row in rows]
-    bad = len(places) - len(kept)
+    bad = len(places) - len(kept) - faceless
     if not kept:
-        problem = f"no readable picture in the class folders ({bad} unreadable)"
+        problem = f"no readable picture in the class folders ({bad} unreadable, {faceless} without a face)"
         raise UserError(f"{files.root}: {problem}; check ", Setting("data.root"))
     notes = []
     if bad:
         notes.append(f"{files.root}: {bad} unreadable pictures skipped")
+    if faceless:
+        notes.append(f"{files.root}: {faceless:,} pictures {NO_FACE}")
     if outside:
         notes.append(f"{files.root}: {outside} pictures outside of the class folders not used")
     notes += other_files(files, bases)
@@ -75,8 +78,15 @@ def read_folders(
         layout="class folders of RAF-DB" if by_rafdb else "class folders",
         sources=(files.path(places[kept[0]].base).rstrip("/"),),
         notes=tuple(notes),
-        persons=persons_of(kept),
+        persons=_persons(kept, places),
     )
+
+
+def _persons(names: Sequence[str], places: Mapping[str, Place]) -> np.ndarray | None:
+    """Returns the person in each picture by its name or else by the folders, (N,) str; None where neither says it."""
+    if any(places[name].person for name in names):
+        return np.array([places[name].person.upper() for name in names])
+    return persons_of(names)
 
 
 def _key(name: str | None) -> str:
@@ -104,7 +114,7 @@ def classes_of_folders(
     if unknown:
         shown = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(3))
         labels = sorted({place.label for place in places.values()} - set(classes))
-        raise UserError(
+        raise UnknownClass(
             f"unknown class folder: {shown}; type {rename_option(labels[:8])} (null leaves a class out), or train on "
             "your own classes with data=folder"
         )

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fer.data.csv_faces import BadRow, parse_usage
 from fer.data.csv_format import Columns, plain, separator_of, utf8_lines
+from fer.data.csv_values import BadRow, parse_usage
 from fer.data.decoding import Box
 from fer.data.files import Files, SingleFile
 from fer.data.listings import Entry, Listing, PictureIndex, entry_of

@@ -11,6 +11,7 @@ from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in, listed
 from fer.data.decoding import Box, decode_faces
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
+from fer.data.face_crops import NOTE as NO_FACE
 from fer.data.faces import Faces
 from fer.data.files import Files
 from fer.data.folders import own_classes
@@ -23,11 +24,15 @@ class Entry(NamedTuple):
     """One face of a list."""
 
     picture: str  # its name among the files
-    label: str | None  # as the list has it; None for one that is left out
+    label: str | None  # as the list has it; None for one that is left out, "" for a face without a label
     box: Box | None = None
     usage: int = -1
     role: int = -1
     person: str = ""
+
+
+UNLABELLED = -1
+"""The code of a face without a label."""
 
 
 class Listing(NamedTuple):
@@ -99,21 +104,22 @@ def read_listing(
     numbers, names: the options `labels.numbers` and `labels.rename`. Raises UserError for labels that are no emotions
     and, unless `on_bad_row` is "skip", for pictures that cannot be read.
     """
-    labels = Counter(entry.label for entry in listing.entries if entry.label is not None)
+    labels = Counter(entry.label for entry in listing.entries if entry.label)
     if own:
         by_label = own_classes(set(labels), numbers, names, listing.where, "labels")
     else:
         by_label = emotions_in(labels, numbers, listing.where, names, "labels")
         require_known(labels, by_label, listing.where)
-    class_of: dict[str | None, str | None] = {None: None, **by_label}
-    chosen = [entry for entry in listing.entries if class_of[entry.label] is not None]
+    class_of: dict[str | None, str | None] = {None: None, **by_label, "": ""}
+    chosen = [entry for entry in listing.entries if entry.label == "" or class_of[entry.label] is not None]
     classes = sorted_classes(class_of[entry.label] for entry in chosen) if own else emotion_classes(class_of.values())
-    codes: dict[str | None, int] = {name: code for code, name in enumerate(classes)}
-    images, rows = decode_faces(
+    codes: dict[str | None, int] = {**{name: code for code, name in enumerate(classes)}, "": UNLABELLED}
+    images, rows, faceless = decode_faces(
         listing.files, [entry.picture for entry in chosen], on_bad_row, [entry.box for entry in chosen]
     )
     if not rows:
-        raise UserError(f"{listing.where}: no readable picture with a label; check ", Setting("data.root"))
+        problem = f"no readable picture with a label ({faceless} without a face)"
+        raise UserError(f"{listing.where}: {problem}; check ", Setting("data.root"))
     kept = [chosen[row] for row in rows]
     persons = np.array([entry.person for entry in kept], dtype=str)
     return Faces(
@@ -125,7 +131,7 @@ def read_listing(
         classes=classes,
         layout=listing.layout,
         sources=(str(listing.files.root),),
-        notes=(*listing.notes, *_notes(listing, chosen, kept, class_of)),
+        notes=(*listing.notes, *_notes(listing, chosen, kept, class_of, faceless)),
         persons=persons if any(persons) else None,
     )
 
@@ -141,13 +147,20 @@ def emotion_classes(names: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def _notes(
-    listing: Listing, chosen: Sequence[Entry], kept: Sequence[Entry], class_of: Mapping[str | None, str | None]
+    listing: Listing,
+    chosen: Sequence[Entry],
+    kept: Sequence[Entry],
+    class_of: Mapping[str | None, str | None],
+    faceless: int,
 ) -> list[str]:
-    notes = []
-    unread = len(chosen) - len(kept)
+    notes = [f"{listing.where}: {faceless:,} pictures {NO_FACE}"] if faceless else []
+    unread = len(chosen) - len(kept) - faceless
     if unread:
         notes.append(f"{listing.where}: {unread} unreadable pictures skipped")
-    left_out = Counter(entry.label for entry in listing.entries if not class_of[entry.label])
+    unlabelled = sum(entry.label == "" for entry in listing.entries)
+    if unlabelled:
+        notes.append(f"{listing.where}: {unlabelled:,} faces without a label, which only labels.votes=soft may use")
+    left_out = Counter(entry.label for entry in listing.entries if class_of[entry.label] is None)
     if left_out:
         named = listed([label for label in left_out if label])
         notes.append(f"{listing.where}: {left_out.total():,} faces left out{f' ({named})' if named else ''}")

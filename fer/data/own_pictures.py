@@ -8,7 +8,7 @@ import numpy as np
 
 from fer.data.csv_format import SUFFIXES as TABLES
 from fer.data.faces import Faces, concatenate
-from fer.data.files import Files, files_at
+from fer.data.files import Files, SingleFile, files_at
 from fer.data.folders import classes_of_folders, read_folders
 from fer.data.known_lists import known_lists, named_pictures
 from fer.data.label_files import read_label_file
@@ -17,6 +17,7 @@ from fer.data.listings import Listing, read_listing
 from fer.data.parquet import read_tables, tables_of
 from fer.data.places import emotion_sets, image_names, places_of, suffixes_of
 from fer.data.reading import DEFAULT, Limits
+from fer.data.unread import advice
 from fer.errors import UserError
 from fer.pictures import SUFFIXES
 
@@ -74,6 +75,8 @@ def _read(files: Files, classes: tuple[str, ...], on_bad_row: str, labelling: La
     fix = "check data.root, make one folder per class, or name a table of pictures and labels with data.labels=FILE"
     if any(name.lower().endswith(TABLES) for name in files.names):
         fix += "; a csv of pixels is read with data=fer2013"
+    if not pictures and advice(files) and not isinstance(files, SingleFile):
+        raise UserError(advice(files))
     raise UserError(f"{files.root}: {_without_pictures(files)}; {fix}")
 
 

@@ -17,11 +17,13 @@ from fer.pictures import SUFFIXES
 from fer.streams import printable
 
 ROLES = {
-    **dict.fromkeys(("train", "training"), 0),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), 1),
-    **dict.fromkeys(("test", "testing", "privatetest"), 2),
+    **dict.fromkeys(("train", "training", "train_set", "training_set", "trainset", "train_data"), 0),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest", "val_set", "valid_set", "validation_set"), 1),
+    **dict.fromkeys(("test", "testing", "privatetest", "test_set", "testing_set", "testset", "test_data"), 2),
 }
 """Folder, case-folded -> 0 train, 1 validation, 2 test."""
+PERSON = re.compile(r"(?:p|s|sub|subj|subject|person|participant|actor)[ _-]?\d{1,4}", re.IGNORECASE | re.ASCII)
+"""Folders of one person, as in Oulu-CASIA: `P001/Anger/000.jpeg`."""
 OFFICIAL = {name.casefold(): usage for usage, name in enumerate(USAGES)}
 OFFICIAL_NAME = re.compile(rf"({'|'.join(USAGES)})_\d+")
 
@@ -33,6 +35,7 @@ class Place:
     base: str
     part: str  # the nearest folder above called train, validation, test or the like; "" without
     label: str  # the folder around the picture as `fer.filenames` spells it, unless it is that part
+    person: str = ""  # the folder above the label if it is called like `P001`
 
     @property
     def role(self) -> int:
@@ -43,9 +46,10 @@ class Place:
 def place_of(name: str) -> Place:
     folders = name.removeprefix("./").split("/")[:-1]
     label = spelled(folders.pop()) if folders and folders[-1].casefold() not in ROLES else ""
+    person = folders.pop() if label and folders and PERSON.fullmatch(folders[-1]) else ""
     roles = (index for index, folder in enumerate(folders) if folder.casefold() in ROLES)
     part = max(roles, default=len(folders))
-    return Place("/".join(folders[:part]), "".join(folders[part : part + 1]), label)
+    return Place("/".join(folders[:part]), "".join(folders[part : part + 1]), label, person)
 
 
 def image_names(files: Files) -> list[str]:

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import stat
@@ -9,7 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -36,15 +37,16 @@ DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that is read.
+    """The most that is read, and how pictures are cropped.
 
     file, total: bytes, uncompressed, of one file that is held in memory, and of a csv or an archive in all.
-    pixels: of one picture.
+    pixels: of one picture. align: whether pictures are photographs, to be cropped to the face in them.
     """
 
     file: int = 100_000_000
     total: int = 10_000_000_000
     pixels: int = MAX_PIXELS
+    align: bool = False
 
 
 DEFAULT = Limits()
@@ -71,6 +73,7 @@ def lines_of(file: BinaryIO, where: str, limits: Limits) -> Iterator[bytes]:
     """
     opener = COMPRESSED.get(Path(where).suffix.lower())
     if opener:
+        check_no_pointer(cast(io.BufferedReader, file).peek(len(LFS_POINTER)), where)
         file = cast(BinaryIO, opener(file, "rb"))
     first = file.readline(LINE + 1)
     if not first:
@@ -127,6 +130,12 @@ def check_no_pointer(content: bytes, where: str | Path) -> None:
     """Raises UserError for a Git LFS pointer, which lies in place of a large file that was not fetched."""
     if content.startswith(LFS_POINTER):
         raise UserError(f"{where}: a Git LFS pointer, not the file itself; fetch it with git lfs pull")
+
+
+def check_file_is_no_pointer(path: Path) -> None:
+    """Raises UserError where the file is a Git LFS pointer; does nothing for a file that cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        check_no_pointer(file.read(len(LFS_POINTER)), path)
 
 
 def check_regular(path: str | Path) -> os.stat_result:

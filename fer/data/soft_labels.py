@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fer.data.reading import check_file_is_no_pointer
 from fer.errors import UserError
 
 NO_CLASSES = ("split", "id", "true", "predicted")
@@ -80,8 +82,11 @@ def read_soft_labels(path: str, option: str = "labels.soft") -> SoftLabels:
     where = f"{option}={place}"
     if not place.is_file():
         raise UserError(f"{option}: no such file: {place}; give a .csv or .csv.gz with id and a column a class")
+    check_file_is_no_pointer(place)
     try:
-        table = pd.read_csv(place, dtype=dict.fromkeys(NO_CLASSES, str), na_filter=False)  # a class may be called None
+        table: Any = pd.read_csv(
+            place, dtype=dict.fromkeys(NO_CLASSES, str), na_filter=False
+        )  # a class may be called None
     except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise UserError(f"{where}: not a table of probabilities ({reason})") from error

@@ -1,15 +1,15 @@
-"""Reads the faces of `data=auto|fer2013|folder|synthetic`, through the cache."""
+"""Reads the faces of `data=auto|fer2013|folder|synthetic|own`, all but the last through the cache."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer.data import csv_format, parquet
+from fer.data import csv_format, face_crops, parquet_table
 from fer.data.cache import cached_faces
 from fer.data.class_numbers import KNOWN
 from fer.data.faces import Faces
@@ -18,16 +18,19 @@ from fer.data.files import Directory, SingleFile, Stamp
 from fer.data.folders import NothingFound
 from fer.data.labelling import Labelling
 from fer.data.own_pictures import read_own
-from fer.data.reading import ARCHIVES, Limits
+from fer.data.own_source import EXAMPLE, OPTION, read_with
+from fer.data.reading import ARCHIVES, DEFAULT, Limits
 from fer.data.synthetic import synthetic_faces
 from fer.errors import Setting, UserError
 from fer.pictures import MAX_PIXELS, SUFFIXES
 
 DEFAULT_ROOT = "data"
 READERS = {"auto": read_fer2013, "fer2013": read_fer2013, "folder": read_own}
-SOURCES = (*READERS, "synthetic")
+SOURCES = (*READERS, "synthetic", "own")
 ON_BAD_ROW = ("error", "skip")
-LABELS = (*csv_format.SUFFIXES, *parquet.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
+CSV_OF_PIXELS = re.compile(r"[^:(]+\.(csv|tsv)")
+"""Beginning of the layout of such a csv, in words."""
+LABELS = (*csv_format.SUFFIXES, *parquet_table.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
 """Suffixes of files that may hold labels."""
 
 
@@ -42,10 +45,12 @@ def read_faces(
     rename: str | Mapping[str, str | None] | None = None,
     columns: str | Mapping[str, str] | None = None,
     labels: str | None = None,
+    reader: str | None = None,
+    align: bool = False,
 ) -> tuple[Faces, str]:
     """Returns the faces and a line that states their origin.
 
-    source: "auto", "fer2013", "folder" or "synthetic".
+    source: "auto", "fer2013", "folder", "synthetic" or "own".
     root: one path or several; None stands for the environment variable FER2013_ROOT, then ./data. Only `auto` with
     nothing in ./data falls back to the synthetic faces: a path that was given must hold faces.
     on_bad_row: "error" or "skip".
@@ -54,6 +59,8 @@ def read_faces(
     rename: other names for classes, see `fer.data.class_names.parse_renames`.
     labels: a table of pictures and their labels, see `read_label_file`; without `root`, it lies above the pictures.
     columns: what columns of a table are called, see `fer.data.csv_format.parse_columns`.
+    reader: for "own", the import path of a function that takes `root` and returns `Faces`, see `read_with`.
+    align: crops pictures to the largest face that is detected in them; those without one are left out, and counted.
     max_pixels: a picture with more pixels is a bad row.
     max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
@@ -64,7 +71,15 @@ def read_faces(
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
     labelling = Labelling.parse(numbers, rename, columns, labels, own_classes=source == "folder")
-    limits = replace(limits_of(max_bytes), pixels=max_pixels)
+    checked("data.align", align, (True, False))
+    limits = replace(limits_of(max_bytes), pixels=max_pixels, align=align)
+    if source == "own" or reader:
+        check_own(
+            source,
+            reader,
+            {"labels.numbers": numbers, "labels.rename": rename, "data.labels": labels, "data.align": align or None},
+        )
+        return read_with(str(reader), root), f"own data ({reader})"
     if source == "synthetic":
         return _synthetic(synthetic), "SYNTHETIC FACES (data=synthetic)"
     named = root or (os.path.dirname(labels) or "." if labels else os.environ.get("FER2013_ROOT"))
@@ -76,11 +91,27 @@ def read_faces(
         if source != "auto" or named:
             raise
         return _synthetic(synthetic), f"SYNTHETIC FACES, NOT FER2013 ({nothing})"
+    if align and CSV_OF_PIXELS.search(faces.layout):
+        faces = faces.noting(["data.align: a csv holds cropped faces, which stay as they are"])
     if source == "folder":
         return faces, "own pictures"
     if labelling.numbers not in (None, KNOWN["fer2013"]) and faces.layout == "class folders":
         return faces, "pictures labelled as labels.numbers says"
     return faces, "FER2013" if is_fer2013_layout(faces) else faces.layout
+
+
+def check_own(source: str, reader: str | None, others: Mapping[str, object]) -> None:
+    """Raises UserError for `data=own` without a reader, for a reader of other data, and for options of other readers.
+
+    others: option -> value.
+    """
+    if not reader:
+        raise UserError("data=own: no function that reads the data; name one with ", EXAMPLE)
+    if source != "own":
+        raise UserError(Setting(OPTION, reader), " reads data=own; type data=own as well, or leave it out")
+    for option, value in others.items():
+        if value:
+            raise UserError(f"{option}={value}: the function of data=own says which class a face has; leave it out")
 
 
 def checked(option: str, value: object, choices: Sequence[object]) -> None:
@@ -97,10 +128,10 @@ def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
         raise UserError(f"data.max_bytes={max_bytes}: two limits have that name; give {fix}")
     given = {name: value for name, value in (max_bytes or {}).items() if value is not None}
     for name, value in given.items():
-        checked("data.max_bytes", name, [field.name for field in fields(Limits)])
+        checked("data.max_bytes", name, ("file", "total"))
         if isinstance(value, bool | str) or not (value >= 1 and value == int(value)):
             raise UserError(f"data.max_bytes.{name}={value}: expected a positive integer")
-    return Limits(**{name: int(value) for name, value in given.items()})
+    return replace(DEFAULT, **{name: int(value) for name, value in given.items()})
 
 
 def _synthetic(options: Mapping[str, Any] | None) -> Faces:
@@ -116,8 +147,7 @@ def _synthetic(options: Mapping[str, Any] | None) -> Faces:
 
 def is_fer2013_layout(faces: Faces) -> bool:
     """Whether faces lie on disk as FER2013 does: in a csv of pixels or in class folders."""
-    csv_of_pixels = re.compile(r"[^:(]+\.(csv|tsv)")
-    return all(part == "class folders" or csv_of_pixels.match(part) for part in faces.layout.split(" + "))
+    return all(part == "class folders" or CSV_OF_PIXELS.match(part) for part in faces.layout.split(" + "))
 
 
 def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labelling, limits: Limits) -> Faces:
@@ -126,7 +156,10 @@ def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labell
             remedy = ("check ", Setting("data.root")) if source == "folder" else HOW_TO_GET
             raise NothingFound(f"no such path: {root}; ", *remedy)
     place = [source == "folder", on_bad_row, limits.pixels, labelling.key(), *map(str, roots)]
-    stamps = [_stamps(root) for root in roots]
+    stamps: list[object] = [_stamps(root) for root in roots]
+    if limits.align:
+        place.append("align")
+        stamps.append(face_crops.code())
     if labelling.file and os.path.isfile(labelling.file):
         stamps.append(_stamps(Path(labelling.file)))
     return cached_faces(place, stamps, lambda: READERS[source](roots, on_bad_row, labelling, limits))

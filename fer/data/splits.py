@@ -1,75 +1,13 @@
-"""Assigns faces to training, validation and test, and takes subsets: functions on `Faces` and row numbers."""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+"""Assigns faces to training, validation and test: functions on `Faces` and row numbers."""
 
 import numpy as np
 
-from fer.data.duplicates import copies, joined_groups, seen
-from fer.data.emotions import EMOTIONS, USAGES, WITH_CONTEMPT
-from fer.data.faces import Faces, concatenate
+from fer.data.duplicates import copies, joined_groups
+from fer.data.emotions import USAGES
+from fer.data.faces import SPLITS, Faces, concatenate
 from fer.errors import Setting, UserError
 
-SPLITS = ("train", "val", "test")
 Rows = dict[str, np.ndarray]  # split -> (n,) int64 row numbers
-
-
-def without_contempt(
-    faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None
-) -> Faces:
-    """Drops pictures of contempt, which FER2013 lacks, and adds a note; keeps them where `classes` or `merge` ask."""
-    contempt = WITH_CONTEMPT.index("contempt")
-    if classes or "contempt" in (merge or {}) or faces.classes != WITH_CONTEMPT:
-        return faces
-    kept = faces.labels != contempt
-    note = (
-        f"{(~kept).sum():,} pictures of contempt left out, which FER2013 lacks; name it in labels.classes=[…] to keep "
-        "them, or count them as another class with labels.merge='{contempt: disgust}'"
-    )
-    return replace(faces.take(kept), classes=EMOTIONS).noting([note])
-
-
-def choose_classes(faces: Faces, classes: Sequence[str] | None = None, merge: Mapping[str, str] | None = None) -> Faces:
-    """Renames classes by `merge`, then keeps the rows of `classes`, in that order; drops other and unlabelled rows.
-
-    Without `classes` all classes stay, in the order of the data. Soft targets of merged classes are added; those of the
-    kept classes are scaled to sum 1, and the label is the class with the largest target. A row is dropped where a class
-    that is not kept has the largest. Raises UserError for names that the data lacks and for fewer than two classes.
-    """
-    merge = dict(merge or {})
-    _require_names("labels.merge", merge, faces.classes)
-    merged = [merge.get(name, name) for name in faces.classes]
-    classes = tuple(classes or dict.fromkeys(merged))
-    _require_names("labels.classes", classes, merged)
-    if len(set(classes)) < max(2, len(classes)):
-        raise UserError(f"labels.classes: {', '.join(classes)}; a classifier needs at least two different classes")
-    code = np.array([classes.index(name) if name in classes else -1 for name in merged] + [-1])
-    labels, targets = code[faces.labels], None  # -1, no label, picks the last entry
-    if faces.targets is not None:
-        labels, targets = _merged_targets(faces.targets, merged, classes)
-    faces = replace(faces, labels=labels, targets=targets, classes=classes)
-    return faces if (labels >= 0).all() else faces.take(labels >= 0)
-
-
-def _merged_targets(
-    targets: np.ndarray, merged: Sequence[str], classes: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns labels (N,), -1 where a class that is not kept leads, and targets (N, C) of `classes`.
-
-    targets: (N, len(merged)); `merged` are the names of its columns, of which several may be equal.
-    """
-    names = list(dict.fromkeys((*classes, *merged)))
-    shares = targets @ np.array([[name == new for new in names] for name in merged], np.float32)
-    shares = shares.round(6)  # sums that are equal on paper differ in the last bits
-    labels, kept = shares.argmax(1), shares[:, : len(classes)]
-    return np.where(labels < len(classes), labels, -1), kept / np.maximum(kept.sum(1, keepdims=True), 1e-6)
-
-
-def _require_names(option: str, names: Iterable[str], existing: Sequence[str]) -> None:
-    for name in names:
-        if name not in existing:
-            choices = ", ".join(dict.fromkeys(existing))
-            raise UserError(Setting(option), f": no class '{name}' in the data; there are {choices}")
 
 
 def assign_roles(
@@ -159,53 +97,6 @@ def _held_persons(group: np.ndarray, fraction: float, random: np.random.Generato
     total = np.cumsum(sizes[order])
     count = int(np.abs(total - fraction * len(group)).argmin()) + 1
     return np.isin(group, groups[order[: min(count, len(groups) - 1)]])
-
-
-def without_copies(faces: Faces, rows: Rows) -> Rows:
-    """Removes from training the images that are pixel-identical to a validation or test image."""
-    group = copies(faces.images)
-    held_out = np.concatenate([group[rows["val"]], group[rows["test"]]])
-    return rows | {"train": rows["train"][~np.isin(group[rows["train"]], held_out)]}
-
-
-def without_seen(faces: Faces, rows: Rows) -> Rows:
-    """Removes from validation and test the images that are exact or near copies of a training image."""
-    held_out = np.concatenate([rows["val"], rows["test"]])
-    in_train = held_out[seen(faces.images[rows["train"]], faces.images[held_out], near=True)]
-    return rows | {split: rows[split][~np.isin(rows[split], in_train)] for split in ("val", "test")}
-
-
-def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, seed: int) -> np.ndarray:
-    """Returns `per_class` random rows of every class, in their old order. Subsets of one seed are nested.
-
-    Raises UserError where a class has fewer rows.
-    """
-    random = np.random.default_rng([seed, SPLITS.index(split)])
-    chosen = []
-    for label, name in enumerate(faces.classes):
-        of_class = rows[faces.labels[rows] == label]
-        if len(of_class) < per_class:
-            raise UserError(
-                f"data.per_class.{split}={per_class}: only {len(of_class)} images of '{name}'; take at most that many"
-            )
-        chosen.append(random.permutation(of_class)[:per_class])
-    return np.sort(np.concatenate(chosen))
-
-
-def limited(faces: Faces, rows: np.ndarray, limit: int, split: str, seed: int) -> np.ndarray:
-    """Returns `limit` random rows with the class shares of `rows`, in their old order.
-
-    At least one row of each class in `rows` is kept, even above `limit`. Subsets of one seed are nested.
-    """
-    random = np.random.default_rng([seed, SPLITS.index(split), 1])
-    labels = faces.labels[rows]
-    turn = np.empty(len(rows))  # when a row is taken: each class's rows are spread evenly over [0, 1)
-    for label in np.unique(labels):
-        of_class = random.permutation(np.flatnonzero(labels == label))
-        turn[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
-        turn[of_class[0]] = 0
-    count = max(limit, (turn == 0).sum())
-    return np.sort(rows[np.argsort(turn, kind="stable")[:count]])
 
 
 def check(faces: Faces, rows: Rows) -> list[str]:

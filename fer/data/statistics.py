@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fer.data.csv_format import SUFFIXES as TABLES
-from fer.data.ferplus import CLASSES, Votes
+from fer.data.ferplus import Votes
+from fer.data.ferplus_rules import CLASSES
 from fer.data.files import Files, files_at
 from fer.data.places import image_names, places_of
 from fer.data.reading import UNLIMITED
@@ -23,7 +24,7 @@ BLANK = 5.0
 
 
 def measures(images: np.ndarray) -> pd.DataFrame:
-    """(N, H, W) uint8 -> a row an image, in grey levels:
+    """Returns a row for each of (N, H, W) uint8 images, in grey levels:
 
     brightness: the mean. contrast: the standard deviation. sharpness: the variance of the Laplacian (4 neighbours,
     inside the border; Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy"), in squared levels.
@@ -50,8 +51,10 @@ def _measured(images: np.ndarray) -> pd.DataFrame:
 
 
 def explained(values: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the variance of `values` (N,) that the classes' means explain beyond chance, in [0, 1]: Kelley's ε²
-    (1935, "An unbiased correlation ratio measure"), 0 where it would be negative."""
+    """Returns the share of the variance of `values` (N,) that the classes explain beyond chance, in [0, 1].
+
+    It is Kelley's ε² (1935, "An unbiased correlation ratio measure"), 0 where that would be negative.
+    """
     groups = [values[labels == label] for label in np.unique(labels)]
     within = sum(((group - group.mean()) ** 2).sum() for group in groups) / max(len(values) - len(groups), 1)
     total = ((values - values.mean()) ** 2).sum() / max(len(values) - 1, 1)
@@ -59,7 +62,7 @@ def explained(values: np.ndarray, labels: np.ndarray) -> float:
 
 
 def grey_levels(images: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """(N, H, W) uint8, (N,) -> (C, 256) int64: how many pixels of each class have each grey level."""
+    """Returns (C, 256) int64: the number of pixels of each class with each grey level. images: (N, H, W) uint8."""
     levels = np.zeros((num_classes, 256), np.int64)
     for label in range(num_classes):
         rows = np.flatnonzero(labels == label)
@@ -69,8 +72,10 @@ def grey_levels(images: np.ndarray, labels: np.ndarray, num_classes: int) -> np.
 
 
 def pooled(levels: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """Mean, median, standard deviation, least and greatest grey level over all pixels of each class; every class has
-    some."""
+    """Returns mean, median, standard deviation, minimum and maximum of the grey levels of each class.
+
+    levels: (C, 256), see `grey_levels`; every class has pixels.
+    """
     values, below = np.arange(256), levels.cumsum(1)
     counts = below[:, -1]
     middle = [[np.searchsorted(row, place, "right") for place in ((row[-1] - 1) // 2, row[-1] // 2)] for row in below]
@@ -88,7 +93,7 @@ def pooled(levels: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def mean_faces(images: np.ndarray, labels: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, H, W) uint8, (N,) -> mean and standard deviation of each class's images at each pixel, (C, H, W) float64."""
+    """Returns mean and standard deviation of each class at each pixel, (C, H, W) float64. images: (N, H, W) uint8."""
     shape = (num_classes, *images.shape[1:])
     total, squares = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for label in range(num_classes):
@@ -103,7 +108,7 @@ def mean_faces(images: np.ndarray, labels: np.ndarray, num_classes: int) -> tupl
 
 
 def distances(means: np.ndarray) -> np.ndarray:
-    """(C, H, W) -> (C, C): root mean square difference of each two mean faces, in grey levels."""
+    """Returns (C, C): the root mean square difference of every two of (C, H, W) mean faces, in grey levels."""
     return np.sqrt(((means[:, None] - means[None]) ** 2).mean((2, 3)))
 
 
@@ -124,7 +129,7 @@ def pictures_at(source: str) -> tuple[Files, list[str]] | None:
 
 
 def picture_sizes(places: Sequence[tuple[Files, list[str]]]) -> pd.DataFrame:
-    """How many of the pictures at `places` have each width, height and aspect ratio, the most frequent first.
+    """Returns the number of pictures of each width, height and aspect ratio at `places`, the most frequent first.
 
     Sizes are those stored, before any turn that a camera asks for. Only headers are decoded; what is no picture is
     left out.
@@ -139,14 +144,16 @@ def picture_sizes(places: Sequence[tuple[Files, list[str]]]) -> pd.DataFrame:
 
 
 def plurality(counts: np.ndarray) -> np.ndarray:
-    """(N, 10) votes of FER+ -> (N,): the emotion with more votes than any other answer; 8, the number of emotions,
-    where several lead or the lead has unknown or not a face."""
+    """Returns (N,): the emotion with more votes than any other answer; 8, the number of emotions, without one.
+
+    counts: (N, 10) votes of FER+.
+    """
     leads = counts == counts.max(1, keepdims=True)
     return np.where(leads.sum(1) == 1, np.minimum(counts.argmax(1), len(CLASSES)), len(CLASSES))
 
 
 def votes_of(ids: np.ndarray, votes: Votes) -> np.ndarray | None:
-    """(N, 10): the votes for the rows of fer2013.csv that `ids` name; None where Usages or numbers do not fit."""
+    """Returns the votes (N, 10) for the rows of fer2013.csv in `ids`; None where Usages or numbers do not fit."""
     usage, _, number = np.char.rpartition(ids, "_").T
     if not np.char.isdigit(number).all():
         return None

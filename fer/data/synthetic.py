@@ -1,8 +1,8 @@
 """Seeded drawn faces, so that every command runs without a download.
 
-They are no substitute for photographs, but the task is the same in kind: seven expressions told by small movements of
-brows, lids and mouth under varied people, poses, light and noise, with expressions from faint to strong that overlap.
-Fear and surprise, sadness and neutral, anger and disgust share action units and are the pairs that nets confuse.
+They do not replace photographs, but the task is of the same kind: small movements of brows, lids and mouth distinguish
+seven expressions, under varied people, poses, light and noise. Expressions are faint to strong, and they overlap: fear
+and surprise, sadness and neutral, anger and disgust share action units, and networks confuse these pairs.
 """
 
 from types import SimpleNamespace
@@ -65,7 +65,7 @@ def synthetic_faces(
     imbalance: bool = False,
     label_noise: float = 0.0,
 ) -> Faces:
-    """Drawn faces as Training, PublicTest and PrivateTest of a small FER2013.
+    """Returns drawn faces as Training, PublicTest and PrivateTest of a small FER2013.
 
     train, val, test: images, 7 or more each; a split depends on its own size and the seed only.
     imbalance: classes have the shares of FER2013's Training, and one image at least; otherwise as equal as they can be.
@@ -98,7 +98,7 @@ def _split(usage: int, size: int, seed: int, imbalance: bool) -> tuple[np.ndarra
 
 
 def class_counts(size: int, shares: tuple[int, ...]) -> np.ndarray:
-    """(C,) int64 that sum to `size`: one a class, the rest by largest remainder to come as close to `shares` as it can.
+    """Returns (C,) int64 counts that sum to `size` and are close to `shares`: one a class, then by largest remainder.
 
     Raises ValueError where `size` is below the number of classes.
     """
@@ -122,7 +122,10 @@ def _mislabel(labels: np.ndarray, share: float, rng: np.random.Generator) -> int
 
 
 def draw(emotions: np.ndarray, seed: int) -> np.ndarray:
-    """(N,) codes of emotions -> (N, 48, 48) uint8; image i depends on seed (0 or more), i and its emotion only."""
+    """Returns (N, 48, 48) uint8 faces for (N,) codes of emotions.
+
+    Image i depends only on the seed, 0 or more, on i and on its emotion.
+    """
     emotions = np.asarray(emotions, dtype=np.int64)
     starts = range(0, len(emotions), CHUNK)
     parts = [_draw_chunk(emotions[start : start + CHUNK], [seed, start // CHUNK]) for start in starts]
@@ -144,7 +147,7 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def _people(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A chunk of faces at rest with their pose, light and camera, each parameter (64,) float64."""
+    """Returns a chunk of faces at rest with their pose, light and camera, each parameter (64,) float64."""
     face = {name: _between(rng, *bounds) for name, bounds in RANGES.items()}
     long = face["long"] == 1
     skin = 1 - face["tan"] * face["pale"]
@@ -173,7 +176,7 @@ def _between(rng: np.random.Generator, *bounds: float) -> np.ndarray:
 
 
 def _clouds(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """(64, 48, 48) float32 from 0 to 1: noise of `rows` × `columns` values, stretched linearly."""
+    """Returns (64, 48, 48) float32 from 0 to 1: noise of `rows` × `columns` values, interpolated linearly."""
     grid = rng.random((CHUNK, rows, columns), dtype=np.float32)
     return _stretch(_stretch(grid).swapaxes(1, 2)).swapaxes(1, 2)
 
@@ -186,7 +189,7 @@ def _stretch(grid: np.ndarray) -> np.ndarray:
 
 
 def _photograph(light: np.ndarray, face: SimpleNamespace, noise: np.ndarray) -> np.ndarray:
-    """Blur, exposure, contrast and grain; light (N, 48, 48) float32, noise (N, 3, 48, 48) uint8 -> uint8."""
+    """Returns (N, 48, 48) uint8 pictures of light (N, 48, 48) float32: blurred, exposed, with noise (N, 3, 48, 48)."""
     for axis in (1, 2):
         before, after = (np.take(light, np.clip(np.arange(SIZE) + by, 0, SIZE - 1), axis) for by in (-1, 1))
         light = (1 - face.blur) * light + face.blur / 2 * (before + after)

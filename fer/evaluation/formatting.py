@@ -7,7 +7,7 @@ import numpy as np
 METRIC_TITLES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 FEWEST_IMAGES = 20
 """Sentences of a report draw no conclusion from fewer images."""
-SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test", "all": "all images"}
 
 
 def figure_title(figure: str) -> str:

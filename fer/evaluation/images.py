@@ -7,30 +7,39 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fer import trust
 from fer.data.datamodule import FERDataModule
 from fer.errors import Setting, UserError
+from fer.evaluation.other_data import read_other
+from fer.objections import unsafe_reader
 
 FLAGS = {"data.root": "--data", "labels.classes": "--labels", "labels.numbers": "--numbers"}
 """Option of the data -> its name on the command line of `fer.evaluate` and other commands that read a run."""
 
 
 def read_data(
-    options: Mapping[str, Any], root: Sequence[str] | None, classes: Sequence[str] | None, numbers: Any = None
+    options: Mapping[str, Any],
+    root: Sequence[str] | None,
+    classes: Sequence[str] | None,
+    numbers: Any = None,
+    typed: Mapping[str, Any] | None = None,
+    everything: bool = False,
 ) -> FERDataModule:
-    """Returns the data module of an experiment, set up.
+    """Returns the data of an experiment or, with `root`, those in another place, set up.
 
-    options: arguments of FERDataModule; `root`, `classes` and `numbers` override them unless they are None. Raises
-    UserError, which names options by FLAGS, if data cannot be read or lack one of `classes`.
+    options: arguments of FERDataModule in the experiment. classes: those of the network; data in `root` may lack some
+    of them and have others, see `OtherData`. numbers, typed: more arguments for data in `root`. everything: whether
+    all images there form one split, "all". Raises UserError, which names options by FLAGS, if data cannot be read.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
-    options |= {"classes": list(classes) if classes else None, "augment": None, "soft": None}
-    if numbers is not None:
-        options["numbers"] = numbers
-    if root:
-        source = options.get("source", "auto")
-        options |= {"root": list(root), "source": "auto" if source == "synthetic" else source, "fold": None}
     try:
-        datamodule = FERDataModule(**options)
+        if root:
+            numbered = {} if numbers is None else {"numbers": numbers}
+            datamodule = read_other(options, root, classes, numbered | dict(typed or {}), everything)
+        else:
+            trust.refuse(unsafe_reader(options), "the run")
+            options |= {"classes": list(classes) if classes else None, "augment": None, "soft": None}
+            datamodule = FERDataModule(**options)
         datamodule.setup()
     except TypeError as error:
         raise UserError(f"its experiment names an option of the data that this code lacks ({error})") from error

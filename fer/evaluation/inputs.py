@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fer import runs, stored
 from fer.errors import UserError
 from fer.evaluation import predictions
-from fer.evaluation.options import EvaluationOptions
+from fer.evaluation.options import ALL, EvaluationOptions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import (
     Record,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these import torch
 
     from fer.data.datamodule import FERDataModule
     from fer.evaluation.loading import ClassifierWithData
+    from fer.evaluation.other_data import OtherData
 
 TABLES = (".csv", ".csv.gz")
 NO_NETWORK = "predictions alone were given; name the data with --data PATH"
@@ -44,7 +45,14 @@ class EvaluationInput:
     datamodule: "FERDataModule | None" = None
     network: "ClassifierWithData | None" = None  # with the same data module
     images_missing: str = ""  # the reason why `datamodule` is None
+    other_data: "OtherData | None" = None  # the same data module where --data names it
+    trained_on: bool = True  # whether `datamodule` holds the data of the training
     logits: "Tensor | None" = None  # (N, C) float32 of the evaluated split, if the network was run
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on classes that other data and the network do not share, and on splits that were cut."""
+        return list(self.other_data.remarks) if self.other_data else []
 
     def predictions(self, split: str) -> Predictions:
         """Returns the predictions of `split`. Raises UserError if there are none."""
@@ -58,6 +66,8 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
 
     Raises UserError if `path` is none of these or lacks what `options` ask for.
     """
+    if options.split == ALL and not options.data:
+        raise UserError("--split all: every image of other data; name its place with --data PATH")
     if not path.exists():
         raise UserError(f"no such file or folder: {path}; give {EXPECTED}")
     if path.is_dir():
@@ -108,7 +118,8 @@ def read_table(path: Path, name: str, options: EvaluationOptions) -> EvaluationI
     from fer.evaluation.images import read_data  # imports torch
 
     data = (record.get("config") or {}).get("data") or {}
-    return replace(source, datamodule=read_data(data, options.data, data.get("classes"), options.numbers))
+    datamodule = read_data(data, options.data, data.get("classes"), options.numbers, options.typed)
+    return replace(source, datamodule=datamodule)
 
 
 def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path) -> EvaluationInput:
@@ -120,12 +131,25 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
 
     record = record_of(run)
     network = load_classifier(
-        path, options.data, options.classes, options.tta, options.numbers, options.logit_adjustment
+        path,
+        options.data,
+        options.classes,
+        options.tta,
+        options.numbers,
+        options.logit_adjustment,
+        options.typed,
+        everything=options.split == ALL,
     )
     difference = data_difference(network, record)
     if difference and not options.data:
         raise UserError(f"{path}: {difference}; name those of the training with --data PATH")
-    logits = {split: network.logits(split) for split in dict.fromkeys((options.split, "val"))}
+    splits = network.datamodule.splits
+    if not len(splits.get(options.split, ())):
+        others = ", ".join(f"{split} {len(part):,}" for split, part in splits.items() if len(part))
+        raise UserError(f"{path}: no images in the split {options.split}; there are {others}, or --split all")
+    logits = {
+        split: network.logits(split) for split in dict.fromkeys((options.split, "val")) if len(splits.get(split, ()))
+    }
     return EvaluationInput(
         path,
         name,
@@ -134,6 +158,8 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
         description=tuple(network_sentences(network, difference)),
         datamodule=network.datamodule,
         network=network,
+        other_data=network.other_data,
+        trained_on=is_training_data(network, record),
         logits=logits[options.split],
     )
 
@@ -168,6 +194,12 @@ def network_of_run(
         return None, str(error)
     difference = data_difference(network, record)
     return (None, difference) if difference else (network, "")
+
+
+def is_training_data(network: "ClassifierWithData", record: Record) -> bool:
+    """Whether the network was trained on its data: those of the record or, without one, all of FER2013."""
+    expected = (record.get("data") or {}).get("fingerprint")
+    return network.datamodule.official if expected is None else expected == network.datamodule.fingerprint
 
 
 def data_difference(network: "ClassifierWithData", record: Record) -> str:

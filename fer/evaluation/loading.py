@@ -1,6 +1,6 @@
 """Loads a classifier together with the data on which it is evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fer.data.datamodule import FERDataModule, Split
 from fer.errors import UserError
 from fer.evaluation import predictions, tta
 from fer.evaluation.images import read_data
+from fer.evaluation.other_data import OtherData
 from fer.evaluation.predictions import Predictions
 from fer.losses import log_prior
 
@@ -31,6 +32,11 @@ class ClassifierWithData:
     classes: tuple[str, ...]
     tta: str = "none"
     logit_adjustment: float = 0.0
+
+    @property
+    def other_data(self) -> OtherData | None:
+        """The data module where --data names the data."""
+        return self.datamodule if isinstance(self.datamodule, OtherData) else None
 
     def split(self, name: str) -> Split:
         """Returns the images of a split, with labels numbered as in the classifier."""
@@ -61,12 +67,14 @@ def load_classifier(
     tta: str | None = None,
     numbers: Any = None,
     logit_adjustment: float = 0.0,
+    typed: Mapping[str, Any] | None = None,
+    everything: bool = False,
 ) -> ClassifierWithData:
     """Loads the classifier of a checkpoint, and the data in `root`, by default the data it was trained on.
 
-    classes: those to decide among, all by default; tta: by default the classifier's own setting; numbers: the classes
-    of folders that are named by numbers, by default as in the experiment; logit_adjustment: see `ClassifierWithData`.
-    Raises UserError for a file that is not a checkpoint of this package, and for data without its classes.
+    classes: those to decide among, all by default; tta: by default the classifier's own setting; logit_adjustment: see
+    `ClassifierWithData`; numbers, typed, everything: of the data in `root`, see `read_data`. Raises UserError for a
+    file that is not a checkpoint of this package, and for data without any of its classes.
     """
     classifier = checkpoint.load(path)
     classes = tuple(predictions.require_classes(classes or classifier.classes, classifier.classes))
@@ -76,7 +84,7 @@ def load_classifier(
     if options is None and root is None:
         raise UserError(f"{path} does not say which data it was trained on; name some with --data PATH")
     try:
-        datamodule = read_data(options or {}, root, classes, numbers)
+        datamodule = read_data(options or {}, root, classes, numbers, typed, everything)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -24,15 +24,21 @@ FACES = "The following figures show faces of the data set: publish this report o
 
 
 def add_network_sections(
-    report: Report, network: ClassifierWithData, predictions: Predictions, split: str, logits: Tensor
+    report: Report,
+    network: ClassifierWithData,
+    predictions: Predictions,
+    split: str,
+    logits: Tensor,
+    with_training: bool = True,
 ) -> dict[str, Any]:
     """Adds all sections and returns their content; a sentence for a section that raises UserError.
 
-    predictions, logits: of `split`, in its order; logits: (N, C) float32.
+    predictions, logits: of `split`, in its order; logits: (N, C) float32. with_training: whether the split "train" of
+    the data is what the network was trained on.
     """
     sections = {
         "Random predictions": lambda: add_random_predictions(report, network, predictions),
-        "Most confident mistakes": lambda: add_mistakes(report, network, predictions, split, logits),
+        "Most confident mistakes": lambda: add_mistakes(report, network, predictions, split, logits, with_training),
         "What the network looks at": lambda: add_explanations(report, network, split, logits),
         "Robustness": lambda: add_robustness(report, network, split),
     }
@@ -59,9 +65,16 @@ def add_random_predictions(report: Report, network: ClassifierWithData, predicti
 
 
 def add_mistakes(
-    report: Report, network: ClassifierWithData, predictions: Predictions, split: str, logits: Tensor
+    report: Report,
+    network: ClassifierWithData,
+    predictions: Predictions,
+    split: str,
+    logits: Tensor,
+    with_training: bool,
 ) -> None:
-    """Adds the most confident mistakes; raises UserError if there is none."""
+    """Adds the most confident mistakes; raises UserError if there is none, and without the images of the training."""
+    if not with_training:
+        raise UserError("they stand beside training images, and the network was not trained on these data")
     if predictions.hits.all():
         raise UserError("there is no mistake")
     report.text("Each mistake stands beside the training images that are most similar to it for the network.")

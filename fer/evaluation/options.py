@@ -1,7 +1,8 @@
 """Options of `fer.evaluate` that apply to every input."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -9,15 +10,20 @@ from omegaconf import OmegaConf
 
 from fer import config
 from fer.errors import UserError
+from fer.options import name_of
+
+ALL = "all"
+"""The split that holds every image of other data."""
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
     """Options of the command line.
 
-    split: the evaluated split. labels: see `parse_classes`. data: paths of the images. tta: a key of `fer.views.TTA`,
-    None for the classifier's own. images: whether to read images and network, which is slow. faces: whether the report
-    may show faces. numbers: see `parse_numbers`. logit_adjustment: τ, see `fer.evaluation.loading`.
+    split: the evaluated split, or ALL. labels: see `parse_classes`. data: paths of the images. tta: a key of
+    `fer.views.TTA`, None for the classifier's own. images: whether to read images and network, which is slow. faces:
+    whether the report may show faces. numbers: see `parse_numbers`. logit_adjustment: τ, see `fer.evaluation.loading`.
+    typed: more arguments of FERDataModule for `data`, see `parse_data`.
     """
 
     split: str = "val"
@@ -28,6 +34,7 @@ class EvaluationOptions:
     faces: bool = True
     numbers: Any = None
     logit_adjustment: float = 0.0
+    typed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -64,3 +71,33 @@ def parse_numbers(text: str | None) -> Any:
         return text and yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+
+
+DATA_OPTION = re.compile(r"[+~]*(data|labels)(\.\w+)*=.*", re.DOTALL)
+
+
+def is_data_option(word: str) -> bool:
+    """Whether a word of the command line is an option of the data, as fer.train has them."""
+    return DATA_OPTION.fullmatch(word) is not None
+
+
+def parse_data(words: Sequence[str]) -> dict[str, Any]:
+    """Returns arguments of FERDataModule for words such as `data.labels=FILE`, read as fer.train reads them.
+
+    Raises UserError for options that do not exist, and for those that fer.evaluate has in another form.
+    """
+    names = [name_of(word) for word in words]
+    for word, name in zip(words, names, strict=True):
+        if name in OWN_FLAGS:
+            raise UserError(f"{word}: fer.evaluate takes {OWN_FLAGS[name]}")
+    data: Any = OmegaConf.to_container(config.compose(*words).data, resolve=True) if words else {}
+    keys = ["source" if name == "data" else name.split(".")[1] for name in names]
+    return {key: data[key] for key in keys}
+
+
+OWN_FLAGS = {
+    "labels": "the classes to decide among as --labels fer4 or --labels happy,sad",
+    "labels.classes": "the classes to decide among as --labels happy,sad",
+    "data.root": "the place of the data as --data PATH",
+}
+"""Options of fer.train -> the flags of fer.evaluate that stand for them."""

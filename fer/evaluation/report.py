@@ -10,7 +10,7 @@ from fer.evaluation import readings, run_facts
 from fer.evaluation.comparison import add_comparison
 from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.inputs import EvaluationInput
-from fer.evaluation.options import EvaluationOptions
+from fer.evaluation.options import ALL, EvaluationOptions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import record_of
 from fer.evaluation.single import full_report
@@ -32,10 +32,12 @@ def write_report(
     predictions, dropped: of `sources`, from `predictions.align`. command: as typed, for the record.
     """
     first = predictions[sources[0].name]
-    report = Report(f"{title(sources)}, {SPLIT_TITLES[options.split]} split", options.faces)
+    part = "all images" if options.split == ALL else f"{SPLIT_TITLES[options.split]} split"
+    report = Report(f"{title(sources)}, {part}", options.faces)
     if len(sources) == 1:
         report.items(run_facts.summary(record_of(sources[0].path), {options.split: first}))
-    reads = readings.record_readings(sources, folder, command) if options.split == "test" else []
+    readers = [source for source in sources if source.trained_on] if options.split in ("test", ALL) else []
+    reads = readings.record_readings(readers, folder, command)
     for line in [*introduction(sources, first, dropped), *reads]:
         report.text(plain(line))
     content = {
@@ -45,6 +47,7 @@ def write_report(
         "images": len(first),
         "classes": first.classes,
         "dropped": dropped,
+        "other_data": other_data(sources),
         "reads": reads,
     }
     if len(sources) == 1:
@@ -71,6 +74,12 @@ def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, d
     for source in sources:
         lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
     return lines
+
+
+def other_data(sources: Sequence[EvaluationInput]) -> dict[str, Any]:
+    """Returns the images of the data's classes that each network lacks, and the classes that lack images."""
+    modules = {source.name: source.other_data for source in sources if source.other_data}
+    return {name: {"left_out": module.left_out, "absent": module.absent} for name, module in modules.items()}
 
 
 def finite(node: Any) -> Any:

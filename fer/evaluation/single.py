@@ -69,9 +69,16 @@ def subsets(source: EvaluationInput, predictions: Predictions) -> tuple[dict[str
     The subsets: images without copies in training, and images whose label FER+ shares.
     """
     parts, datamodule = {"all images": predictions}, source.datamodule
+    shared = [name for code, name in enumerate(predictions.classes) if code in predictions.labels]
+    if 1 < len(shared) < len(predictions.classes):
+        parts["decided among the classes of these images"] = predictions.restrict(shared)
     if datamodule is None:
         sentence = "Accuracy on images without copies in training, and where FER+ agrees, needs the images"
         return parts, [f"{sentence}: {source.images_missing}."]
+    if not source.trained_on:
+        return parts, [
+            "Whether the network was trained on some of these images is not known: copies are not looked for."
+        ]
     from fer.evaluation.subsets import ferplus_agreement, without_training_copies  # imports torch
 
     remarks = []
@@ -101,4 +108,5 @@ def image_sections(report: Report, source: EvaluationInput, split: str) -> dict[
     from fer.evaluation.network_sections import add_network_sections  # imports torch
 
     logits = source.network.logits(split) if source.logits is None else source.logits
-    return add_network_sections(report, source.network, source.predictions(split), split, logits)
+    with_training = source.trained_on
+    return add_network_sections(report, source.network, source.predictions(split), split, logits, with_training)

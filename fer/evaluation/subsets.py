@@ -6,7 +6,8 @@ import numpy as np
 
 from fer.data.datamodule import FERDataModule
 from fer.data.duplicates import seen
-from fer.data.ferplus import CLASSES, find_votes, majority, read_votes, without_outliers
+from fer.data.ferplus import find_votes, read_votes
+from fer.data.ferplus_rules import CLASSES, majority, without_outliers
 from fer.errors import UserError
 from fer.evaluation.images import images_with_ids
 

@@ -246,8 +246,23 @@ def whole(monkeypatch):
 
 
 @pytest.mark.usefixtures("whole")
-def test_all_of_fer2013_is_official_whatever_is_chosen_of_it(datamodule, tmp_path):
-    for options in ({}, {"limit": 9}, {"classes": ["sad", "happy"]}, {"merge": {"disgust": "angry"}},
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"limit": 9}, "data.limit=9"),
+        ({"per_class": {"val": 1, "test": None}}, "data.per_class.val=1"),
+        ({"drop_held_out_copies": True}, "data.drop_held_out_copies=true"),
+    ],
+)
+def test_a_part_of_the_held_out_images_is_not_the_official_split(datamodule, options, name):
+    module = datamodule(**options)
+    assert module.official is False
+    assert f"not FER2013's official split: {name} takes a part of it" in module.warnings
+
+
+@pytest.mark.usefixtures("whole")
+def test_all_of_fer2013_is_official_whatever_is_trained_on(datamodule, tmp_path):
+    for options in ({}, {"classes": ["sad", "happy"]}, {"merge": {"disgust": "angry"}},
                     {"per_class": {"train": 1}}, {"held_out": str(tmp_path / "fer2013.csv")}):  # fmt: skip
         module = datamodule(**options)
         assert module.official is True

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data.class_numbers import KNOWN
-from fer.data.csv_faces import BadRow, parse_pixels
+from fer.data.csv_values import BadRow, parse_pixels
 from fer.data.emotions import EMOTIONS
 from fer.data.fer2013 import read_fer2013
 from fer.data.folders import NothingFound
@@ -352,11 +352,17 @@ def test_pictures_that_lie_in_two_packs_are_read_once(make_faces, write_pictures
     assert "1 images were there twice" in found.notes[0]
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "iris.csv", "cats/tom.png"])
-def test_a_place_without_faces_says_how_to_get_them(name, here):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((name, r"no csv with emotion and pixels.*kaggle.*data.root") for name in ("notes.txt", "iris.csv")),
+        ("cats/tom.png", r"1 pictures such as cats/tom\.png and no labels.*data\.labels=FILE.*data=folder"),
+    ],
+)
+def test_a_place_without_faces_says_how_to_get_them(name, message, here):
     (here / name).parent.mkdir(exist_ok=True)
     (here / name).write_text("a,b\n1,2\n")
-    with pytest.raises(NothingFound, match=r"no csv with emotion and pixels.*kaggle.*data.root"):
+    with pytest.raises(NothingFound, match=message):
         read_fer2013([here])
 
 

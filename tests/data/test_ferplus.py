@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from fer.classifier import Classifier
 from fer.config import CONF, compose_config
-from fer.data import ferplus
+from fer.data import ferplus_rules
+from fer.data.class_choice import choose_classes
 from fer.data.datamodule import FERDataModule
 from fer.data.emotions import EMOTIONS, USAGES
 from fer.data.faces import Faces
 from fer.data.fer2013 import read_fer2013
-from fer.data.ferplus import CLASSES, relabelled
+from fer.data.ferplus import relabelled
+from fer.data.ferplus_rules import CLASSES
 from fer.data.sources import read_faces
-from fer.data.splits import SPLITS, choose_classes
+from fer.data.splits import SPLITS
 from fer.errors import UserError
 
 COLUMNS = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
@@ -94,12 +96,12 @@ def rules(votes: list[int], strict: bool) -> tuple[str, list[float]]:
 @settings(max_examples=300, deadline=None)
 @given(VOTES, st.booleans())
 def test_rules_are_those_of_a_loop(votes, strict):
-    counts = ferplus.without_outliers(votes)
+    counts = ferplus_rules.without_outliers(votes)
     named = np.ones(len(votes), bool)
-    reasons = ferplus.reasons(counts, named, np.full(len(votes), strict))
+    reasons = ferplus_rules.reasons(counts, named, np.full(len(votes), strict))
     expected = [rules(row, strict) for row in votes.tolist()]
-    assert [("" if reason < 0 else ferplus.REASONS[reason]) for reason in reasons] == [why for why, _ in expected]
-    targets = ferplus.distributions(counts)
+    assert [("" if reason < 0 else ferplus_rules.REASONS[reason]) for reason in reasons] == [why for why, _ in expected]
+    targets = ferplus_rules.distributions(counts)
     assert targets.dtype == np.float32
     np.testing.assert_allclose(targets, [row for _, row in expected], rtol=1e-6)
 
@@ -107,9 +109,9 @@ def test_rules_are_those_of_a_loop(votes, strict):
 @settings(max_examples=200, deadline=None)
 @given(VOTES)
 def test_every_row_with_a_majority_has_it_as_its_plurality(votes):
-    counts = ferplus.without_outliers(votes)
-    majority = ferplus.majority(counts)
-    kept = ferplus.reasons(counts, np.ones(len(votes), bool), np.ones(len(votes), bool)) < 0
+    counts = ferplus_rules.without_outliers(votes)
+    majority = ferplus_rules.majority(counts)
+    kept = ferplus_rules.reasons(counts, np.ones(len(votes), bool), np.ones(len(votes), bool)) < 0
     assert (majority[kept] == counts[kept, :8].argmax(1)).all()
     assert (2 * counts[kept, majority[kept]] > counts[kept].sum(1)).all()
 
@@ -117,23 +119,26 @@ def test_every_row_with_a_majority_has_it_as_its_plurality(votes):
 @settings(max_examples=200, deadline=None)
 @given(VOTES)
 def test_soft_labels_keep_every_row_with_a_majority_for_an_emotion(votes):
-    counts, named = ferplus.without_outliers(votes), np.ones(len(votes), bool)
-    strict, lenient = (ferplus.reasons(counts, named, np.full(len(votes), each)) < 0 for each in (True, False))
+    counts, named = ferplus_rules.without_outliers(votes), np.ones(len(votes), bool)
+    strict, lenient = (ferplus_rules.reasons(counts, named, np.full(len(votes), each)) < 0 for each in (True, False))
     assert not (strict & ~lenient).any()
 
 
 @settings(max_examples=200, deadline=None)
 @given(VOTES, st.data())
 def test_rows_without_a_name_always_go(votes, data):
-    counts = ferplus.without_outliers(votes)
+    counts = ferplus_rules.without_outliers(votes)
     named, strict = (np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n))) for n in [len(votes)] * 2)
-    gone = ferplus.reasons(counts, named, strict)
+    gone = ferplus_rules.reasons(counts, named, strict)
     assert (gone[~named] >= 0).all()
-    assert (gone[named] == ferplus.reasons(counts, np.ones(len(votes), bool), strict)[named]).all()
+    assert (gone[named] == ferplus_rules.reasons(counts, np.ones(len(votes), bool), strict)[named]).all()
 
 
 def test_a_single_vote_is_no_vote_unless_there_are_only_such():
-    assert ferplus.without_outliers(np.array([[5, 1, 4, 0], [1, 1, 0, 1]])).tolist() == [[5, 0, 4, 0], [1, 1, 0, 1]]
+    assert ferplus_rules.without_outliers(np.array([[5, 1, 4, 0], [1, 1, 0, 1]])).tolist() == [
+        [5, 0, 4, 0],
+        [1, 1, 0, 1],
+    ]
 
 
 # hard labels
@@ -257,7 +262,7 @@ def test_targets_follow_merged_and_chosen_classes(votes, merge, data):
         classes=CLASSES,
         layout="made",
         sources=("here",),
-        targets=ferplus.distributions(votes),
+        targets=ferplus_rules.distributions(votes),
     )
     names = list(dict.fromkeys(merge.get(name, name) for name in CLASSES))
     classes = data.draw(st.permutations(names))[: data.draw(st.integers(2, len(names)))]

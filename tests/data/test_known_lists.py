@@ -1,5 +1,7 @@
 """Public data sets with a list of labels, or with expressions in the names of pictures."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +9,7 @@ from PIL import Image
 from fer.data.class_numbers import KNOWN
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
 from fer.data.fer2013 import read_fer2013
+from fer.data.ferplus import relabelled
 from fer.data.labelling import Labelling
 from fer.data.own_pictures import read_own
 from fer.data.splits import assign_roles
@@ -47,9 +50,10 @@ def test_the_output_of_ferplus_has_the_majority_of_votes(tmp_path):
         rows = [f'fer{value:07d}.png,"(0, 0, 48, 48)",{row}' for value, row in votes.items()]
         write(tmp_path / f"FER2013{part}" / "label.csv", *rows)
     faces = read_fer2013([tmp_path])
-    assert labels(faces) == {10: "neutral", 20: "contempt"}
-    assert np.bincount(faces.folder).tolist() == [2, 2, 2]
-    assert any("6 faces left out" in note for note in faces.notes)
+    labelled = faces.take(faces.labels >= 0)
+    assert labels(labelled) == {10: "neutral", 20: "contempt"}
+    assert np.bincount(labelled.folder).tolist() == [2, 2, 2]
+    assert any("6 faces without a label" in note for note in faces.notes)
     write(tmp_path / "FER2013Test" / "label.csv", "x.png,1,2")
     with pytest.raises(UserError, match=r"FER2013Test/label\.csv, line 1: expected a name, a box and ten votes"):
         read_fer2013([tmp_path])
@@ -139,7 +143,7 @@ def test_pictures_with_boxes_of_yolo_are_read(names, tmp_path):
 
 def test_boxes_of_other_things_are_no_faces(tmp_path):
     yolo(tmp_path, "names: [cat, dog, bird]")
-    with pytest.raises(UserError, match="no folder per emotion"):
+    with pytest.raises(UserError, match="no folder around them is called by an emotion"):
         read_fer2013([tmp_path])
 
 
@@ -208,3 +212,59 @@ def test_folders_of_emotions_go_before_names_of_pictures(tmp_path):
 
 def test_known_codes_agree_with_those_of_numbered_folders():
     assert set(KNOWN["ferplus"].values()) == set(KNOWN["affectnet"].values()) - {None} == set(WITH_CONTEMPT)
+
+
+def test_webdataset_shards_are_read_together(tmp_path):
+    write(tmp_path / "classnames.txt", "angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
+    number = 0
+    for part, shards in (("train", 2), ("test", 1)):
+        for shard in range(shards):
+            folder = tmp_path / "made" / f"{part}{shard}"
+            for row, code in enumerate((3, 4)):
+                number += 10
+                save(folder / f"s{row:07d}.png", number)
+                write(folder / f"s{row:07d}.cls", str(code))
+            (tmp_path / part).mkdir(exist_ok=True)
+            shutil.make_archive(str(tmp_path / part / str(shard)), "tar", folder)
+            shutil.rmtree(folder)
+    faces = read_fer2013([tmp_path])
+    assert labels(faces) == {10: "happy", 20: "neutral", 30: "happy", 40: "neutral", 50: "happy", 60: "neutral"}
+    assert np.bincount(faces.folder).tolist() == [4, 0, 2]
+    (tmp_path / "classnames.txt").unlink()
+    with pytest.raises(UserError, match=r"labels 3, 4 are numbers; .*labels.numbers"):
+        read_fer2013([tmp_path])
+
+
+def test_drawn_characters_carry_their_expression(tmp_path):
+    for number, name in enumerate(("aia_joy_1", "bonnie_sadness_20", "ray_anger_3"), start=1):
+        person, emotion, _ = name.split("_")
+        save(tmp_path / person / f"{person}_{emotion}" / f"{name}.png", 10 * number)
+    faces = read_fer2013([tmp_path])
+    assert labels(faces) == {10: "happy", 20: "sad", 30: "angry"}
+    assert faces.persons.tolist() == ["FERG AIA", "FERG BONNIE", "FERG RAY"]
+
+
+def test_persons_may_have_folders(tmp_path):
+    for number, name in enumerate(("P001/Anger", "P001/Happiness", "P002/Anger"), start=1):
+        save(tmp_path / "VL" / "Strong" / name / "000.jpeg", 10 * number)
+    faces = read_fer2013([tmp_path])
+    assert labels(faces) == {10: "angry", 20: "happy", 30: "angry"}
+    assert faces.persons.tolist() == ["P001", "P001", "P002"]
+
+
+def test_soft_labels_are_the_votes_beside_the_pictures_of_ferplus(tmp_path):
+    votes = {10: "9,0,0,0,1,0,0,0,0,0", 20: "0,0,0,0,0,0,0,8,2,0", 30: "5,5,0,0,0,0,0,0,0,0", 40: "0,0,0,0,0,0,0,0,0,9"}
+    for part in ("Train", "Valid", "Test"):
+        for value in votes:
+            save(tmp_path / f"FER2013{part}" / f"fer{value:07d}.png", value)
+        rows = [f'fer{value:07d}.png,"(0, 0, 48, 48)",{row}' for value, row in votes.items()]
+        write(tmp_path / f"FER2013{part}" / "label.csv", *rows)
+    faces = read_fer2013([tmp_path])
+    soft, hard = (relabelled(faces, mode) for mode in ("soft", "majority"))
+    assert labels(hard) == {10: "neutral", 20: "contempt"}
+    assert (soft.folder == 0).sum() == 3
+    assert (soft.folder > 0).sum() == 4
+    tie = np.flatnonzero(soft.images[:, 0, 0] == 30)
+    assert soft.targets[tie].tolist() == [[0, 0, 0, 0.5, 0, 0, 0.5, 0]]
+    assert soft.classes == WITH_CONTEMPT
+    assert len({faces.stamped().fingerprint, soft.fingerprint, hard.fingerprint}) == 3

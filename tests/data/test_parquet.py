@@ -13,7 +13,7 @@ from fer.data.emotions import EMOTIONS
 from fer.data.fer2013 import read_fer2013
 from fer.data.labelling import Labelling
 from fer.data.own_pictures import read_own
-from fer.data.parquet import role_of_file
+from fer.data.parquet_table import role_of_file
 from fer.errors import UserError
 
 pyarrow = pytest.importorskip("pyarrow")

@@ -5,23 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer.data.class_choice import choose_classes, without_contempt
 from fer.data.duplicates import copies
 from fer.data.emotions import EMOTIONS
 from fer.data.faces import Faces
 from fer.data.fer2013 import read_fer2013
-from fer.data.splits import (
-    SPLITS,
-    assign_roles,
-    balanced_subset,
-    check,
-    choose_classes,
-    cut,
-    limited,
-    with_held_out,
-    without_contempt,
-    without_copies,
-    without_seen,
-)
+from fer.data.splits import SPLITS, assign_roles, check, cut, with_held_out
+from fer.data.subsets import balanced_subset, limited, without_copies, without_seen
 from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 

@@ -11,7 +11,8 @@ from PIL import Image
 from scipy import ndimage, signal, stats
 
 from fer.data import statistics
-from fer.data.ferplus import CLASSES, Votes
+from fer.data.ferplus import Votes
+from fer.data.ferplus_rules import CLASSES
 from fer.data.files import files_at
 
 RANDOM = np.random.default_rng(0)

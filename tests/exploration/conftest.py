@@ -6,7 +6,7 @@ import pytest
 from fer import eda
 from fer.config import compose_config
 from fer.data.emotions import USAGES
-from fer.data.ferplus import CLASSES
+from fer.data.ferplus_rules import CLASSES
 from fer.exploration.dataset import Dataset
 from fer.report import Report
 

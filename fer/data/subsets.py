@@ -1,0 +1,55 @@
+"""Takes subsets of splits: without copies, balanced, or limited in size."""
+
+import numpy as np
+
+from fer.data.duplicates import copies, seen
+from fer.data.faces import SPLITS, Faces
+from fer.data.splits import Rows
+from fer.errors import UserError
+
+
+def without_copies(faces: Faces, rows: Rows) -> Rows:
+    """Removes from training the images that are pixel-identical to a validation or test image."""
+    group = copies(faces.images)
+    held_out = np.concatenate([group[rows["val"]], group[rows["test"]]])
+    return rows | {"train": rows["train"][~np.isin(group[rows["train"]], held_out)]}
+
+
+def without_seen(faces: Faces, rows: Rows) -> Rows:
+    """Removes from validation and test the images that are exact or near copies of a training image."""
+    held_out = np.concatenate([rows["val"], rows["test"]])
+    in_train = held_out[seen(faces.images[rows["train"]], faces.images[held_out], near=True)]
+    return rows | {split: rows[split][~np.isin(rows[split], in_train)] for split in ("val", "test")}
+
+
+def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, seed: int) -> np.ndarray:
+    """Returns `per_class` random rows of every class, in their old order. Subsets of one seed are nested.
+
+    Raises UserError where a class has fewer rows.
+    """
+    random = np.random.default_rng([seed, SPLITS.index(split)])
+    chosen = []
+    for label, name in enumerate(faces.classes):
+        of_class = rows[faces.labels[rows] == label]
+        if len(of_class) < per_class:
+            raise UserError(
+                f"data.per_class.{split}={per_class}: only {len(of_class)} images of '{name}'; take at most that many"
+            )
+        chosen.append(random.permutation(of_class)[:per_class])
+    return np.sort(np.concatenate(chosen))
+
+
+def limited(faces: Faces, rows: np.ndarray, limit: int, split: str, seed: int) -> np.ndarray:
+    """Returns `limit` random rows with the class shares of `rows`, in their old order.
+
+    At least one row of each class in `rows` is kept, even above `limit`. Subsets of one seed are nested.
+    """
+    random = np.random.default_rng([seed, SPLITS.index(split), 1])
+    labels = faces.labels[rows]
+    turn = np.empty(len(rows))  # when a row is taken: each class's rows are spread evenly over [0, 1)
+    for label in np.unique(labels):
+        of_class = random.permutation(np.flatnonzero(labels == label))
+        turn[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        turn[of_class[0]] = 0
+    count = max(limit, (turn == 0).sum())
+    return np.sort(rows[np.argsort(turn, kind="stable")[:count]])
