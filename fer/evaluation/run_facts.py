@@ -40,7 +40,7 @@ def summary(record: Record, splits: Mapping[str, Predictions]) -> list[str]:
     """Returns accuracy, a baseline, network, settings and origin of a run, as far as its record is known."""
     lines = [accuracy_line(split, predictions) for split, predictions in splits.items()]
     lines = [f"Accuracy: {'; '.join(reversed(lines))}."]
-    if not record.get("config"):
+    if not (record.get("config") or {}).get("model"):
         return lines
     split, predictions = list(splits.items())[-1]
     lines += baseline(record, split, predictions)
