@@ -42,6 +42,16 @@ def parser() -> argparse.ArgumentParser:
         "--token", help=f"token that requests must carry; the variable {TOKEN} hides it from other users"
     )
     parser.add_argument("--name", action="append", default=[], help="host name of the server, as behind a proxy")
+    parser.add_argument(
+        "--root-path", default="", metavar="PATH", help="path of the server behind a proxy, as /fer in example.org/fer/"
+    )
+    parser.add_argument(
+        "--trusted-proxies",
+        action="append",
+        default=[],
+        metavar="ADDRESSES",
+        help="addresses or networks whose X-Forwarded-Host, -Proto and -Prefix count",
+    )
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="origin whose pages may ask")
     parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and detect")
     parser.add_argument(
@@ -81,12 +91,14 @@ def run(predictor: "Predictor", listener: "socket.socket", settings: "Settings")
 
 def settings_from(args: argparse.Namespace) -> "Settings":
     """Builds the settings from parsed options. Raises UserError for invalid ones."""
+    from fer.serving.proxies import parse_proxies, parse_root_path
     from fer.serving.settings import Settings, parse_limits, parse_origin, parse_token
 
     token = parse_token(args.token if args.token is not None else os.environ.get(TOKEN))
     origins = tuple(parse_origin(origin) for origin in args.cors)
     names = tuple(name.lower() for name in args.name)
-    return Settings(parse_limits(args.limit), token, origins, names, args.workers)
+    proxies, root_path = parse_proxies(args.trusted_proxies), parse_root_path(args.root_path)
+    return Settings(parse_limits(args.limit), token, origins, names, args.workers, root_path, proxies)
 
 
 def with_host_names(settings: "Settings", listener: "socket.socket") -> "Settings":
