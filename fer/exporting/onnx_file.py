@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from fer.classifier import Classifier
 from fer.errors import UserError
@@ -27,26 +28,47 @@ STEPS = (
 MIN_HALVED = 16  # smaller tensors stay in float32
 
 
-class ExportedModel(nn.Module):
-    """Resizing, normalisation, network, temperature and softmax in one module, for any batch and picture size."""
+class Mirror(TorchFunctionMode):
+    """Computes mirror images as a product with `matrix`, exactly: OpenCV's DNN cannot read rows backwards."""
 
-    def __init__(self, classifier: Classifier, temperature: float):
+    def __init__(self, matrix: Tensor):
         super().__init__()
-        self.classifier, self.temperature = classifier, temperature
+        self.matrix = matrix
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is Tensor.flip:
+            return args[0] @ self.matrix
+        return function(*args, **(kwargs or {}))
+
+
+class ExportedModel(nn.Module):
+    """Resizing, normalisation, network, temperature and softmax in one module, for any batch and picture size.
+
+    fixed: for one picture of 48×48, without resizing.
+    """
+
+    def __init__(self, classifier: Classifier, temperature: float, fixed: bool = False):
+        super().__init__()
+        self.classifier, self.temperature, self.fixed = classifier, temperature, fixed
+        width = classifier.hparams.crop_to if classifier.hparams.tta == "tencrop" else SIZE
+        self.register_buffer("mirror", torch.eye(width).flip(0))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) uint8 -> (B, C) float32, rows sum to 1."""
+        if self.fixed:
+            with Mirror(self.mirror):
+                return (self.classifier.logits(images.float() / 255) / self.temperature).softmax(1)
         pixels = F.interpolate(images.float(), size=(SIZE, SIZE), mode="bilinear", antialias=True)
         pixels = pixels.round().clamp(0, 255) / 255  # integer grey levels, as pictures have
         return (self.classifier.logits(pixels) / self.temperature).softmax(1)
 
 
-def exported_model(classifier: Classifier, temperature: float | None) -> ExportedModel:
+def exported_model(classifier: Classifier, temperature: float | None, fixed: bool = False) -> ExportedModel:
     """Returns the classifier as an ExportedModel on the CPU, in float32 and the contiguous memory format."""
     classifier = classifier.cpu().float().eval()
     classifier.model.to(memory_format=torch.contiguous_format)
     classifier.memory_format = torch.contiguous_format
-    return ExportedModel(classifier, temperature or 1.0).eval()
+    return ExportedModel(classifier, temperature or 1.0, fixed).eval()
 
 
 def fuse(module: ExportedModel) -> ExportedModel:
@@ -60,13 +82,15 @@ def fuse(module: ExportedModel) -> ExportedModel:
 
 
 def export_program(module: ExportedModel) -> torch.export.ExportedProgram:
-    """Traces the inference form with torch.export; batch, height and width are dynamic.
+    """Traces the inference form with torch.export; batch, height and width are dynamic unless the module is fixed.
 
     Raises UserError for a network that cannot be traced.
     """
     module = fuse(module)
-    sizes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+    sizes: dict[int, Any] = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
     example = torch.randint(0, 256, (2, 1, 60, 52), dtype=torch.uint8)  # 1 and equal sizes would be fixed
+    if module.fixed:
+        sizes, example = {}, example[:1, :, :SIZE, :SIZE].contiguous()
     try:
         with torch.no_grad():
             return torch.export.export(module, (example,), dynamic_shapes=({**sizes},), strict=False)
@@ -75,8 +99,11 @@ def export_program(module: ExportedModel) -> torch.export.ExportedProgram:
         raise UserError(f"{type(module.classifier.model).__name__} cannot be exported ({reason})") from error
 
 
-def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any]) -> Any:
-    """Converts an exported program to an onnx.ModelProto, with `metadata` in it as JSON."""
+def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any], opset: int | None = None) -> Any:
+    """Converts an exported program to an onnx.ModelProto of version `opset`, with `metadata` in it as JSON.
+
+    Raises UserError if there is no such version, or the exporter cannot write the network in it.
+    """
     try:
         import onnxscript  # noqa: F401 (without it torch.onnx raises a long message)
     except ModuleNotFoundError:
@@ -84,10 +111,7 @@ def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any]) 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            program, input_names=["images"], output_names=["probabilities"], dynamo=True, verbose=False
-        )
-    model = program.model_proto
+        model = converted(program, opset)
     for name, value in {"producer": PRODUCER, **metadata}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=name, value=text)
@@ -98,6 +122,31 @@ def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any]) 
         if node.op_type == "Resize":
             exclude_border(node)
     return model
+
+
+def converted(program: torch.export.ExportedProgram, opset: int | None) -> Any:
+    """Returns the program as an onnx.ModelProto of version `opset`, by default the exporter's. Raises UserError."""
+    from onnx import version_converter
+
+    names = {"input_names": ["images"], "output_names": ["probabilities"]}
+    try:
+        model = torch.onnx.export(program, **names, dynamo=True, verbose=False, opset_version=opset).model_proto
+        if opset and version_of(model) != opset:  # the exporter leaves what it cannot convert as it is
+            model = version_converter.convert_version(model, opset)
+    except Exception as error:  # the exporter and the converter raise a dozen types
+        if opset is None:
+            raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:120]
+        raise UserError(
+            f"--opset {opset}: the network cannot be written in this version ({reason}); leave it out, or "
+            "try a larger number, or --fixed: resizing needs 18 or more"
+        ) from error
+    return model
+
+
+def version_of(model: Any) -> int:
+    """Returns the version of ONNX's own operators in a model."""
+    return next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
 
 
 def exclude_border(node: Any) -> None:
