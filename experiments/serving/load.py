@@ -203,7 +203,7 @@ def conditions_of(load_before: float, picture: bytes, name: str) -> str:
     kind = platform.processor() or platform.machine()
     return (
         f"Each request sends {name} ({len(picture) / 1000:.0f} kB) over a persistent connection. Server and clients "
-        f"share {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores ({kind}); the load average was {load_before:.1f} before the start and "
+        f"share {cores()} cores ({kind}); the load average was {load_before:.1f} before the start and "
         f"{os.getloadavg()[0]:.1f} at the end, other processes included."
     )
 

@@ -25,6 +25,7 @@ STEPS = (
     "division by 255, minus mean, divided by std, network, division by temperature, softmax. probabilities: float32 "
     "(batch, classes) in the order of classes."
 )
+CALIBRATION_BATCH = 32  # faces, where the file takes any number
 MIN_HALVED = 16  # smaller tensors stay in float32
 
 
@@ -50,8 +51,9 @@ class ExportedModel(nn.Module):
     def __init__(self, classifier: Classifier, temperature: float, fixed: bool = False):
         super().__init__()
         self.classifier, self.temperature, self.fixed = classifier, temperature, fixed
-        width = classifier.hparams.crop_to if classifier.hparams.tta == "tencrop" else SIZE
-        self.register_buffer("mirror", torch.eye(width).flip(0))
+        if fixed:
+            width = classifier.hparams.crop_to if classifier.hparams.tta == "tencrop" else SIZE
+            self.register_buffer("mirror", torch.eye(width).flip(0))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) uint8 -> (B, C) float32, rows sum to 1."""
@@ -194,7 +196,8 @@ def quantize(model: Any, faces: np.ndarray, folder: Path) -> Any:
 
     class Reader(CalibrationDataReader):
         def __init__(self):
-            self.batches = iter(np.array_split(faces[:, None], max(1, len(faces) // 32)))
+            batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or CALIBRATION_BATCH
+            self.batches = iter(np.array_split(faces[:, None], max(1, len(faces) // batch)))
 
         def get_next(self):
             return next(({"images": batch} for batch in self.batches), None)

@@ -118,6 +118,8 @@ def test_options_that_do_not_fit_are_one_line(runtime, tmp_path):
     for more in (["--format", "torch"], ["--out", "x.onnx"]):
         with pytest.raises(UserError, match="leave --out and --format out"):
             export.main(["--page", str(tmp_path / "page"), "--runtime", str(runtime), *more])
+    with pytest.raises(UserError, match="are for a CHECKPOINT"):
+        export.main(["--page", str(tmp_path / "page"), "--runtime", str(runtime), "--precision", "fp16"])
     with pytest.raises(UserError, match="name a CHECKPOINT"):
         export.main([])
     with pytest.raises(UserError, match=r"x\.onnx is an ONNX file already"):
