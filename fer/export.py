@@ -52,14 +52,11 @@ def page(args: argparse.Namespace) -> None:
 
     if args.kind != "onnx" or args.out is not None:
         raise UserError("--page names the folder and takes an ONNX file: leave --out and --format out")
-    if (args.checkpoint is None or is_onnx(args)) and (
-        args.data or args.opset or args.fixed or args.precision != "fp32"
-    ):
-        raise UserError(
-            "--precision, --data, --opset and --fixed are for a CHECKPOINT; a file of fer.export stays as it is"
-        )
+    is_checkpoint = args.checkpoint is not None and not is_onnx(args)
+    if not is_checkpoint and (args.data or args.opset or args.fixed or args.precision != "fp32"):
+        raise UserError("--precision, --data, --opset and --fixed are for a CHECKPOINT; ONNX files stay as they are")
     runtime, network, name = runtime_files(args.runtime), args.checkpoint, ""
-    if network is not None and not is_onnx(args):
+    if is_checkpoint:
         args.out, name = args.page / NETWORK, network.name
         export(args)
         network = args.out
