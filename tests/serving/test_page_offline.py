@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from test_accessibility import VIOLATIONS
 
 from fer import export
 from fer.exporting.page_folder import runtime_files, write_page
@@ -214,11 +213,10 @@ def test_what_is_no_picture_is_said(address, page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_accessibility_rule_is_violated(address, page, photo, axe, width):
+def test_no_accessibility_rule_is_violated(address, page, photo, violations, width):
     page.set_viewport_size({"width": width, "height": 800})
     opened(page, address, photo)
-    page.evaluate(axe)
-    assert page.evaluate(VIOLATIONS) == []
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
