@@ -6,8 +6,8 @@
 
 Each client sends one picture, waits for the answer and sends it again, over one connection. The picture is a drawn face
 of 640×480 pixels unless --picture names another. Several servers are tested in turns, --rounds times each, so that
-whatever else the machine does meets all of them; the ratios are those of the first. Processor time and memory of a
-server come from its /metrics, where it has them: unlike the rest they hardly depend on what runs beside it. --out
+whatever else the machine does meets all of them; the ratios are those of the first. Processor time and memory are
+those of a server on this machine and its child processes; unlike the rest they hardly depend on what else runs. --out
 writes load.csv (a line for each request: server, seconds from the start, seconds to the answer, status) and README.md
 with the figures. Exit code 1 if a request failed. The token is taken from the variable FER_TOKEN.
 """
@@ -21,7 +21,6 @@ import runpy
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,6 +30,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 
 from fer.arguments import positive, whole
 from fer.errors import UserError, one_line_errors
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What a server has used, from its /metrics: requests answered, processor seconds, bytes of memory."""
+    """What a server has used: requests answered, processor seconds, bytes of memory."""
 
     requests: float
     seconds: float
@@ -66,29 +66,33 @@ class Server:
     active: float = 0.0  # seconds of its rounds, the last answers included
 
 
-def usage_of(address: str, token: str | None = None) -> Usage | None:
-    """Returns what a server has used so far, None where it does not say."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    values: Counter[str] = Counter()
-    with suppress(OSError, ValueError):
-        request = urllib.request.Request(f"{address}/metrics", headers=headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            lines = answer.read().decode().splitlines()
-        for line in lines:
-            if not line.startswith("#"):
-                name, _, value = line.rpartition(" ")
-                values[name.partition("{")[0]] += float(value)
-    names = ("fer_requests_total", "process_cpu_seconds_total", "process_resident_memory_bytes")
-    return Usage(*(values[name] for name in names)) if all(name in values for name in names) else None
+def process_of(address: str) -> psutil.Process | None:
+    """Returns the process of this machine that listens at an address, None if there is none that may be looked at."""
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == urlsplit(address).port:
+                return psutil.Process(connection.pid) if connection.pid else None
+    return None
+
+
+def usage_of(server: Server) -> Usage | None:
+    """Returns what a server and its child processes have used so far, None for a server of another machine."""
+    process = process_of(server.address)
+    if process is None:
+        return None
+    family = [process, *process.children(recursive=True)]
+    times = [member.cpu_times() for member in family]
+    memory = sum(member.memory_info().rss for member in family)
+    return Usage(len(server.requests), sum(used.user + used.system for used in times), memory)
 
 
 def run_round(server: Server, picture: bytes, clients: int, seconds: float, token: str | None) -> None:
     """Tests a server for `seconds` and adds what came of it."""
-    before = usage_of(server.address, token)
+    before = usage_of(server)
     requests = run_clients(server.address, picture, clients, seconds, token)
-    after = usage_of(server.address, token)
     server.requests += [request._replace(begun=request.begun + server.active) for request in requests]
     server.active += max(request.begun + request.seconds for request in requests)
+    after = usage_of(server)
     if before and after:
         server.usage.append((before, after))
 

@@ -99,7 +99,7 @@ def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, d
         raise UserError(f"int8 takes its ranges from training faces, and {reason}; name the data with --data PATH")
     module = onnx_file.exported_model(network.classifier, network.temperature, options.fixed)
     metadata = {**description(network), "precision": precision}
-    model = onnx_file.onnx_model(onnx_file.export_program(module), metadata, options.opset)
+    model = onnx_file.onnx_model(module, metadata, options.opset)
     with TemporaryDirectory() as folder:
         float32 = Path(folder) / "fp32.onnx"
         float32.write_bytes(model.SerializeToString())

@@ -1,6 +1,7 @@
 """Builds the ONNX model of a classifier: pixels in, probabilities out."""
 
 import copy
+import io
 import json
 import logging
 import warnings
@@ -25,6 +26,9 @@ STEPS = (
     "division by 255, minus mean, divided by std, network, division by temperature, softmax. probabilities: float32 "
     "(batch, classes) in the order of classes."
 )
+FIRST_OPSET = 18
+"""The oldest version that torch's exporter writes by itself, and the first with antialiased resizing."""
+NAMES = {"input_names": ["images"], "output_names": ["probabilities"]}
 CALIBRATION_BATCH = 32  # faces, where the file takes any number
 MIN_HALVED = 16  # smaller tensors stay in float32
 
@@ -89,20 +93,24 @@ def export_program(module: ExportedModel) -> torch.export.ExportedProgram:
     Raises UserError for a network that cannot be traced.
     """
     module = fuse(module)
-    sizes: dict[int, Any] = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
-    example = torch.randint(0, 256, (2, 1, 60, 52), dtype=torch.uint8)  # 1 and equal sizes would be fixed
-    if module.fixed:
-        sizes, example = {}, example[:1, :, :SIZE, :SIZE].contiguous()
+    axes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+    sizes = {} if module.fixed else axes
     try:
         with torch.no_grad():
-            return torch.export.export(module, (example,), dynamic_shapes=({**sizes},), strict=False)
+            return torch.export.export(module, (example_of(module),), dynamic_shapes=(sizes,), strict=False)
     except Exception as error:  # the tracer raises a dozen types
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"{type(module.classifier.model).__name__} cannot be exported ({reason})") from error
+        name = type(module.classifier.model).__name__
+        raise UserError(f"{name} cannot be exported ({first_line(error)})") from error
 
 
-def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any], opset: int | None = None) -> Any:
-    """Converts an exported program to an onnx.ModelProto of version `opset`, with `metadata` in it as JSON.
+def example_of(module: ExportedModel) -> Tensor:
+    """Returns pictures to trace a module with; sizes of 1, and equal ones, would count as fixed."""
+    shape = (1, 1, SIZE, SIZE) if module.fixed else (2, 1, 60, 52)
+    return torch.randint(0, 256, shape, dtype=torch.uint8)
+
+
+def onnx_model(module: ExportedModel, metadata: dict[str, Any], opset: int | None = None) -> Any:
+    """Converts a module to an onnx.ModelProto of version `opset`, with `metadata` in it as JSON.
 
     Raises UserError if there is no such version, or the exporter cannot write the network in it.
     """
@@ -113,7 +121,9 @@ def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any], 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = converted(program, opset)
+        model = converted(module, opset)
+    if opset not in (None, version_of(model)):  # the exporter leaves what it cannot convert as it is
+        raise UserError(f"--opset {opset}: torch writes this network in version {version_of(model)} instead")
     for name, value in {"producer": PRODUCER, **metadata}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=name, value=text)
@@ -126,24 +136,30 @@ def onnx_model(program: torch.export.ExportedProgram, metadata: dict[str, Any], 
     return model
 
 
-def converted(program: torch.export.ExportedProgram, opset: int | None) -> Any:
-    """Returns the program as an onnx.ModelProto of version `opset`, by default the exporter's. Raises UserError."""
-    from onnx import version_converter
-
-    names = {"input_names": ["images"], "output_names": ["probabilities"]}
+def converted(module: ExportedModel, opset: int | None) -> Any:
+    """Returns a module as an onnx.ModelProto of version `opset`, by default the exporter's. Raises UserError."""
+    if opset is not None and opset < FIRST_OPSET and not module.fixed:
+        raise UserError(f"--opset {opset}: resizing needs {FIRST_OPSET} or more; --fixed does without it")
     try:
-        model = torch.onnx.export(program, **names, dynamo=True, verbose=False, opset_version=opset).model_proto
-        if opset and version_of(model) != opset:  # the exporter leaves what it cannot convert as it is
-            model = version_converter.convert_version(model, opset)
-    except Exception as error:  # the exporter and the converter raise a dozen types
-        if opset is None:
-            raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:120]
-        raise UserError(
-            f"--opset {opset}: the network cannot be written in this version ({reason}); leave it out, or "
-            "try a larger number, or --fixed: resizing needs 18 or more"
-        ) from error
-    return model
+        if opset is not None and opset < FIRST_OPSET:
+            return converted_by_tracing(module, opset)
+        program = export_program(module)
+        return torch.onnx.export(program, **NAMES, dynamo=True, verbose=False, opset_version=opset).model_proto
+    except ValueError as error:
+        raise UserError(f"--opset {opset}: torch cannot write this version ({first_line(error)})") from error
+
+
+def converted_by_tracing(module: ExportedModel, opset: int) -> Any:
+    """Returns a fixed module as an onnx.ModelProto, written by torch's older exporter, which knows older versions."""
+    import onnx
+
+    file = io.BytesIO()
+    torch.onnx.export(fuse(module), (example_of(module),), file, **NAMES, dynamo=False, opset_version=opset)
+    return onnx.load_from_string(file.getvalue())
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def version_of(model: Any) -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from fer.console import counted
 from fer.prediction.stream import Result
@@ -19,7 +19,6 @@ class Meters:
     def __init__(self):
         self.registry, self.started = CollectorRegistry(), time.monotonic()
         self.cameras = 0
-        ProcessCollector(registry=self.registry)  # memory and processor time, on Linux
         options = {"registry": self.registry}
         self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **options)
         self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **options)

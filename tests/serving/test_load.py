@@ -61,7 +61,7 @@ def test_servers_are_tested_in_turns_with_what_they_use(load, server, serve, pic
 
 
 def test_the_slope_of_memory_is_per_million_requests(load):
-    usage = [(load.Usage(n, n / 10, 0), load.Usage(n + 100, n / 10 + 1, 1e8 + 7 * n)) for n in (0, 100, 200, 300)]
+    usage = [(load.Usage(n, n / 100, 0), load.Usage(n + 100, n / 100 + 1, 1e8 + 7 * n)) for n in (0, 100, 200, 300)]
     cells = load.usage_figures(usage)
     assert cells == {"server CPU ms/request": "10.0", "memory MB": "100", "MB/million requests": "7"}
 
