@@ -29,6 +29,7 @@ STEPS = (
 FIRST_OPSET = 18
 """The oldest version that torch's exporter writes by itself, and the first with antialiased resizing."""
 NAMES = {"input_names": ["images"], "output_names": ["probabilities"]}
+AXES = {0: "batch", 2: "height", 3: "width"}
 CALIBRATION_BATCH = 32  # faces, where the file takes any number
 MIN_HALVED = 16  # smaller tensors stay in float32
 
@@ -93,8 +94,7 @@ def export_program(module: ExportedModel) -> torch.export.ExportedProgram:
     Raises UserError for a network that cannot be traced.
     """
     module = fuse(module)
-    axes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
-    sizes = {} if module.fixed else axes
+    sizes = {} if module.fixed else {axis: torch.export.Dim(name) for axis, name in AXES.items()}
     try:
         with torch.no_grad():
             return torch.export.export(module, (example_of(module),), dynamic_shapes=(sizes,), strict=False)
@@ -124,6 +124,7 @@ def onnx_model(module: ExportedModel, metadata: dict[str, Any], opset: int | Non
         model = converted(module, opset)
     if opset not in (None, version_of(model)):  # the exporter leaves what it cannot convert as it is
         raise UserError(f"--opset {opset}: torch writes this network in version {version_of(model)} instead")
+    name_axes(model)
     for name, value in {"producer": PRODUCER, **metadata}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=name, value=text)
@@ -165,6 +166,16 @@ def first_line(error: Exception) -> str:
 def version_of(model: Any) -> int:
     """Returns the version of ONNX's own operators in a model."""
     return next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+
+
+def name_axes(model: Any) -> None:
+    """Calls the dynamic axes of a model batch, height and width; the exporter numbers them."""
+    graph, axes = model.graph, model.graph.input[0].type.tensor_type.shape.dim
+    names = {axes[index].dim_param: name for index, name in AXES.items() if axes[index].dim_param}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for axis in value.type.tensor_type.shape.dim:
+            if axis.dim_param in names:
+                axis.dim_param = names[axis.dim_param]
 
 
 def exclude_border(node: Any) -> None:
