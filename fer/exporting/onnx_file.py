@@ -146,7 +146,11 @@ def converted(module: ExportedModel, opset: int | None) -> Any:
             return converted_by_tracing(module, opset)
         program = export_program(module)
         return torch.onnx.export(program, **NAMES, dynamo=True, verbose=False, opset_version=opset).model_proto
-    except ValueError as error:
+    except UserError:
+        raise
+    except Exception as error:  # the exporters raise a dozen types
+        if opset is None:
+            raise
         raise UserError(f"--opset {opset}: torch cannot write this version ({first_line(error)})") from error
 
 
