@@ -99,6 +99,7 @@ def test_page_docs_and_camera_work_below_a_path(serve, proxy, page, picture, str
     page.wait_for_selector("#faces li")
     page.click("#camera")
     page.locator("#latency", has_text="frames/s").wait_for()
+    page.click("#camera")
     page.click("footer a")
     page.wait_for_selector("#paths table")
     assert f"{running.address}v1/predict" in page.inner_text("#examples")
