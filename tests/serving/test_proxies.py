@@ -54,7 +54,7 @@ class Proxy:
             head = head.replace(" /fer/", " /", 1)
         if "host" in self.headers.lower():
             head = re.sub(r"(?i)\r\nhost:[^\r]*", "", head)
-        if "upgrade" not in head.lower():
+        if not re.search(r"(?im)^upgrade:", head):  # one request a connection; cameras keep theirs
             head = re.sub(r"(?i)\r\nconnection:[^\r]*", "", head) + "\r\nConnection: close"
         return f"{head}\r\n{self.headers.format(host=self.host)}\r\n"
 
