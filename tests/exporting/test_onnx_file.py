@@ -84,7 +84,7 @@ def test_a_fixed_file_agrees_in_onnxruntime_and_in_opencv(fixed, mirroring, face
     assert sizes == [1, 1, 48, 48]
 
 
-@pytest.mark.parametrize("opset", [11, 22])
+@pytest.mark.parametrize("opset", [11, pytest.param(22, marks=pytest.mark.slow)])
 def test_a_fixed_file_is_written_in_other_versions(mirroring, faces, opset):
     model = onnx_file.onnx_model(onnx_file.exported_model(mirroring, None, fixed=True), {}, opset)
     assert onnx_file.version_of(model) == opset
@@ -92,7 +92,7 @@ def test_a_fixed_file_is_written_in_other_versions(mirroring, faces, opset):
     assert np.abs(probabilities(model, faces[:1, None]) - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize("opset", [5, 12, 99])
+@pytest.mark.parametrize("opset", [5, 12, pytest.param(99, marks=pytest.mark.slow)])
 def test_versions_that_cannot_be_written_are_one_line(checkpoint_file, opset):
     module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
     with pytest.raises(UserError, match=f"--opset {opset}") as error:

@@ -133,15 +133,15 @@ def test_a_photograph_is_answered_alike(address, page, astronaut):
 
 
 def test_pixels_are_exactly_those_of_pillow(address, page):
-    levels = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    levels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(levels)
-    data = [int(value) for value in np.dstack([levels, np.full((90, 130), 255, np.uint8)]).ravel()]
+    data = [int(value) for value in np.dstack([levels, np.full((60, 80), 255, np.uint8)]).ravel()]
     page.goto(address)
-    for left, top, side in ((0, 0, 90), (40, 0, 90), (7, 11, 48), (3, 5, 16), (60, 20, 61)):
+    for left, top, side in ((0, 0, 60), (20, 0, 60), (7, 11, 48), (3, 5, 16), (26, 6, 54)):
         found = page.evaluate(
             """async ([data, square]) => { const { face, grey } = await import("./pixels.js");
-                const levels = grey({ data: new Uint8ClampedArray(data), width: 130, height: 90 });
-                return [...face(levels, 130, square)]; }""",
+                const levels = grey({ data: new Uint8ClampedArray(data), width: 80, height: 60 });
+                return [...face(levels, 80, square)]; }""",
             [data, [left, top, side]],
         )
         crop = picture.convert("L").crop((left, top, left + side, top + side))
@@ -215,6 +215,7 @@ def test_no_accessibility_rule_is_violated(address, page, photo, violations):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.typed
 def test_a_file_for_fixed_sizes_runs_in_the_browser(serve_folder, page, photo, checkpoint_file, tmp_path):
     fixed = tmp_path / "fixed.onnx"
     export.main([str(checkpoint_file), "--fixed", "--out", str(fixed)])
