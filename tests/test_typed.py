@@ -152,7 +152,7 @@ def accept(module: str, typed: list[str], monkeypatch) -> None:
 
     works = {
         "evaluate": ["evaluate", "merge_opinions"],
-        "export": ["export"],
+        "export": ["export", "page"],
         "webcam": ["watch"],
         "study": ["collect", "index_table"],
         "serve": ["serve"],

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +30,23 @@ RESIZED_TOLERANCE = 1e-2  # the same for resized pictures, where a rare pixel ro
 CALIBRATION_FACES = 512  # training faces from which int8 takes its ranges
 
 
+class Options(NamedTuple):
+    """Options of an ONNX file. opset: None for the exporter's default; fixed: for one picture of 48×48 only."""
+
+    precision: str = "fp32"
+    opset: int | None = None
+    fixed: bool = False
+
+
 def export(
-    source: Path, kind: str, precision: str, data: list[str] | None, out: Path | None, numbers: Any = None
+    source: Path,
+    kind: str,
+    precision: str,
+    data: list[str] | None,
+    out: Path | None,
+    numbers: Any = None,
+    opset: int | None = None,
+    fixed: bool = False,
 ) -> Path:
     """Writes the file, prints how it compares with the checkpoint, and returns its path.
 
@@ -42,14 +57,18 @@ def export(
         data: paths of the data for calibration and accuracy, by default those of the run.
         out: the file to write, by default beside the checkpoint.
         numbers: the classes of folders of `data` that are named by numbers, by default as in the run.
+        opset: version of ONNX's operators, by default the exporter's.
+        fixed: whether the ONNX file takes one picture of 48×48 instead of any number of any size.
 
     Raises:
         UserError: for a network or a combination of options that cannot be exported.
     """
+    if kind != "onnx" and (fixed or opset):
+        raise UserError(f"--format {kind} has no --opset and no --fixed, which are for onnx")
     path = checkpoint_at(source)
     network = TorchNetwork(path)
     if out is None:
-        middle = "" if precision == "fp32" else f".{precision}"
+        middle = (".fixed" if fixed else "") + ("" if precision == "fp32" else f".{precision}")
         out = path.with_suffix(f"{middle}{SUFFIXES[kind]}")
     if out.exists() and out.samefile(path):
         raise UserError(f"{out} would replace the checkpoint; choose another with --out FILE")
@@ -62,7 +81,7 @@ def export(
     print(describe(network), flush=True)
     make_folder(out.parent)
     with write_errors(out):
-        lines = WRITERS[kind](network, path, precision, out, load_data)
+        lines = WRITERS[kind](network, path, Options(precision, opset, fixed), out, load_data)
     size = out.stat().st_size
     print("\n".join([*lines, f"wrote {out}: {size / 1e6:.2f} MB, {precision}", *next_lines(kind, out)]))
     return out
@@ -72,13 +91,15 @@ Data = Callable[[], tuple[ClassifierWithData | None, str]]
 """Loads the faces of the experiment, or returns the reason why there are none."""
 
 
-def write_onnx(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, data: Data) -> list[str]:
     """Writes the ONNX file; returns lines about its differences from the network."""
     faces, reason = data()
+    precision = options.precision
     if precision == "int8" and faces is None:
         raise UserError(f"int8 takes its ranges from training faces, and {reason}; name the data with --data PATH")
-    module = onnx_file.exported_model(network.classifier, network.temperature)
-    model = onnx_file.onnx_model(onnx_file.export_program(module), {**description(network), "precision": precision})
+    module = onnx_file.exported_model(network.classifier, network.temperature, options.fixed)
+    metadata = {**description(network), "precision": precision}
+    model = onnx_file.onnx_model(module, metadata, options.opset)
     with TemporaryDirectory() as folder:
         float32 = Path(folder) / "fp32.onnx"
         float32.write_bytes(model.SerializeToString())
@@ -98,6 +119,8 @@ def write_onnx(network: TorchNetwork, path: Path, precision: str, out: Path, dat
 
 def check_difference(module: onnx_file.ExportedModel, path: Path) -> str:
     """Compares the probabilities of a float32 file with torch's. Raises UserError for large differences."""
+    if module.fixed:
+        return check_fixed(module, path)
     same_size, resized = difference(module, path), difference(module, path, size=(100, 80))
     if same_size > TOLERANCE or resized > RESIZED_TOLERANCE:
         largest = max(same_size, resized)
@@ -105,10 +128,18 @@ def check_difference(module: onnx_file.ExportedModel, path: Path) -> str:
     return f"largest difference from torch in float32: {same_size:.1e} at 48×48, {resized:.1e} resized from 80×100"
 
 
-def write_torch(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+def check_fixed(module: onnx_file.ExportedModel, path: Path) -> str:
+    """Compares the probabilities of a file for one picture of 48×48. Raises UserError for large differences."""
+    largest = difference(module, path, batches=(1,))
+    if largest > TOLERANCE:
+        raise UserError(f"probabilities of the file differ from the checkpoint's by {largest:.4f}: not written")
+    return f"largest difference from torch in float32: {largest:.1e} for one picture of 48×48, as the file takes"
+
+
+def write_torch(network: TorchNetwork, path: Path, options: Options, out: Path, data: Data) -> list[str]:
     """Writes a torch.export program."""
-    if precision != "fp32":
-        raise UserError(f"--format torch comes in fp32; {precision} is for onnx (fp16 also for weights)")
+    if options.precision != "fp32":
+        raise UserError(f"--format torch comes in fp32; {options.precision} is for onnx (fp16 also for weights)")
     program = onnx_file.export_program(onnx_file.exported_model(network.classifier, network.temperature))
     content = io.BytesIO()
     torch.export.save(program, content, extra_files={"metadata.json": json.dumps(description(network))})
@@ -117,12 +148,12 @@ def write_torch(network: TorchNetwork, path: Path, precision: str, out: Path, da
     return ["torch.export.load(FILE).module()(images) answers; metadata.json in it has classes and preprocessing"]
 
 
-def write_weights(network: TorchNetwork, path: Path, precision: str, out: Path, data: Data) -> list[str]:
+def write_weights(network: TorchNetwork, path: Path, options: Options, out: Path, data: Data) -> list[str]:
     """Writes a checkpoint without optimizer and paths, and loads it as a check."""
-    if precision == "int8":
+    if options.precision == "int8":
         raise UserError("--format weights comes in fp32 and fp16; int8 is for onnx")
     with atomic(out, "wb") as file:
-        torch.save(slim(checkpoint.read(path), network.temperature, precision == "fp16"), file)
+        torch.save(slim(checkpoint.read(path), network.temperature, options.precision == "fp16"), file)
     checkpoint.load(out)
     return ["a checkpoint without optimizer, paths and history"]
 

@@ -1,5 +1,6 @@
 """Compares the probabilities of an exported file with those of its checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ from fer.prediction.onnx_network import OnnxNetwork
 from fer.preprocess import SIZE
 
 
-def difference(module: ExportedModel, path: Path, size: tuple[int, int] = (SIZE, SIZE)) -> float:
-    """Returns the largest difference between probabilities of torch and of the ONNX file, over batches of 1 and 7.
+def difference(
+    module: ExportedModel, path: Path, size: tuple[int, int] = (SIZE, SIZE), batches: Sequence[int] = (1, 7)
+) -> float:
+    """Returns the largest difference between probabilities of torch and of the ONNX file, over batches of these sizes.
 
     The pictures are random. Sizes other than 48×48 are resized in both, and a rare pixel rounds differently.
     """
     network, largest = OnnxNetwork(path), 0.0
-    for batch in (1, 7):
+    for batch in batches:
         pixels = torch.randint(0, 256, (batch, 1, *size), dtype=torch.uint8)
         with torch.inference_mode():
             expected = module(pixels).numpy()

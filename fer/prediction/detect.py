@@ -43,12 +43,12 @@ class Haar:
     PASSES = ((1.2, 5), (1.1, 4))
 
     def __init__(self):
-        self.cv2 = opencv()
+        self.cv2, self.divisor = opencv(), MIN_FACE_DIVISOR
         self.local = threading.local()  # a cascade has state, so each thread has its own
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
         small, scale = shrink(self.cv2, grey)
-        least = max(24, min(small.shape) // MIN_FACE_DIVISOR)
+        least = max(24, int(min(small.shape) // self.divisor))
         for step, hits in self.PASSES:
             boxes = self._cascade().detectMultiScale(small, step, hits, minSize=(least, least))
             if len(boxes):

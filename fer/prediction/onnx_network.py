@@ -58,7 +58,7 @@ class OnnxNetwork:
         self.classes, self.temperature = read_description(content, path)
         if find_spec("onnxruntime") is None:
             raise UserError(f"{path} needs onnxruntime: pip install 'fer-lightning[export]'")
-        self.batch = BATCH
+        self.batch = BATCH if content.inputs[0].sizes[0] < 0 else content.inputs[0].sizes[0]  # as with --fixed
         if shipped.is_shipped(path.name, data):
             self.run = InProcess(data)
         else:
@@ -81,11 +81,12 @@ class OnnxNetwork:
 
     def _try(self) -> None:
         """Runs the graph on random faces twice and sets the batch size from the second run's time."""
-        faces = np.random.default_rng(0).integers(0, 256, (TRIAL_FACES, SIZE, SIZE), dtype=np.uint8)
+        shape = (min(TRIAL_FACES, self.batch), SIZE, SIZE)
+        faces = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         self._part(faces)
         started = perf_counter()
         self._part(faces)
-        self.batch = int(np.clip(RUN_SECONDS * TRIAL_FACES / (perf_counter() - started), 1, BATCH))
+        self.batch = int(np.clip(RUN_SECONDS * len(faces) / (perf_counter() - started), 1, self.batch))
 
 
 class InProcess:

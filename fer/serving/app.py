@@ -24,6 +24,7 @@ from fer.serving.body import pictures
 from fer.serving.guard import Guard
 from fer.serving.meters import Meters
 from fer.serving.places import Places
+from fer.serving.proxies import Proxies
 from fer.serving.recogniser import Recogniser
 from fer.serving.refusal import RequestError
 from fer.serving.settings import Settings
@@ -62,9 +63,10 @@ def application(predictor: Predictor, settings: Settings, meters: Meters | None 
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["authorization", "content-encoding", "content-type"],
         )
+    app.add_middleware(Proxies, settings=settings)
     return app
 
 

@@ -1,17 +1,17 @@
 """Extracts pictures from requests: form files, base64 in JSON, or the raw body. Nothing is written to disk."""
 
-import base64
-import binascii
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from fer.prediction.pictures import Source
+from fer.serving.coding import MAX_QUOTE, decode_base64, inflate, is_text
 from fer.serving.refusal import RequestError
 from fer.serving.settings import Limits
 
@@ -19,34 +19,88 @@ USAGE = 'send files as multipart/form-data, {"images": [base64, …]} as applica
 DRAIN_FACTOR = 4
 """A body that is too long is read and discarded, up to this multiple of the limit, because most clients read the answer
 only after sending everything."""
-MAX_NAME = 200  # characters of a file name in answers
+MAX_NAME = MAX_QUOTE  # characters of a file name in answers
+FIELDS = ("image", "images", "file", "files", "photo", "photos", "picture", "pictures")
+"""Keys of JSON, and text fields of forms, whose values are pictures in base64."""
+UNTYPED = ("", "text/plain", "application/x-www-form-urlencoded")
+"""Content types that clients set by default, whatever they send: `curl --data-binary`, fetch, HttpClient."""
 
 
 class InMemory(MultiPartParser):
-    """Keeps files in memory; Starlette would write those of more than a megabyte to disk."""
+    """Keeps files in memory, where Starlette would write those of more than a megabyte to disk.
+
+    Fields without a file name become files, too, because some clients send pictures so; their `filename` is None.
+    """
 
     spool_max_size = 2**62
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        part = self._current_part
+        if part.file is None:
+            content = SpooledTemporaryFile(self.spool_max_size)  # noqa: SIM115  closed with the form
+            self._files_to_close_on_error.append(content)
+            part.file = UploadFile(content, size=0, headers=Headers(raw=part.item_headers))
 
 
 async def pictures(request: Request, limits: Limits) -> list[Source]:
     """Returns the pictures of a request. Raises RequestError for none, and for more than `limits.pictures`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    stream = limited(request, limits.body)
+    stream = inflate(limited(request, limits.body), request.headers.get("content-encoding", ""), limits.body)
     if kind == "multipart/form-data":
         sources = await pictures_from_form(request, stream, limits)
-    elif kind == "application/json":
+    elif kind in ("application/json", "text/json") or kind.endswith("+json"):
         sources = pictures_from_json(await read_all(stream))
-    elif kind.startswith("image/") or kind == "application/octet-stream":
-        sources = [Source("picture", await read_all(stream), "picture")]
+    elif kind.startswith("image/") or kind in ("application/octet-stream", "binary/octet-stream"):
+        sources = [raw(await read_all(stream))]
+    elif kind in UNTYPED:
+        sources = pictures_from_untyped(kind, await read_all(stream), limits)
     else:
-        raise RequestError(
-            415, f"'{kind[:MAX_NAME]}' is not supported; {USAGE}" if kind else f"no content type; {USAGE}"
-        )
+        raise RequestError(415, f"'{kind[:MAX_NAME]}' is not supported; {USAGE}")
     if not sources:
         raise RequestError(400, f"no picture in the request; {USAGE}")
     if len(sources) > limits.pictures:
         raise RequestError(413, f"{len(sources)} pictures, more than the limit of {limits.pictures} per request")
     return sources
+
+
+def raw(content: bytes) -> Source:
+    return Source("picture", content, "picture")
+
+
+def pictures_from_untyped(kind: str, body: bytes, limits: Limits) -> list[Source]:
+    """Returns the pictures of a body whose type says nothing: a picture, JSON, form fields or base64."""
+    if not is_text(body):
+        return [raw(body)]
+    text = body.decode("ascii", "replace").strip()
+    if text.startswith("{"):
+        return pictures_from_json(body)
+    if kind == "application/x-www-form-urlencoded":
+        return pictures_from_fields(text, limits)
+    if not text:
+        return []
+    try:
+        return [raw(decode_base64("picture", text))]
+    except RequestError:
+        raise RequestError(415, f"no picture in a body of type '{kind}'; {USAGE}") from None
+
+
+def pictures_from_fields(text: str, limits: Limits) -> list[Source]:
+    """Returns the pictures of `image=base64&…`. A "+" that the client did not escape has become a blank."""
+    try:
+        fields = parse_qsl(text, max_num_fields=2 * limits.pictures)
+    except ValueError as error:
+        raise RequestError(413, f"the form has too many fields, more than {2 * limits.pictures}") from error
+    return from_base64([value.replace(" ", "+") for name, value in fields if is_picture_field(name)])
+
+
+def is_picture_field(name: str) -> bool:
+    return name.removesuffix("[]").lower() in FIELDS
+
+
+def from_base64(images: list) -> list[Source]:
+    names = [f"picture {number}" for number in range(1, len(images) + 1)]
+    return [Source(name, decode_base64(name, image), name) for name, image in zip(names, images, strict=True)]
 
 
 async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -67,20 +121,31 @@ async def read_all(stream: AsyncIterator[bytes]) -> bytes:
 
 
 async def pictures_from_form(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> list[Source]:
-    """Returns all files of the form, regardless of their fields' names."""
+    """Returns the files of the form, regardless of their fields' names, and the pictures in its text fields."""
     try:
         form = await InMemory(request.headers, stream, max_files=limits.pictures, max_fields=limits.pictures).parse()
     except (MultiPartException, FormParserError) as error:
         raise RequestError(400, f"the form cannot be read: {getattr(error, 'message', error)}") from error
     try:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         sources = []
-        for number, file in enumerate(files, 1):
-            name = printable_name(file.filename) or f"picture {number}"
-            sources.append(Source(name, await file.read(), name))
+        for field, file in form.multi_items():
+            name = printable_name(file.filename) or f"picture {len(sources) + 1}"
+            content = await content_of(field, file, name)
+            if content is not None:
+                sources.append(Source(name, content, name))
         return sources
     finally:
         await form.close()
+
+
+async def content_of(field: str, file: UploadFile, name: str) -> bytes | None:
+    """Returns the picture in a part of a form; None for a text field of another purpose."""
+    content = await file.read()
+    if file.headers.get("content-transfer-encoding", "").lower() == "base64":
+        return decode_base64(name, content.decode("ascii", "replace"))
+    if file.filename is not None or not is_text(content):
+        return content
+    return decode_base64(name, content.decode("ascii", "replace")) if is_picture_field(field) else None
 
 
 def printable_name(name: str | None) -> str:
@@ -90,28 +155,14 @@ def printable_name(name: str | None) -> str:
 
 
 def pictures_from_json(body: bytes) -> list[Source]:
-    """Parses {"image": base64} or {"images": [base64, …]}; data: URLs are accepted, too."""
+    """Parses {"image": base64}, {"images": [base64, …]} or other FIELDS; data: URLs are accepted, too."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"not JSON: {str(error)[:MAX_NAME]}") from error
-    if not isinstance(content, dict) or not content.keys() <= {"image", "images"}:
+    if not isinstance(content, dict) or not all(is_picture_field(name) for name in content):
         raise RequestError(400, 'expected {"image": base64} or {"images": [base64, …]}')
-    images = content.get("images", [])
-    if not isinstance(images, list):
-        raise RequestError(400, '"images" is not a list')
-    if "image" in content:
-        images = [content["image"], *images]
-    names = [f"picture {number}" for number in range(1, len(images) + 1)]
-    return [Source(name, decode_base64(name, image), name) for name, image in zip(names, images, strict=True)]
-
-
-def decode_base64(name: str, image: Any) -> bytes:
-    """Decodes base64 or a data: URL. Raises RequestError, which names the picture."""
-    if not isinstance(image, str):
-        raise RequestError(400, f"{name}: expected a picture as base64, in a string")
-    text = image.partition(",")[2] if image.startswith("data:") else image
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RequestError(400, f"{name}: not base64 ({str(error)[:MAX_NAME]})") from error
+    images = []
+    for value in content.values():
+        images += value if isinstance(value, list) else [value]
+    return from_base64(images)

@@ -40,7 +40,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        refused = self.reason_to_refuse(scope["type"], scope["path"], Headers(scope=scope))
+        if scope.get("method") == "HEAD":  # answered as GET; uvicorn leaves the body out
+            scope = scope | {"method": "GET"}
+        refused = self.reason_to_refuse(scope, Headers(scope=scope))
         if scope["type"] == "websocket":
             if refused:
                 return await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
@@ -52,7 +54,7 @@ class Guard:
             self.meters.count_request(route_path(scope), 500, time.perf_counter() - started)
             raise
 
-    def reason_to_refuse(self, kind: str, path: str, headers: Headers) -> tuple[int, str] | None:
+    def reason_to_refuse(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Returns status and reason of a refusal, None for an allowed request."""
         name = host_name(headers.get("host", ""))
         if self.settings.names and name not in self.settings.names:
@@ -60,7 +62,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and not self.is_allowed(origin.lower(), headers.get("host", "")):
             return 403, f"pages of {origin[:100]} may not send requests; start the server with --cors ORIGIN"
-        if kind == "http" and path.startswith(PROTECTED) and not is_admitted(self.settings.token, bearer(headers)):
+        if needs_token(scope) and not is_admitted(self.settings.token, bearer(headers)):
             return 401, "a token is required: Authorization: Bearer TOKEN"
         return None
 
@@ -87,6 +89,12 @@ class Guard:
             await send(message)
 
         return sent
+
+
+def needs_token(scope: Scope) -> bool:
+    """Whether a request needs the token, where the server has one."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return scope["type"] == "http" and scope["method"] != "OPTIONS" and path.startswith(PROTECTED)
 
 
 def bearer(headers: Headers) -> str:

@@ -44,7 +44,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return refusal(error.status_code, MESSAGES.get(error.status_code, str(error.detail)))
+        answer = refusal(error.status_code, MESSAGES.get(error.status_code, str(error.detail)))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            methods = set((error.headers or {}).get("Allow", "").replace(" ", "").split(","))
+            methods |= {"HEAD", "OPTIONS"} if "GET" in methods else {"OPTIONS"}
+            if request.method == "OPTIONS":
+                answer = Response(status_code=HTTPStatus.NO_CONTENT)
+            answer.headers["allow"] = ", ".join(sorted(methods))
+        return answer
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:

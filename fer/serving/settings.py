@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import IPv4Network, IPv6Network
 
 from fer.errors import UserError
 
+Network = IPv4Network | IPv6Network
 MIN_TOKEN = 16
 """Least length of a token in characters; `openssl rand -hex 16` prints 32."""
 
@@ -37,6 +39,7 @@ class Settings:
 
     token: required of requests, unless it is None. origins: other sites whose pages may send requests (CORS).
     names: host names of the server; empty allows any. workers: threads that decode pictures and detect faces.
+    root_path: path below which clients reach the server, "" for none. proxies: their X-Forwarded-* headers count.
     """
 
     limits: Limits = Limits()
@@ -44,6 +47,8 @@ class Settings:
     origins: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     workers: int = 1
+    root_path: str = ""
+    proxies: tuple[Network, ...] = ()
 
 
 def parse_limits(options: Sequence[str]) -> Limits:

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -50,6 +51,53 @@ def test_it_resizes_noise_as_torch_does(exported, checkpoint_file):
     """Noise shows what is done at the borders."""
     module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
     assert difference(module, exported, size=(200, 150)) < 0.005
+
+
+def test_its_axes_have_names(model):
+    values = (*model.graph.input, *model.graph.output)
+    axes = [[axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim] for value in values]
+    assert axes == [["batch", 1, "height", "width"], ["batch", 7]]
+
+
+@pytest.fixture(scope="module")
+def fixed(mirroring) -> onnx.ModelProto:
+    """A file for one picture of 48×48, of a network that averages over mirror images."""
+    module = onnx_file.exported_model(mirroring, None, fixed=True)
+    return onnx_file.onnx_model(module, {"classes": list(mirroring.classes), "temperature": None})
+
+
+@pytest.fixture(scope="module")
+def mirroring(checkpoint_file):
+    classifier = checkpoint.load(checkpoint_file)
+    classifier.hparams.tta = "flip"
+    return classifier
+
+
+def test_a_fixed_file_agrees_in_onnxruntime_and_in_opencv(fixed, mirroring, faces):
+    expected = mirroring.logits(torch.from_numpy(faces)[:, None]).softmax(1).detach().numpy()
+    opencv = cv2.dnn.readNetFromONNX(np.frombuffer(fixed.SerializeToString(), np.uint8))
+    for face, row in zip(faces[:3], expected, strict=False):
+        assert np.abs(probabilities(fixed, face[None, None]) - row).max() < 1e-5
+        opencv.setInput(face[None, None].astype(np.float32))
+        assert np.abs(opencv.forward() - row).max() < 1e-5
+    sizes = [axis.dim_value for axis in fixed.graph.input[0].type.tensor_type.shape.dim]
+    assert sizes == [1, 1, 48, 48]
+
+
+@pytest.mark.parametrize("opset", [11, pytest.param(22, marks=pytest.mark.slow)])
+def test_a_fixed_file_is_written_in_other_versions(mirroring, faces, opset):
+    model = onnx_file.onnx_model(onnx_file.exported_model(mirroring, None, fixed=True), {}, opset)
+    assert onnx_file.version_of(model) == opset
+    expected = mirroring.logits(torch.from_numpy(faces[:1])[:, None]).softmax(1).detach().numpy()
+    assert np.abs(probabilities(model, faces[:1, None]) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("opset", [5, 12, pytest.param(99, marks=pytest.mark.slow)])
+def test_versions_that_cannot_be_written_are_one_line(checkpoint_file, opset):
+    module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
+    with pytest.raises(UserError, match=f"--opset {opset}") as error:
+        onnx_file.onnx_model(module, {}, opset)
+    assert "\n" not in str(error.value)
 
 
 def test_its_metadata_say_what_its_user_has_to_know(model, checkpoint_file):

@@ -93,3 +93,13 @@ def test_an_opencv_without_cascades_is_one_line(monkeypatch):
     monkeypatch.delattr(opencv.opencv(), "CascadeClassifier")
     with pytest.raises(UserError, match="has no face cascades"):
         detect.Haar()
+
+
+def test_a_larger_smallest_face_leaves_large_ones_as_they_are():
+    """`fer.serve --min-face` sets `divisor`."""
+    haar, picture = detect.Haar(), grey(skimage_data.astronaut())
+    [box] = haar(picture)
+    haar.divisor = 512 / (box[2] - 30)
+    assert haar(picture) == [pytest.approx(box, abs=4)]
+    haar.divisor = 512 / (box[2] + 60)
+    assert haar(picture) == []

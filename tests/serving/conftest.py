@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,10 @@ from fer.serving import listen
 from fer.serving.app import application
 from fer.serving.meters import Meters
 from fer.serving.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+VIOLATIONS = """async () => (await axe.run()).violations.flatMap((rule) =>
+    rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)} (${node.failureSummary})`))"""
 
 
 class Brightness:
@@ -135,6 +140,24 @@ def lacking(what: str, reason: str) -> None:
 def require() -> Callable[[str, str], None]:
     """`require("axe", reason)`: skips, or fails where FER_REQUIRE names it."""
     return lacking
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[..., list[str]]:
+    """`violations(page)`: the rules of axe-core that a page violates.
+
+    FER_AXE names the file axe.min.js; without it, node_modules/axe-core/axe.min.js of this folder is used.
+    """
+    path = Path(os.environ.get("FER_AXE") or ROOT / "node_modules/axe-core/axe.min.js")
+    if not path.is_file():
+        lacking("axe", f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
+    source = path.read_text(encoding="utf-8")
+
+    def violated(page) -> list[str]:
+        page.evaluate(source)
+        return page.evaluate(VIOLATIONS)
+
+    return violated
 
 
 @pytest.fixture(scope="session")

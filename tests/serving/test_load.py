@@ -43,8 +43,27 @@ def test_the_figures_are_kept_with_their_command(load, server, picture, tmp_path
     assert re.search(r"\| 2 \| 0 \| \d+ \| 0 \|", text)
     assert "a.png" in text
     lines = (tmp_path / "out" / "load.csv").read_text().splitlines()
-    assert lines[0] == "begun,seconds,status"
+    assert lines[0] == "server,begun,seconds,status"
     assert all(line.endswith(",200") for line in lines[1:])
+
+
+def test_servers_are_tested_in_turns_with_what_they_use(load, server, serve, picture, tmp_path, capsys):
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(230))
+    names = [f"before={server.address}", f"after={serve().address}/"]
+    assert load.main([*names, "--clients=2", "--seconds=0.3", "--rounds=3", f"--picture={path}"]) == 0
+    head, _, *rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[:4]]
+    cells = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [row["server"] for row in cells] == ["before", "after"]
+    assert cells[0]["ratio"] == "1.00"
+    assert all(float(row["server CPU ms/request"]) > 0 for row in cells)
+    assert all(float(row["memory MB"].replace(",", "")) > 50 for row in cells)
+
+
+def test_the_slope_of_memory_is_per_million_requests(load):
+    usage = [(load.Usage(n, n / 100, 0), load.Usage(n + 100, n / 100 + 1, 1e8 + 7 * n)) for n in (0, 100, 200, 300)]
+    cells = load.usage_figures(usage)
+    assert cells == {"server CPU ms/request": "10.0", "memory MB": "100", "MB/million requests": "7"}
 
 
 def test_a_missing_picture_is_an_error(load):

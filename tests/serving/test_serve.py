@@ -16,6 +16,8 @@ import pytest
 from fer import serve
 from fer.errors import UserError
 from fer.prediction import network
+from fer.prediction.detect import Haar
+from fer.prediction.predictor import Predictor
 from fer.serving import listen
 
 STAND_INS = """
@@ -260,3 +262,19 @@ def test_the_astronaut_gets_the_same_answer_as_from_fer_predict(tmp_path, capsys
     [found] = answer["pictures"]
     assert found["faces"] == expected["faces"]
     assert len(found["faces"]) == 1
+
+
+def test_the_smallest_face_is_set_for_the_cascade_only():
+    haar = Haar()
+    serve.search_from(0.125, Predictor(None, haar))
+    assert haar.divisor == 8
+    for detector, share in ((None, 0.125), (haar, 0.0)):
+        with pytest.raises(UserError, match="--min-face"):
+            serve.search_from(share, Predictor(None, detector))
+
+
+def test_settings_hold_the_path_and_the_proxies():
+    args = serve.parser().parse_args(["--root-path", "/fer/", "--trusted-proxies", "127.0.0.1,10.0.0.0/8"])
+    settings = serve.settings_from(args)
+    assert settings.root_path == "/fer"
+    assert [str(network) for network in settings.proxies] == ["127.0.0.1/32", "10.0.0.0/8"]

@@ -41,7 +41,7 @@ export class Camera {
 
   connect(token) {
     const page = location.href.replace(/^http/, "ws").replace(/[#?].*$/, "");
-    this.socket = new WebSocket(new URL("/v1/stream", page));
+    this.socket = new WebSocket(new URL("v1/stream", page));
     this.socket.addEventListener("open", () => {
       if (token) this.socket.send(JSON.stringify({ token }));
       this.send();

@@ -7,11 +7,13 @@ const element = (name, text, ...children) => {
   return node;
 };
 
+const predict = new URL("v1/predict", location.href).href; // below the path of a proxy
+
 document.getElementById("examples").textContent = [
-  `curl -F file=@photo.jpg ${location.origin}/v1/predict`,
-  `curl -F file=@a.jpg -F file=@b.png ${location.origin}/v1/predict?crops=true`,
-  `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' ${location.origin}/v1/predict`,
-  `echo "{\\"image\\": \\"$(base64 -w0 photo.jpg)\\"}" | curl -d @- -H 'Content-Type: application/json' ${location.origin}/v1/predict`,
+  `curl -F file=@photo.jpg ${predict}`,
+  `curl -F file=@a.jpg -F file=@b.png '${predict}?crops=true'`,
+  `curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' ${predict}`,
+  `echo "{\\"image\\": \\"$(base64 photo.jpg | tr -d '\\n')\\"}" | curl -d @- -H 'Content-Type: application/json' ${predict}`,
 ].join("\n");
 
 function table(head, rows) {
@@ -42,7 +44,7 @@ function shape(name, schema) {
 }
 
 const paths = document.getElementById("paths");
-fetch("/openapi.json")
+fetch("openapi.json")
   .then((response) => (response.ok ? response.json() : Promise.reject(new Error(`the server answered ${response.status}`))))
   .then((api) => {
     const operations = Object.entries(api.paths).flatMap(([path, methods]) =>

@@ -1,6 +1,6 @@
 // Draws boxes and labels on a picture, as fer/prediction/draw.py does.
 
-import { placeLabels } from "/labels.js";
+import { placeLabels } from "./labels.js";
 
 const UNSURE = "unsure";
 const UNSURE_COLOR = "#5c6670";

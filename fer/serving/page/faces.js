@@ -1,6 +1,6 @@
 // Lists the faces of an answer: a box over the picture and a card for each, which light up together.
 
-import { answer, colorOf, confidence, percent, textColor } from "/draw.js";
+import { answer, colorOf, confidence, percent, textColor } from "./draw.js";
 
 // returns "3 faces: 2 happy, 1 neutral."
 export function summary(faces) {

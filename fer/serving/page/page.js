@@ -1,9 +1,9 @@
 // The page: sends a photo or camera frames to its own server and shows boxes and bars.
 
-import { Camera } from "/camera.js";
-import { drawPicture } from "/draw.js";
-import { FaceList, summary } from "/faces.js";
-import { saveJson, savePicture } from "/save.js";
+import { Camera } from "./camera.js";
+import { drawPicture } from "./draw.js";
+import { FaceList, summary } from "./faces.js";
+import { saveJson, savePicture } from "./save.js";
 
 const part = (id) => document.getElementById(id);
 const WAIT = 2000; // milliseconds between two spoken summaries of a camera
@@ -39,7 +39,7 @@ class Unauthorized extends Error {}
 const sentence = (text) => `${/^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 async function describe() {
-  const model = await ask("/v1/model");
+  const model = await ask("v1/model");
   limits = model.limits;
   colors = model.colors;
   const calibration = model.temperature === null ? "not calibrated" : "calibrated";
@@ -58,7 +58,7 @@ async function photo(file) {
   form.append("file", file);
   const started = performance.now();
   const [answer, bitmap] = await Promise.all([
-    ask("/v1/predict?crops=true", { method: "POST", body: form }).catch((error) => error),
+    ask("v1/predict?crops=true", { method: "POST", body: form }).catch((error) => error),
     createImageBitmap(file).catch(() => null),
   ]);
   if (number !== request) return;
@@ -169,7 +169,7 @@ part("file").addEventListener("change", (event) => {
 });
 part("sample").addEventListener("click", async () => {
   try {
-    const content = await (await fetch("/sample.jpg")).blob();
+    const content = await (await fetch("sample.jpg")).blob();
     await photo(new File([content], "sample.jpg", { type: content.type }));
   } catch {
     fail("The server does not answer. Is it still running?");

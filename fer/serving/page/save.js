@@ -1,6 +1,6 @@
 // Saves what the page shows: the annotated picture and the answer as JSON.
 
-import { drawPicture } from "/draw.js";
+import { drawPicture } from "./draw.js";
 
 const MAX_PIXELS = 16e6; // of a canvas in Safari
 
