@@ -23,7 +23,8 @@ def read_data(
     UserError, which names options by FLAGS, if data cannot be read or lack one of `classes`.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
-    options |= {"classes": list(classes) if classes else None, "augment": None, "soft": None}
+    training = dict.fromkeys(("augment", "soft", "progressive_resizing"))  # JSON has made texts of the keys of the last
+    options |= {"classes": list(classes) if classes else None, **training}
     if numbers is not None:
         options["numbers"] = numbers
     if root:
