@@ -3,11 +3,23 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from fer.confusion import averages, per_class
+
+
+class Confusion(MulticlassConfusionMatrix):
+    """Confusion matrix of class codes, counted without torch.bincount, for which the host waits for a GPU."""
+
+    confmat: Tensor  # (C, C) int64
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Adds (N,) predicted and true class codes, int64."""
+        cells = target * self.num_classes + preds
+        self.confmat.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
 
 def metric_collection(num_classes: int) -> MetricCollection:
@@ -18,7 +30,7 @@ def metric_collection(num_classes: int) -> MetricCollection:
     return MetricCollection(
         {
             "loss": SumMetric(nan_strategy="disable"),
-            "confusion": MulticlassConfusionMatrix(num_classes, validate_args=False),
+            "confusion": Confusion(num_classes, validate_args=False),
         },
         compute_groups=False,
     )

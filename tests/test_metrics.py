@@ -38,3 +38,12 @@ def test_running_loss_weighs_batches_by_their_images():
         running["confusion"].update(torch.zeros(images, dtype=torch.long), torch.zeros(images, dtype=torch.long))
     values = running.compute()
     assert values["loss"] / values["confusion"].sum() == pytest.approx((512 + 376) / 700)
+
+
+def test_the_confusion_matrix_counts_all_batches(answers):
+    true, predicted = answers
+    confusion = metric_collection(4)["confusion"]
+    for start in range(0, 500, 128):
+        batch = slice(start, start + 128)
+        confusion.update(torch.from_numpy(predicted[batch]), torch.from_numpy(true[batch]))
+    assert confusion.compute().tolist() == reference.confusion_matrix(true, predicted).tolist()
