@@ -6,9 +6,13 @@ mixed precision, since autocast to CUDA needs CUDA; compiled steps; kernels. The
 """
 
 from collections import Counter
+from functools import cache
+from typing import Any
 
 import pytest
 import torch
+import yaml
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
@@ -46,7 +50,7 @@ class Waits(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        if func in WAITS:
+        if func in WAITS and args[0].device.type != "cpu":
             self.counts[WAITS[func]] += 1
         elif func in (aten._to_copy.default, aten.copy_.default):
             source = args[0] if func is aten._to_copy.default else args[1]
@@ -79,11 +83,23 @@ def moved(module: nn.Module, device: str) -> nn.Module:
     return module
 
 
-def classifier(*overrides: str) -> Classifier:
-    cfg = compose_config([*overrides])
-    nodes = {name: plain(cfg[name]) for name in ("model", "loss", "optimizer")}
+@cache
+def defaults() -> DictConfig:
+    return compose_config(AUGMENT)
+
+
+def node(group: str, name: str) -> dict[str, Any]:
+    """Returns the content of a YAML file on top of the one that its `defaults` name; Hydra takes longer."""
+    content = yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    base = content.pop("defaults", [])
+    return {**(node(group, base[0]) if base else {}), **content}
+
+
+def classifier(model: str, **nodes: Any) -> Classifier:
+    """Returns a classifier without memory for its weights."""
+    nodes = {"loss": plain(defaults().loss), "optimizer": plain(defaults().optimizer), **nodes}
     with torch.device("meta"):
-        return Classifier(**nodes, classes=EMOTIONS, class_counts=range(1, 8), mean=0.5, std=0.2, channels_last=True)
+        return Classifier(node("model", model), **nodes, classes=EMOTIONS, class_counts=range(1, 8), channels_last=True)
 
 
 def loss_of(module: Classifier, device: str, size: int = 16) -> Tensor:
@@ -103,7 +119,7 @@ def optimizer_step(module: Classifier) -> None:
 
 
 def test_augmentation_keeps_to_one_device_and_does_not_wait():
-    augment = Augment(num_classes=7, **plain(compose_config(AUGMENT).augment))
+    augment = Augment(num_classes=7, **plain(defaults().augment))
     with FakeTensorMode(), Waits() as waits:
         images = torch.zeros(16, 1, 48, 48, dtype=torch.uint8, device="cuda")
         images, labels = augment(images, torch.zeros(16, dtype=torch.int64, device="cuda"))
@@ -114,7 +130,7 @@ def test_augmentation_keeps_to_one_device_and_does_not_wait():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_step_of_every_model_keeps_to_one_device_and_does_not_wait(model):
-    module = classifier(f"model={model}")
+    module = classifier(model)
     with FakeTensorMode(), Waits() as waits:
         loss = loss_of(moved(module, "cuda"), "cuda")
         optimizer_step(module)
@@ -124,7 +140,7 @@ def test_a_step_of_every_model_keeps_to_one_device_and_does_not_wait(model):
 
 @pytest.mark.parametrize("optimizer", sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml")))
 def test_steps_of_every_optimizer_do_not_wait(optimizer):
-    module = classifier("model=mini_xception", f"optimizer={optimizer}")
+    module = classifier("mini_xception", optimizer=node("optimizer", optimizer))
     with FakeTensorMode(), Waits() as waits:
         optimizer_step(moved(module, "cuda"))
     assert not waits.counts
@@ -132,7 +148,7 @@ def test_steps_of_every_optimizer_do_not_wait(optimizer):
 
 @pytest.mark.parametrize("loss", sorted(path.stem for path in (CONF / "loss").glob("*.yaml")))
 def test_every_loss_keeps_to_one_device(loss):
-    module = classifier("model=mini_xception", f"loss={loss}", "loss.class_weights=balanced")
+    module = classifier("mini_xception", loss=node("loss", loss) | {"class_weights": "balanced"})
     with FakeTensorMode(), Waits() as waits:
         assert loss_of(moved(module, "cuda"), "cuda").device.type == "cuda"
     assert not waits.counts
@@ -140,20 +156,20 @@ def test_every_loss_keeps_to_one_device(loss):
 
 @pytest.mark.parametrize("model", ["vgg_lean", "resnet_cifar", "repvgg", "mini_xception", "cbam", "masking", "cct"])
 def test_the_backward_pass_keeps_to_one_device_and_does_not_wait(model):
-    module = classifier(f"model={model}")
+    module = classifier(model)
     with FakeTensorMode(), Waits() as waits:
         loss_of(moved(module, "lazy"), "lazy").backward()
     assert {parameter.grad.device.type for parameter in module.parameters()} == {"lazy"}
     assert not waits.counts
 
 
-def test_the_moving_average_waits_only_where_torch_reads_its_counter():
-    """AveragedModel asks twice in each step whether it is the first one: on a GPU, two short waits."""
+def test_the_moving_average_reads_its_counter_in_each_step():
+    """A limit of torch's AveragedModel: on a GPU it waits to see whether it averages for the first time."""
     average, network = AveragedModel(nn.Linear(2, 2), avg_fn=get_ema_avg_fn(0.99)), nn.Linear(2, 2)
     average.update_parameters(network)
-    with Waits() as waits:
+    average.n_averaged = torch.empty((), dtype=torch.long, device="meta")
+    with pytest.raises(Exception, match="meta tensors"):
         average.update_parameters(network)
-    assert set(waits.counts) <= {"item"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +177,7 @@ def test_the_moving_average_waits_only_where_torch_reads_its_counter():
     [
         (lambda x: x.sum().item(), "local_scalar_dense"),
         (lambda x: x[x > 0], "nonzero"),
-        (lambda x: x + torch.zeros(3), "two different devices"),
+        (lambda x: x + torch.zeros(3), "at least two devices"),
     ],
 )
 def test_mistakes_fail(mistake, words):

@@ -151,6 +151,15 @@ def test_the_command_writes_table_page_and_small_figures_and_repeats_them(module
     assert {path.name: path.read_bytes() for path in place.iterdir()} == files
 
 
+def test_aims_name_the_best_row_within_their_limits(module):
+    columns = {"model": ["a", "b", "c"], "parameters": [50_000, 400_000, 3e6], "seeds": ["0", "0 1", "0"]}
+    table = pd.DataFrame(columns | {"test_accuracy": [0.66, 0.65, 0.7], "test_macro_f1": [0.6, 0.5, 0.7]})
+    entries = {name: {"row": name, "networks": [{}] * (2 if name == "c" else 1)} for name in "abc"}
+    aims = module("pages").aims(table, entries)
+    assert list(aims["by"]) == ["a", "a", "a", "a", "c"]
+    assert list(aims["today"]) == ["66.0", "66.0", "66.0", "60.0", "70.0"]
+
+
 def test_the_stored_table_is_what_the_stored_runs_give(module):
     """leaderboard.csv was written by the command, not by hand."""
     stored = module("fer.stored").read(FOLDER)

@@ -8,7 +8,7 @@ import numpy as np
 from fer.prediction.onnx_worker import INPUT
 from fer.preprocess import SIZE
 
-ROUNDS, FACES = 9, 40
+ROUNDS, FACES = 7, 12
 """Rounds of timing, and faces in each."""
 
 
