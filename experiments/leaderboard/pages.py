@@ -30,7 +30,7 @@ AIMS = (
 """What is aimed at, the most parameters (None: ensembles), column, percent."""
 AIMS_TEXT = """## Aims
 
-Means of three or more seeds are aimed at; 72.7 and 75.2 are the clean records of a single network and of an ensemble."""
+Of means over three or more seeds. 72.7 and 75.2 are the clean records of a single network and of an ensemble."""
 PUBLISHED = """## Published figures
 
 As their authors give them, and what they are. "Clean" are networks that were chosen without the split that is reported
