@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
-from fer.plots.pareto import OURS, Point, frontier, pareto_figure
+from fer.plots.pareto import OURS, Point, extent, frontier, pareto_figure
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "leaderboard"
 MODEL = {"_target_": "fer.models.cnn.CNN", "blocks": [[4]], "head": [4]}
@@ -178,11 +178,11 @@ def test_the_line_joins_what_no_cheaper_network_beats():
 
 def test_labels_cover_neither_points_nor_each_other():
     kinds = [OURS, "published, clean", "published, not comparable"]
-    places = np.random.default_rng(0).uniform([5, 70], [7, 74], (15, 2))
+    places = np.random.default_rng(0).uniform([6, 72], [7, 74], (15, 2))
     points = [Point(f"network {i}", 10**x, y, kinds[i % 3]) for i, (x, y) in enumerate(places)]
     figure = pareto_figure(points, "parameters", "accuracy")
     [axes] = figure.axes
-    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes = [extent(label) for label in axes.texts]
     pixels = axes.transData.transform([(point.cost, point.accuracy) for point in points])
     marks = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in pixels]
     assert len(boxes) == 15

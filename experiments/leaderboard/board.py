@@ -50,6 +50,16 @@ def add(runs: Sequence[Path], name: str | None, data: str | None, ensemble: bool
     return sorted({entry["row"] for entry in added})
 
 
+def remove(row: str, place: Path) -> None:
+    """Removes a row from the stored entries. Raises UserError if there is none of this name."""
+    entries = stored.read(place)
+    kept = {key: entry for key, entry in entries.items() if entry["row"] != row}
+    if len(kept) == len(entries):
+        rows = ", ".join(sorted({entry["row"] for entry in entries.values()}))
+        raise UserError(f"--remove {row}: no such row; there are {rows}")
+    stored.write(place, kept)
+
+
 def check_rows(entries: Sequence[dict[str, Any]]) -> None:
     """Raises UserError where the runs of a row have different options."""
     options: dict[str, str] = {}
@@ -114,9 +124,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", help="name of the row (default: the study of the run)")
     parser.add_argument("--data", type=path_type("--data"), metavar="PATH", help="FER2013")
     parser.add_argument("--ensemble", action="store_true", help="the runs are members of one row")
+    parser.add_argument("--remove", metavar="NAME", help="removes a row first")
     parser.add_argument("--no-timing", action="store_true", help="keep the milliseconds of times.csv")
     parser.add_argument("--out", type=Path, default=HERE, metavar="FOLDER", help="default: the folder of this file")
     args = parser.parse_args(arguments)
+    if args.remove:
+        remove(args.remove, args.out)
     names = add(args.runs, args.name, args.data, args.ensemble, args.out) if args.runs else []
     files = write(args.out, timing=not args.no_timing)
     if names:

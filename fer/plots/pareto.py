@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
@@ -19,7 +19,20 @@ STYLES = {
     "published, not comparable": {"color": PALETTE["surprise"], "marker": "s", "markerfacecolor": "white"},
 }
 """Kind of a point -> its look."""
-DIRECTIONS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+DIRECTIONS = [
+    (1, 0),
+    (-1, 0),
+    (0, 1),
+    (0, -1),
+    (1, 1),
+    (-1, 1),
+    (1, -1),
+    (-1, -1),
+    (1, 0.5),
+    (1, -0.5),
+    (-1, 0.5),
+    (-1, -0.5),
+]
 DISTANCES = (7, 16, 26, 38, 50, 64)
 """Distances of a label from its point that are tried, in points."""
 
@@ -96,7 +109,7 @@ def add_labels(axes: Axes, points: Sequence[Point]) -> None:
     if legend is not None:
         taken.append(legend.get_window_extent())
     for point in sorted(points, key=lambda point: (point.kind != OURS, -point.accuracy)):
-        taken.append(place_label(axes, point, taken).get_window_extent())
+        taken.append(extent(place_label(axes, point, taken)))
 
 
 def place_label(axes: Axes, point: Point, taken: Sequence[Bbox]) -> Annotation:
@@ -104,12 +117,18 @@ def place_label(axes: Axes, point: Point, taken: Sequence[Bbox]) -> Annotation:
     for distance in DISTANCES:
         for right, up in DIRECTIONS:
             label = annotate(axes, point, right * distance, up * distance)
-            box = label.get_window_extent()
+            box = extent(label)
             inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.figure.bbox.x1
             if inside and not any(box.overlaps(other) for other in taken):
                 return label
             label.remove()
     return annotate(axes, point, DISTANCES[-1], DISTANCES[-1])
+
+
+def extent(label: Annotation) -> Bbox:
+    """Returns the box of the words, in pixels, without the line that leads to them."""
+    label.get_window_extent()  # moves the words to their place
+    return Text.get_window_extent(label)
 
 
 def annotate(axes: Axes, point: Point, right: float, up: float) -> Annotation:
