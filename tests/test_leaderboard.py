@@ -157,7 +157,7 @@ def test_aims_name_the_best_row_within_their_limits(module):
     entries = {name: {"row": name, "networks": [{}] * (2 if name == "c" else 1)} for name in "abc"}
     aims = module("pages").aims(table, entries)
     assert list(aims["by"]) == ["a", "a", "a", "a", "c"]
-    assert list(aims["today"]) == ["66.0", "66.0", "66.0", "60.0", "70.0"]
+    assert list(aims["today"]) == ["66.00", "66.00", "66.00", "60.00", "70.00"]
 
 
 def test_the_stored_table_is_what_the_stored_runs_give(module):

@@ -122,8 +122,8 @@ def aims(table: pd.DataFrame, entries: Mapping[str, dict[str, Any]]) -> pd.DataF
     for title, most, column, aim in AIMS:
         part = table[ensembles] if most is None else table[~ensembles & (table["parameters"] <= most)]
         best = part.loc[part[column].idxmax()] if len(part) else None
-        cells = ("–", "–", "–") if best is None else (f"{100 * best[column]:.1f}", best["model"], str(best["seeds"]))
-        rows.append({"measured": title, "aim": f"{aim:.1f}", **dict(zip(("today", "by", "seeds"), cells, strict=True))})
+        cells = ("–", "–", "–") if best is None else (f"{100 * best[column]:.2f}", best["model"], str(best["seeds"]))
+        rows.append({"measured": title, "aim": f"{aim:.2f}", **dict(zip(("today", "by", "seeds"), cells, strict=True))})
     return pd.DataFrame(rows)
 
 
@@ -137,7 +137,7 @@ def published_table(published: pd.DataFrame) -> pd.DataFrame:
 
 def provenance(table: pd.DataFrame) -> str:
     """Returns the commands, commits and machines of the rows."""
-    lines = ["## Commands"]
+    lines = ["## Commands\n\n[LOG.md](LOG.md) gives the options of attempts whose experiment is not in `conf/`."]
     for _, row in table.iterrows():
         where = f"seeds {row['seeds']}; commit {row['commit']}; {row['hardware']}"
         lines.append(f"**{row['model']}** ({where}):\n\n```\n" + str(row["command"]).replace("; ", "\n") + "\n```")
