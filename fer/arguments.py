@@ -48,7 +48,7 @@ def run(option: str) -> Callable[[str], Path]:
 
 def network_or_run(option: str) -> Callable[[str], Path]:
     """As `run`, but the name of a shipped network stays a name, which `fer.prediction.network.load` looks up."""
-    return lambda text: given(option, text, lambda name: Path(name) if name in shipped.names() else places.run(name))
+    return lambda text: given(option, text, lambda name: Path(name) if shipped.is_name(name) else places.run(name))
 
 
 def given(option: str, text: str, read: Callable[[str], Path]) -> Path:

@@ -44,6 +44,11 @@ def names(folder: Path = WEIGHTS) -> list[str]:
     return [*(name for name in NAMES if name in stems), *sorted(stems - {*NAMES})]
 
 
+def is_name(text: str, folder: Path = WEIGHTS) -> bool:
+    """Whether a text names a shipped network, or one of NAMES that does not ship, unless a file has this name."""
+    return text in names(folder) or (text in NAMES and not Path(text).exists())
+
+
 def checkpoint_named(name: str, folder: Path = WEIGHTS) -> Path | None:
     """Returns the .pt file of the shipped network called `name`; None where there is none of this name."""
     return folder / f"{name}.pt" if name in names(folder) else None

@@ -57,5 +57,7 @@ def test_networks_are_found_by_name_and_standard_is_the_default(tmp_path):
     assert shipped.names(tmp_path) == ["standard", "pocket", "tiny"]
     assert shipped.network_path(folder=tmp_path).name == "standard.onnx"
     assert shipped.network_path("tiny", tmp_path, differentiable=True).name == "tiny.pt"
+    assert shipped.is_name("tiny", tmp_path)
+    assert not shipped.is_name("large", tmp_path)
     with pytest.raises(UserError, match="no network 'large' ships with this version; there are standard, pocket, tiny"):
         shipped.network_path("large", tmp_path)

@@ -27,7 +27,7 @@ def load(path: Path | None, differentiable: bool = False) -> Network:
     None is the default among the shipped networks. differentiable: loads shipped networks with torch, for gradients and
     features. Raises UserError for other files.
     """
-    if path is None or str(path) in shipped.names():
+    if path is None or shipped.is_name(str(path)):
         path = shipped.network_path(None if path is None else str(path), differentiable=differentiable)
     if path.suffix == ".onnx":
         from fer.prediction.onnx_network import OnnxNetwork

@@ -130,7 +130,7 @@ class Recogniser:
     @cached_property
     def predictor(self) -> Predictor:
         path = None if self.checkpoint is None else Path(self.checkpoint)
-        if path is not None and str(path) not in shipped.names() and not path.exists():
+        if path is not None and not shipped.is_name(str(path)) and not path.exists():
             raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
         found = detect.Haar() if self.detector == "haar" else None
         return Predictor(network.load(path), found, self.threshold)
