@@ -3,6 +3,7 @@
 python conf/readme.py
 """
 
+import re
 from pathlib import Path
 
 CONF = Path(__file__).resolve().parent
@@ -33,7 +34,7 @@ def first_comment(path: Path) -> str:
         if not line.startswith("# @package"):
             lines.append(line.lstrip("# "))
     text = " ".join(lines).strip()
-    return text.split(". ")[0].rstrip(".")
+    return re.split(r"(?<!\bet al)\. ", text)[0].rstrip(".")
 
 
 def choices(folder: Path) -> list[Path]:

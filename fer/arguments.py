@@ -46,6 +46,11 @@ def run(option: str) -> Callable[[str], Path]:
     return lambda text: given(option, text, lambda name: shipped.checkpoint_named(name) or places.run(name))
 
 
+def network_or_run(option: str) -> Callable[[str], Path]:
+    """As `run`, but the name of a shipped network stays a name, which `fer.prediction.network.load` looks up."""
+    return lambda text: given(option, text, lambda name: Path(name) if shipped.is_name(name) else places.run(name))
+
+
 def given(option: str, text: str, read: Callable[[str], Path]) -> Path:
     if not text.strip():
         raise UserError(f"{option} is empty; give it a path, or leave it out (is a shell variable unset?)")

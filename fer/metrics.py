@@ -11,6 +11,17 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from fer.confusion import averages, per_class
 
 
+class Confusion(MulticlassConfusionMatrix):
+    """Confusion matrix of class codes, counted without torch.bincount, for which the host waits for a GPU."""
+
+    confmat: Tensor  # (C, C) int64
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Adds (N,) predicted and true class codes, int64."""
+        cells = target * self.num_classes + preds
+        self.confmat.view(-1).index_add_(0, cells, torch.ones_like(cells))
+
+
 class EpochMetrics(MetricCollection):
     """The running sum of the losses of an epoch and its confusion matrix; both stay on the device until computed.
 
@@ -20,7 +31,7 @@ class EpochMetrics(MetricCollection):
     def __init__(self, num_classes: int):
         metrics = {
             "loss": SumMetric(nan_strategy="disable"),
-            "confusion": MulticlassConfusionMatrix(num_classes, validate_args=False),
+            "confusion": Confusion(num_classes, validate_args=False),
         }
         super().__init__(metrics, compute_groups=False)
 

@@ -1,6 +1,8 @@
 """Learning-rate schedules that torch.optim lacks."""
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -37,3 +39,21 @@ class WarmupCosine(LambdaLR):
             return min_lr_ratio + (1 - min_lr_ratio) * (1 + math.cos(math.pi * progress)) / 2
 
         super().__init__(optimizer, factor, last_epoch)
+
+
+class Piecewise(LambdaLR):
+    """Constant learning rates: from milestones[i] on, the rate is factors[i] times the optimizer's.
+
+    milestones: epochs, or steps where the schedule steps so, ascending. factors: as many, at least 0. Unlike those of
+    torch's MultiStepLR, factors may differ. Raises ValueError for other values.
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], factors: Sequence[float], last_epoch: int = -1):
+        if len(milestones) != len(factors) or list(milestones) != sorted({*milestones}):
+            raise ValueError(
+                f"scheduler.milestones is {milestones}; it must ascend, with one of scheduler.factors each"
+            )
+        if any(not 0 <= factor < math.inf for factor in factors):
+            raise ValueError(f"scheduler.factors is {factors}; they must be at least 0")
+        levels = [1.0, *factors]
+        super().__init__(optimizer, lambda step: levels[bisect_right(milestones, step)], last_epoch)

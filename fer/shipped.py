@@ -1,4 +1,4 @@
-"""Finds the network that ships in fer/weights and checks its SHA-256.
+"""Finds the networks that ship in fer/weights by name, and checks their SHA-256.
 
 fer/weights/SHA256SUMS has a line for each file, as sha256sum writes it. The .onnx file is used if onnxruntime is
 installed, since it loads faster; otherwise the .pt file.
@@ -12,20 +12,25 @@ from fer.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 SUMS = "SHA256SUMS"
+NAMES = ("standard", "pocket", "tiny")
+"""Networks from large to small; the first that ships is the default."""
 REMEDY = "install fer again, or name another network with --checkpoint FILE"
 
 
-def network_path(folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
-    """Returns the file to load, the .pt file if `differentiable`.
+def network_path(name: str | None = None, folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
+    """Returns the file of a network to load, the .pt file if `differentiable`.
 
-    Raises UserError if no network ships, or if its file is missing or modified.
+    name: of the network, by default the first of NAMES that ships. Raises UserError if no network ships, or if the file
+    is missing or modified.
     """
-    sums = read_sums(folder / SUMS)
-    suffixes = (".onnx", ".pt") if find_spec("onnxruntime") and not differentiable else (".pt",)
-    names = [name for suffix in suffixes for name in sorted(sums) if name.endswith(suffix)]
-    if not names:
+    sums, shipping = read_sums(folder / SUMS), names(folder)
+    if not shipping:
         raise UserError("no network ships with this version; name one with --checkpoint: a run's folder, .ckpt, .onnx")
-    path = folder / names[0]
+    if name is not None and name not in shipping:
+        raise UserError(f"no network '{name}' ships with this version; there are {', '.join(shipping)}")
+    with_onnx = find_spec("onnxruntime") and not differentiable
+    stem = name or shipping[0]
+    path = folder / (f"{stem}.onnx" if with_onnx and f"{stem}.onnx" in sums else f"{stem}.pt")
     if not path.is_file():
         raise UserError(f"{path} is missing; {REMEDY}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
@@ -34,8 +39,14 @@ def network_path(folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
 
 
 def names(folder: Path = WEIGHTS) -> list[str]:
-    """Returns the names of the networks that ship, such as "pocket"."""
-    return sorted(Path(name).stem for name in read_sums(folder / SUMS) if name.endswith(".pt"))
+    """Returns the names of the networks that ship: those of NAMES in this order, then others."""
+    stems = {Path(name).stem for name in read_sums(folder / SUMS) if name.endswith(".pt")}
+    return [*(name for name in NAMES if name in stems), *sorted(stems - {*NAMES})]
+
+
+def is_name(text: str, folder: Path = WEIGHTS) -> bool:
+    """Whether a text names a shipped network, or one of NAMES that does not ship, unless a file has this name."""
+    return text in names(folder) or (text in NAMES and not Path(text).exists())
 
 
 def checkpoint_named(name: str, folder: Path = WEIGHTS) -> Path | None:

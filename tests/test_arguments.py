@@ -1,8 +1,9 @@
 from argparse import ArgumentTypeError
+from pathlib import Path
 
 import pytest
 
-from fer.arguments import positive, share, whole
+from fer.arguments import network_or_run, positive, share, whole
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,8 @@ def test_numbers_within_pass(kind, text, value):
 def test_numbers_beyond_are_told(kind, text):
     with pytest.raises(ArgumentTypeError, match=f"{text}: expected a"):
         kind(text)
+
+
+def test_the_name_of_a_shipped_network_stays_a_name():
+    assert network_or_run("--checkpoint")("pocket") == Path("pocket")
+    assert network_or_run("--checkpoint")("runs/pocket") == Path("runs/pocket")

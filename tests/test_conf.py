@@ -55,6 +55,25 @@ def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
         rehearse(cfg)
 
 
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        "standard",
+        "pramerdorfer_vgg",
+        "mini_xception",
+        "khaireddin2021",
+        "lethesec_resnet18",
+        "resmasking",
+        "barsoum_vgg13",
+        "speedrun_gpu",
+    ],
+)
+def test_every_recipe_that_was_not_run_could_start(experiment):
+    cfg = composed(f"experiment={experiment}")
+    rehearse(resolve_auto(cfg))
+    assert cfg.study == experiment
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "search").glob("*.yaml")))
 def test_every_space_names_options_that_exist(name):
     options = [f"search={name}", "output_dir=/nowhere"]

@@ -60,3 +60,12 @@ def test_metrics_go_on_from_a_saved_state():
         metrics.add(torch.tensor(3.0), *batch(2))
     for expected, actual in zip(whole.results(), second.results(), strict=True):
         assert actual.equal(expected)
+
+
+def test_the_confusion_matrix_counts_all_batches(answers):
+    true, predicted = answers
+    confusion = EpochMetrics(4)["confusion"]
+    for start in range(0, 500, 128):
+        batch = slice(start, start + 128)
+        confusion.update(torch.from_numpy(predicted[batch]), torch.from_numpy(true[batch]))
+    assert confusion.compute().tolist() == reference.confusion_matrix(true, predicted).tolist()

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fer.config import compose_config
-from fer.schedulers import WarmupCosine
+from fer.schedulers import Piecewise, WarmupCosine
 
 CONF = Path(__file__).parents[1] / "conf"
 SCHEDULERS = sorted((CONF / "scheduler").glob("*.yaml"))
@@ -144,3 +144,18 @@ def test_warmup_cosine_names_a_bad_option(option):
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
     with pytest.raises(ValueError, match=f"scheduler.{next(iter(option))} "):
         WarmupCosine(optimizer, **({"total_steps": STEPS} | option))
+
+
+def test_piecewise_rates_change_at_their_milestones():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=2.0)
+    assert rates(optimizer, Piecewise(optimizer, [2, 3], [0.5, 0.1]), 5) == [2.0, 2.0, 1.0, 0.2, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("milestones", "factors", "name"),
+    [([2, 3], [0.5], "milestones"), ([3, 2], [0.5, 0.1], "milestones"), ([2], [-1], "factors")],
+)
+def test_piecewise_names_a_bad_option(milestones, factors, name):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    with pytest.raises(ValueError, match=f"scheduler.{name} "):
+        Piecewise(optimizer, milestones, factors)

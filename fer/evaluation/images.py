@@ -32,13 +32,14 @@ def read_data(
     all images there form one split, "all". Raises UserError, which names options by FLAGS, if data cannot be read.
     """
     options = {name: value for name, value in options.items() if not name.startswith("_")}
+    options |= dict.fromkeys(("augment", "soft", "progressive_resizing"))  # JSON has made texts of the last one's keys
     try:
         if root:
             numbered = {} if numbers is None else {"numbers": numbers}
             datamodule = read_other(options, root, classes, numbered | dict(typed or {}), everything)
         else:
             trust.refuse(unsafe_reader(options), "the run")
-            options |= {"classes": list(classes) if classes else None, "augment": None, "soft": None}
+            options["classes"] = list(classes) if classes else None
             datamodule = FERDataModule(**options)
         datamodule.setup()
     except TypeError as error:

@@ -22,11 +22,13 @@ class Network(Protocol):
 
 
 def load(path: Path | None, differentiable: bool = False) -> Network:
-    """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or, for None, the shipped network.
+    """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or a shipped network by its name.
 
-    differentiable: loads the shipped network with torch, for gradients and features. Raises UserError for other files.
+    None is the default among the shipped networks. differentiable: loads shipped networks with torch, for gradients and
+    features. Raises UserError for other files.
     """
-    path = shipped.network_path(differentiable=differentiable) if path is None else path
+    if path is None or shipped.is_name(str(path)):
+        path = shipped.network_path(None if path is None else str(path), differentiable=differentiable)
     if path.suffix == ".onnx":
         from fer.prediction.onnx_network import OnnxNetwork
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from fer.arguments import add_trust, place, run, share
+from fer.arguments import add_trust, network_or_run, place, share
 
 if TYPE_CHECKING:
     from fer.prediction.predictor import Predictor
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 def add_predictor_options(parser: ArgumentParser) -> None:
     """Adds --checkpoint, --yunet, --threshold and --trust."""
     parser.add_argument(
-        "--checkpoint", type=run("--checkpoint"), metavar="FILE", help="a run's folder, a .ckpt, or fer.export's .onnx"
+        "--checkpoint",
+        type=network_or_run("--checkpoint"),
+        metavar="FILE",
+        help="standard, pocket or tiny, a run's folder, a .ckpt, or fer.export's .onnx",
     )
     parser.add_argument(
         "--yunet", type=place("--yunet"), metavar="MODEL", help="detect faces with this YuNet .onnx of OpenCV's zoo"

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fer import shipped
 from fer.errors import UserError
 from fer.palette import class_colors
 from fer.pictures import decode
@@ -113,9 +114,10 @@ def bars(face: Face) -> str:
 class Recogniser:
     """Finds and recognises the faces in pictures; keeps its network and detector between calls.
 
-    checkpoint: a run's folder, a .ckpt or an exported .onnx file; None is the network that ships. detector: "haar",
-    OpenCV's cascade for frontal faces, or "none" for pictures that are cropped faces already. threshold: a face whose
-    largest probability is below it gets the label "unsure", 0 to 1. Raises UserError for files that cannot be loaded.
+    checkpoint: a run's folder, a .ckpt, an exported .onnx file, or the name of a network that ships, by default the
+    first of these. detector: "haar", OpenCV's cascade for frontal faces, or "none" for pictures that are cropped faces
+    already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1. Raises UserError
+    for files that cannot be loaded.
     """
 
     def __init__(self, checkpoint: str | os.PathLike | None = None, detector: str = "haar", threshold: float = 0.0):
@@ -128,7 +130,7 @@ class Recogniser:
     @cached_property
     def predictor(self) -> Predictor:
         path = None if self.checkpoint is None else Path(self.checkpoint)
-        if path is not None and not path.exists():
+        if path is not None and not shipped.is_name(str(path)) and not path.exists():
             raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
         found = detect.Haar() if self.detector == "haar" else None
         return Predictor(network.load(path), found, self.threshold)

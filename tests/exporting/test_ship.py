@@ -13,7 +13,7 @@ GOOD = {"status": "finished", "data": {"origin": "FER2013", "official_split": Tr
 
 
 def test_a_good_run_passes(tmp_path):
-    ship.check(tmp_path, GOOD)
+    ship.check(tmp_path, GOOD, ship.LIMITS["tiny"])
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_good_run_passes(tmp_path):
 )
 def test_what_may_not_ship_is_refused_in_one_line(tmp_path, change, words):
     with pytest.raises(UserError, match=words):
-        ship.check(tmp_path, GOOD | change)
+        ship.check(tmp_path, GOOD | change, ship.LIMITS["pocket"])
 
 
 @pytest.mark.slow
@@ -36,14 +36,39 @@ def test_a_run_is_shipped_and_found_with_its_card(tmp_path, make_faces, write_cs
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "data" / "fer2013.csv", make_faces(np.tile(np.arange(7), 12), usage=np.repeat([0, 1, 2], 28)))
     tiny = ["model=cnn", "model.blocks=[[4]]", "model.head=[4]", "trainer.max_epochs=1", "data.batch_size=14"]
-    train(compose_config(["data=fer2013", f"data.root={tmp_path / 'data'}", *tiny, f"output_dir={tmp_path / 'run'}"]))
+    runs = [tmp_path / f"seed-{seed}" for seed in (0, 1)]
+    for seed, run in enumerate(runs):
+        train(
+            compose_config(
+                ["data=fer2013", f"data.root={tmp_path / 'data'}", *tiny, f"seed={seed}", f"output_dir={run}"]
+            )
+        )
     weights = tmp_path / "weights"
     weights.mkdir()
-    (weights / "older.onnx").write_bytes(b"what was shipped before")
-    paths = ship.ship(tmp_path / "run", "tiny", "python -m fer.exporting.ship run --name tiny", weights)
-    assert sorted(path.name for path in paths) == sorted(path.name for path in weights.iterdir())
-    assert shipped.network_path(weights) == weights / "tiny.onnx"
+    (weights / "older.onnx").write_bytes(b"another network")
+    (weights / "SHA256SUMS").write_text("00  older.onnx\n00  tiny.onnx\n")
+    ship.main([*map(str, runs), "--name", "tiny", "--out", str(weights)])
+    assert {path.name for path in weights.iterdir()} == {"tiny.md", "tiny.pt", "tiny.onnx", "older.onnx", "SHA256SUMS"}
+    assert list(shipped.read_sums(weights / "SHA256SUMS")) == ["older.onnx", "tiny.onnx", "tiny.pt"]
+    assert shipped.network_path("tiny", weights) == weights / "tiny.onnx"
     card = (weights / "tiny.md").read_text()
     assert str(tmp_path) not in card
-    for words in ("PrivateTest", "parameters", "## Use", "## Licence", "| sad |", "python -m fer.exporting.ship"):
-        assert words in card
+    words = [
+        "PrivateTest",
+        "parameters",
+        "## Seeds",
+        "## Robustness",
+        "ms on one core",
+        "## Use",
+        "## Licence",
+        "| sad |",
+    ]
+    assert [word for word in words if word not in card] == []
+
+
+def test_files_that_are_too_large_are_deleted(tmp_path):
+    path = tmp_path / "tiny.pt"
+    path.write_bytes(bytes(200_000))
+    with pytest.raises(UserError, match="200,000 bytes, more than 160,000"):
+        ship.check_sizes([path], ship.LIMITS["tiny"])
+    assert not path.exists()

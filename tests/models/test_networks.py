@@ -26,7 +26,17 @@ COSTS = {  # parameters, and MFLOP of an image of 48×48: two for each multiply-
     "repvgg": (2_118_471, 308.19),
     "cct": (490_823, 243.34),
     "torchvision": (11_180_103, 195.92),
+    "resnet_cifar model.widths=[64,128,256,512] model.blocks=[2,2,2,2]": (11_171_271, 2494.08),
+    "masking model.widths=[64,128,256,512] model.blocks=[3,4,6,3]": (23_770_055, 5929.88),
+    "barsoum_vgg13": (6_921_671, 986.23),
+    "resnet_cifar model.preactivation=true model.squeeze_excitation=true": (1_568_167, 272.31),
+    "timm model.name=resnet18": (11_173_831, 188.69),
+    "timm model.name=efficientnet_b0": (4_015_939, 44.86),
+    "timm model.name=mobilenetv4": (2_501_415, 21.72),
+    "timm model.name=convnext_atto": (3_375_487, 45.19),
+    "timm model.name=vit_tiny": (5_359_879, 406.33),
 }
+"""Options of model -> its costs."""
 SMALL = {
     "cbam": (CNN, {"blocks": [[8], [16]], "head": [], "head_pool": 1, "attention": [None, "cbam"]}),
     "masking": (CNN, {"blocks": [[8], [16]], "head": [], "head_pool": 1, "attention": "masking"}),
@@ -62,7 +72,7 @@ def images(number: int = 8, size: int = 48, channels: int = 1) -> torch.Tensor:
 def test_parameters_and_flops_are_as_pinned(name):
     parameters, mflop = COSTS[name]
     with torch.device("meta"):
-        network = instantiate(compose_config([f"model={name}"]).model, num_classes=7).eval()
+        network = instantiate(compose_config(f"model={name}".split()).model, num_classes=7).eval()
         with FlopCounterMode(display=False) as counter:
             assert network(torch.zeros(1, 1, 48, 48)).shape == (1, 7)
     assert sum(p.numel() for p in network.parameters()) == parameters
