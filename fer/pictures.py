@@ -7,25 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, features
+from PIL import Image, TiffImagePlugin
 
 from fer.errors import UserError
+from fer.picture_kinds import FORMATS, HEAD, KINDS, SUFFIXES, formats_for, why_unknown
 from fer.streams import printable
 
-KINDS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "BMP": (".bmp",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "AVIF": (".avif",),
-}
-"""Pillow's name of each supported format -> suffixes of its files. The content decides, not the suffix."""
-
-SUFFIXES = tuple(suffix for suffixes in KINDS.values() for suffix in suffixes)
-FORMATS = tuple(kind for kind in KINDS if kind != "AVIF" or "avif" in features.modules)  # Pillow has it from 11.3 on
+__all__ = ["FORMATS", "KINDS", "SUFFIXES", "TooLarge", "Unreadable", "decode", "size_of"]
 
 MAX_PIXELS = 150_000_000
 """A larger picture is refused before it is decoded. Phones make pictures of up to 108 million pixels (200 with the
@@ -99,7 +87,16 @@ def _pixels(file: BinaryIO, name: object, limit: int, colours: bool) -> Image.Im
     picture.load()  # once, and before anything else: getexif() hides what a decoder raises
     if picture.mode == "LAB":
         raise ValueError("colours in CIELAB, convert them to RGB")
+    if picture.format == "TIFF" and picture.mode == "RGB":
+        check_bits(picture)
     return picture
+
+
+def check_bits(picture: Image.Image) -> None:
+    """Raises ValueError for colours of 16 bits that use at most 14: Pillow keeps the upper 8, so little is left."""
+    used = max(high for _, high in picture.getextrema())
+    if max(picture.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (8,))) == 16 and used < 1 << 6:
+        raise ValueError("colours of at most 14 bits in 16; save it with 8 bits")
 
 
 def check_png(file: BinaryIO) -> None:
@@ -127,12 +124,16 @@ def check_png(file: BinaryIO) -> None:
 
 def _header(file: BinaryIO, name: object, limit: int) -> Image.Image:
     """Opens a picture without decoding its pixels. Raises TooLarge."""
-    if not file.read(1):
+    head = file.read(HEAD)
+    file.seek(0)
+    if not head:
         raise Unreadable(name, "the file is empty")
     if Image.MAX_IMAGE_PIXELS is not None and limit > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = limit  # Pillow warns beyond it and refuses beyond twice as much
     try:
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=formats_for(head))
+    except Image.UnidentifiedImageError:
+        raise Unreadable(name, why_unknown(head)) from None
     except Image.DecompressionBombError:
         raise TooLarge(name, f"more than the {limit:,} pixels that are read") from None
     pixels = picture.width * picture.height
@@ -145,7 +146,5 @@ def _reason(error: Exception) -> str:
     """Returns why a picture cannot be read, in words."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture of a known kind"
     text = getattr(error, "strerror", None) or " ".join(str(error).split())[:100] or type(error).__name__
     return f"unreadable picture ({text})"
