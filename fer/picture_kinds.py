@@ -23,11 +23,12 @@ PACKAGES = {
     "HEIF": "pillow-heif: pip install 'fer-lightning[photos]'",
     "AVIF": "a newer Pillow: pip install 'pillow>=11.3'",
 }
+"""What reads these formats, and how to get it."""
 READABLE = {"HEIF": find_spec("pillow_heif") is not None, "AVIF": "avif" in features.modules and features.check("avif")}
 """Whether formats are read that Pillow has not always had."""
 FORMATS = tuple(kind for kind in KINDS if READABLE.get(kind, True))
 
-HEAD = 64
+HEAD = 200
 """Bytes at the start of a file that tell its format."""
 BRANDS = {
     "AVIF": (b"avif", b"avis"),

@@ -12,6 +12,9 @@ from fer.prediction.summary import Summary
 MISSING = "no such file"
 """The reason that sources give for a file that does not exist."""
 CHECK_PATH = "next: check the path; a folder or a pattern in quotes reads several: 'photos/*.jpg'"
+UNREACHABLE = ("no stream can be opened", "cannot be opened", "cannot be downloaded", "it ended after")
+"""The beginnings of the reasons that cameras, streams and addresses give."""
+CHECK_ADDRESS = "next: check the address or the camera's number, and that another player shows it"
 CONVERT = "next: save what is unreadable as JPEG, PNG or MP4"
 
 
@@ -28,7 +31,11 @@ def after_recognition(summary: Summary, args: Namespace) -> list[str]:
 
 def after_unreadable(reasons: Collection[str]) -> str:
     """Returns the line for pictures that cannot be read; reasons: see `Unreadable`."""
-    return CHECK_PATH if MISSING in reasons else CONVERT
+    if MISSING in reasons:
+        return CHECK_PATH
+    if any(reason.startswith(UNREACHABLE) for reason in reasons):
+        return CHECK_ADDRESS
+    return CONVERT
 
 
 def without_face(args: Namespace) -> list[str]:

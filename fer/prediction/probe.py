@@ -14,11 +14,12 @@ from fer.evaluation.loading import ClassifierWithData
 from fer.evaluation.neighbours import nearest
 from fer.pictures import Unreadable, decode
 from fer.plots.probe import Answer, probe_figure
+from fer.prediction.copies import unused_path
 from fer.prediction.experiment_data import experiment_data
 from fer.prediction.inputs import is_video
 from fer.prediction.network import describe
 from fer.prediction.next_step import after_unreadable
-from fer.prediction.outputs import make_folder, unused_path, write_errors
+from fer.prediction.outputs import make_folder, write_errors
 from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.predictor import Face, Predictor
 from fer.streams import printable
@@ -45,8 +46,8 @@ def probe(
     for source in sources:
         name = printable(source.name)
         try:
-            [faces] = predictor([decode(source.content, source.name)])
-            picture = np.asarray(decode_rgb(source.content, source.name))
+            [faces] = predictor([decode(source.file, source.name)])
+            picture = np.asarray(decode_rgb(source.file, source.name))
         except Unreadable as error:
             print(printable(str(error)))
             reasons.add(error.reason)

@@ -39,7 +39,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
 
     def detect(source: Source) -> Detection | Unreadable:
         try:
-            return predictor.detect(decode(source.content, source.name))
+            return predictor.detect(decode(source.file, source.name))
         except Unreadable as error:
             return error
 
