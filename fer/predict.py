@@ -87,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     if args.json == STDOUT and args.csv == STDOUT:
         raise UserError("--json and --csv cannot both go to standard output; give one a file: --csv=faces.csv")
     from fer.memory import keep_freed
-    from fer.prediction import inputs, network
+    from fer.prediction import inputs
+    from fer.prediction.predictor import describe
 
     keep_freed()
     sources = inputs.sources(args.inputs, args.allow_url)
@@ -95,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     if args.probe:
         return probe(args, sources, predictor)
     messages = sys.stderr if STDOUT in (args.json, args.csv) else sys.stdout
-    print(network.describe(predictor.network), file=messages)
+    print(describe(predictor), file=messages)
     return predict(args, sources, predictor, messages)
 
 

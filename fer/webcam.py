@@ -39,14 +39,14 @@ RATE_FRAMES = 30  # frames over which the rate is measured
 def watch(args: argparse.Namespace) -> int:
     """Recognises faces until the video ends, the user ends it, or `--frames` are done; returns the number of frames."""
     from fer.pictures import Unreadable
-    from fer.prediction import network
     from fer.prediction.draw import annotate
     from fer.prediction.next_step import after_recognition
+    from fer.prediction.predictor import describe
     from fer.prediction.summary import Summary
     from fer.prediction.video import track_faces
 
     predictor = predictor_from(args)
-    print(network.describe(predictor.network), flush=True)
+    print(describe(predictor), flush=True)
     source = source_of(args.camera)
     frames = frames_of(source)
     screen = NoWindow() if args.no_window else open_window()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fer.arguments import again
+from fer.prediction.options import detector_name
 from fer.prediction.pictures import Source
 from fer.prediction.summary import Summary
 
@@ -43,8 +44,8 @@ def without_face(args: Namespace) -> list[str]:
     remedies = []
     if not getattr(args, "no_detect", True):
         remedies.append("--no-detect takes cropped faces")
-    if not args.yunet:
-        remedies.append("--yunet MODEL detects turned faces too")
+    if detector_name(args) == "haar":
+        remedies.append("--detector centerface finds turned faces too")
     return [f"next: {'; '.join(remedies)}"] if remedies else []
 
 
@@ -53,6 +54,7 @@ def probe_command(source: Source, args: Namespace) -> str:
     name = source.name if isinstance(source.content, Path) and source.name.isprintable() else "PICTURE"
     words = ["python", "-m", "fer.predict", name]
     words += ["--checkpoint", str(args.checkpoint)] if args.checkpoint else []
+    words += ["--detector", args.detector] if args.detector else []
     words += ["--yunet", str(args.yunet)] if args.yunet else []
     words += ["--no-detect"] if args.no_detect else []
     words += ["--margin", f"{args.margin:g}"] if args.margin else []

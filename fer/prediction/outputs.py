@@ -57,17 +57,17 @@ class Csv:
     def __init__(self, target: str, classes: Sequence[str]):
         self.target, self.file, self.classes = target, open_target(target), classes
         self.table = csv.writer(self.file, lineterminator="\n")
-        self._row([*COLUMNS, *classes, "error"])
+        self._row([*COLUMNS, *classes, "error", "detector"])
 
     def add(self, result: Result) -> None:
         seconds = "" if result.seconds is None else f"{result.seconds:.3f}"
         start = [result.source.name, "" if result.frame is None else result.frame, seconds]
         for face in result.faces:
             probabilities = [f"{value:.5f}" for value in (face.confidence, *face.probabilities.values())]
-            self._row([*start, face.number, *face.box, face.label, *probabilities, ""])
+            self._row([*start, face.number, *face.box, face.label, *probabilities, "", result.detector])
         if not result.faces:
             empty = [""] * (len(COLUMNS) - len(start) + len(self.classes))
-            self._row([*start, *empty, result.error])
+            self._row([*start, *empty, result.error, result.detector])
 
     def _row(self, cells: Sequence[Any]) -> None:
         self.table.writerow([spelled(cell) if isinstance(cell, str) else cell for cell in cells])
@@ -80,7 +80,8 @@ def result_json(result: Result) -> dict[str, Any]:
     """Returns a result as in the JSON output.
 
     face: the face's number, from 1 from left to right, which labels and the CSV show too; in videos it is the `track`.
-    box: [left, top, width, height] in pixels of the upright picture.
+    box: [left, top, width, height] in pixels of the upright picture. detector: what found the faces, "none" for a
+    picture that is a cropped face.
     """
     picture: dict[str, Any] = {"picture": result.source.name}
     if result.frame is not None:
@@ -93,7 +94,8 @@ def result_json(result: Result) -> dict[str, Any]:
         probabilities = {name: round(value, 5) for name, value in face.probabilities.items()}
         content = {"box": list(face.box), "label": face.label, "probabilities": probabilities}
         faces.append(track | {"face": face.number} | content)
-    return picture | {"width": result.width, "height": result.height, "faces": faces}
+    detector = {"detector": result.detector} if result.detector else {}
+    return picture | {"width": result.width, "height": result.height} | detector | {"faces": faces}
 
 
 def open_target(target: str) -> TextIO:

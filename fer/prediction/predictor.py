@@ -14,8 +14,10 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from fer.prediction.detect import MARGIN, MAX_CROPPED, Box, Detector, Region, square
+from fer.prediction.detect import ABOUT, MAX_CROPPED, Box, Detector, Framing, Region, locations, name_of, square
 from fer.prediction.network import Network
+from fer.prediction.network import describe as describe_network
+from fer.prediction.upright import crop_face
 from fer.preprocess import SIZE, to_face, to_grey, upright
 
 UNSURE = "unsure"
@@ -24,13 +26,14 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Detection:
-    """The detected faces of a picture before recognition, and the picture's size in pixels."""
+    """The detected faces of a picture before recognition, the picture's size in pixels, and the detector's name."""
 
     width: int
     height: int
     boxes: list[Box]
     regions: list[Region]  # the square crop around each box
     faces: np.ndarray  # (n, 48, 48) uint8, the crops
+    detector: str = "none"
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,29 @@ class Face:
         return max(self.probabilities.values())
 
 
+def describe(predictor: "Predictor") -> str:
+    """Returns a line with the network's name, classes and calibration, and the detector."""
+    name = name_of(predictor.detector)
+    return f"{describe_network(predictor.network)}; detector {name} ({ABOUT[name]})"
+
+
 class Predictor:
     """Detects and recognises faces.
 
     detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure".
-    margin: side of the crop in sides of the box.
+    margin: side of the crop in sides of the box; None is the detector's own.
     """
 
     def __init__(
-        self, network: Network, detector: Detector | None = None, threshold: float = 0.0, margin: float = MARGIN
+        self,
+        network: Network,
+        detector: Detector | None = None,
+        threshold: float = 0.0,
+        margin: float | None = None,
     ):
-        self.network, self.detector, self.threshold, self.margin = network, detector, threshold, margin
+        self.network, self.detector, self.threshold = network, detector, threshold
+        framing = getattr(detector, "framing", Framing())
+        self.framing = framing if margin is None else framing._replace(margin=margin)
 
     def close(self) -> None:
         """Ends the network's child process, if it has one; waiting calls raise."""
@@ -81,10 +96,12 @@ class Predictor:
         grey = to_grey(upright(picture))
         if self.detector is None or max(grey.size) <= MAX_CROPPED:
             return Detection(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
-        boxes = self.detector(np.asarray(grey))
-        regions = [square(box, self.margin, *grey.size) for box in boxes]
-        faces = [to_face(grey.crop(region)) for region in regions]
-        return Detection(*grey.size, boxes, regions, np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8))
+        found = locations(self.detector, np.asarray(grey))
+        boxes, tilts = [location.box for location in found], [location.tilt for location in found]
+        regions = [square(box, self.framing, *grey.size, tilt) for box, tilt in zip(boxes, tilts, strict=True)]
+        faces = [crop_face(grey, region, tilt) for region, tilt in zip(regions, tilts, strict=True)]
+        pixels = np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8)
+        return Detection(*grey.size, boxes, regions, pixels, name_of(self.detector))
 
     def recognise(self, detections: Sequence[Detection]) -> list[list[Face]]:
         """Returns the faces of each detection, recognised in common batches."""

@@ -29,6 +29,7 @@ class Result:
     frame: int | None = None  # number in its video, from 0
     seconds: float | None = None
     picture: Image.Image | None = None  # frames only
+    detector: str = ""  # name of what found the faces
 
 
 def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> Iterator[Result]:
@@ -48,7 +49,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
         faces = iter(predictor.recognise([item for _, item in batch if isinstance(item, Detection)]))
         for source, item in batch:
             if isinstance(item, Detection):
-                yield Result(source, item.width, item.height, next(faces))
+                yield Result(source, item.width, item.height, next(faces), detector=item.detector)
             else:
                 yield Result(source, error=str(item), reason=item.reason)
 

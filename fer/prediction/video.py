@@ -171,6 +171,7 @@ def track_faces(source: Source, frames: Iterator[Frame], predictor: Predictor, w
             frame=frame.number,
             seconds=frame.seconds,
             picture=frame.picture,
+            detector=detection.detector,
         )
 
 

@@ -60,7 +60,9 @@ def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
     picture("a.png")
     assert predict.main(["a.png"]) == OK
     said = lines(capsys)
-    assert said[0] == "brightness: dark, bright; probabilities are not calibrated"
+    assert said[0].startswith(
+        "brightness: dark, bright; probabilities are not calibrated; detector haar (OpenCV's cascade"
+    )
     assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
     assert said[2] == "1 picture, 1 face; bright 1"
     assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"
@@ -72,7 +74,7 @@ def test_json_is_a_list_of_pictures_with_their_faces(capsys):
     assert predict.main(["--json", "a.png"]) == OK  # the picture is not taken for the file to write
     streams = capsys.readouterr()
     [found] = json.loads(streams.out)
-    assert (found["picture"], found["width"], found["height"]) == ("a.png", 120, 120)
+    assert (found["picture"], found["width"], found["height"], found["detector"]) == ("a.png", 120, 120, "haar")
     [face] = found["faces"]
     assert (face["face"], face["box"], face["label"]) == (1, [20, 30, 60, 60], "bright")
     assert face["probabilities"] == {"dark": pytest.approx(0.098, abs=0.01), "bright": pytest.approx(0.902, abs=0.01)}
@@ -87,6 +89,7 @@ def test_csv_has_a_line_a_face_and_one_for_a_picture_without(capsys):
     assert (first["picture"], first["face"], first["left"], first["label"]) == ("a.png", "1", "20", "bright")
     assert float(first["dark"]) + float(first["bright"]) == pytest.approx(1)
     assert (second["picture"], second["face"], second["label"], second["error"]) == ("b.png", "", "", "")
+    assert (first["detector"], second["detector"]) == ("haar", "haar")
 
 
 def test_faces_have_one_number_in_lines_csv_json_and_crops(capsys, monkeypatch):
@@ -125,7 +128,7 @@ def test_the_next_command_explains_the_picture_with_the_same_options(capsys):
     [
         (["nowhere.png"], "next: check the path"),
         (["text.png"], "next: save what is unreadable as"),
-        (["empty.png"], "next: --no-detect takes cropped faces; --yunet MODEL detects"),
+        (["empty.png"], "next: --no-detect takes cropped faces; --detector centerface finds"),
         (["nowhere.png", "--probe"], "next: check the path"),
         (["text.png", "--probe"], "next: save what is unreadable as"),
         (["empty.png", "--probe"], "next: try another picture, or --no-detect"),

@@ -78,6 +78,11 @@ def test_a_face_below_the_threshold_is_unsure(path):
     assert fer.Recogniser(threshold=0.99)(path)[0].label == "unsure"
 
 
+def test_the_detectors_name_stands_with_the_answer(recogniser, path):
+    assert recogniser(path).detector == "haar"
+    assert fer.recognise(path, detector="none").detector == "none"
+
+
 def test_without_a_detector_the_whole_picture_is_the_face(path):
     recognition = fer.Recogniser(detector="none")(path)
     assert recognition[0].box == (0, 0, *recognition.picture.size)
@@ -111,7 +116,8 @@ def test_what_is_no_picture_is_one_line(recogniser, picture, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"detector": "yolo"}, "expected one of haar, none"),
+        ({"detector": "yolo"}, "expected one of haar, centerface, yunet, none"),
+        ({"detector": "yunet"}, "yunet needs its file"),
         ({"threshold": 1.5}, "from 0 to 1"),
         ({"checkpoint": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
     ],
