@@ -29,7 +29,7 @@ def place_labels(
     one to other boxes, all are shortened.
     """
     attempts = []
-    for longest in range(len(texts[0]) if texts else 0):
+    for longest in range(max(map(len, texts), default=0)):
         places = place_each(boxes, texts, longest, canvas, taken)
         attempts.append(places)
         if count_shortest(places, texts) == 0:

@@ -27,7 +27,9 @@ def add_predictor_options(parser: ArgumentParser) -> None:
         "--yunet", type=place("--yunet"), metavar="MODEL", help="the file of --detector yunet, of OpenCV's model zoo"
     )
     parser.add_argument(
-        "--threshold", type=share, default=0.0, help='answer "unsure" if no probability reaches it (from 0 to 1)'
+        "--threshold",
+        type=share,
+        help='answer "unsure" if no probability reaches it, from 0 to 1 (default: from the network's card)',
     )
     add_trust(parser)
 

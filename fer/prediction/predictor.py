@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
+from fer.prediction.card import default_threshold
 from fer.prediction.detect import ABOUT, MAX_CROPPED, Box, Detector, Framing, Region, locations, name_of, square
 from fer.prediction.network import Network
 from fer.prediction.network import describe as describe_network
@@ -57,6 +58,11 @@ class Face:
         """The largest probability."""
         return max(self.probabilities.values())
 
+    def likeliest(self, count: int = 2) -> str:
+        """Returns the most probable classes in words: "sad 41 %, neutral 33 %"."""
+        best = sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]
+        return ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in best)
+
 
 def describe(predictor: "Predictor") -> str:
     """Returns a line with the network's name, classes and calibration, and the detector."""
@@ -67,18 +73,20 @@ def describe(predictor: "Predictor") -> str:
 class Predictor:
     """Detects and recognises faces.
 
-    detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure".
-    margin: side of the crop in sides of the box; None is the detector's own.
+    detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure"; None
+    is that of the network's card (see `fer.prediction.card`). margin: side of the crop in sides of the box; None is the
+    detector's own.
     """
 
     def __init__(
         self,
         network: Network,
         detector: Detector | None = None,
-        threshold: float = 0.0,
+        threshold: float | None = None,
         margin: float | None = None,
     ):
-        self.network, self.detector, self.threshold = network, detector, threshold
+        self.network, self.detector = network, detector
+        self.threshold = default_threshold(network.name) if threshold is None else threshold
         framing = getattr(detector, "framing", Framing())
         self.framing = framing if margin is None else framing._replace(margin=margin)
 

