@@ -29,7 +29,7 @@ def add_predictor_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
         type=share,
-        help='answer "unsure" if no probability reaches it, from 0 to 1 (default: from the network's card)',
+        help='answer "unsure" if no probability reaches it, from 0 to 1 (default: that of the card of the network)',
     )
     add_trust(parser)
 

@@ -10,15 +10,17 @@ Command, webcam and server share it, so a picture gets the same answer everywher
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from fer.pictures import MAX_PIXELS, decode
 from fer.prediction.card import default_threshold
 from fer.prediction.detect import ABOUT, MAX_CROPPED, Box, Detector, Framing, Region, locations, name_of, square
 from fer.prediction.network import Network
 from fer.prediction.network import describe as describe_network
-from fer.prediction.upright import crop_face
+from fer.prediction.scales import Scales, file_scales
 from fer.preprocess import SIZE, to_face, to_grey, upright
 
 UNSURE = "unsure"
@@ -101,15 +103,27 @@ class Predictor:
 
     def detect(self, picture: Image.Image) -> Detection:
         """Detects and crops the faces of a picture; needs no network and is thread-safe."""
-        grey = to_grey(upright(picture))
-        if self.detector is None or max(grey.size) <= MAX_CROPPED:
-            return Detection(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
-        found = locations(self.detector, np.asarray(grey))
+        return self._detect(Scales(to_grey(upright(picture))))
+
+    def detect_file(self, content: bytes | Path, name: object, limit: int = MAX_PIXELS) -> Detection:
+        """As `detect`, of a picture file, of which a large JPEG is decoded no larger than its faces need.
+
+        Boxes are in pixels of the whole picture. Raises Unreadable and TooLarge, see `fer.pictures.decode`.
+        """
+        if self.detector is None:
+            return self.detect(decode(content, name, limit))
+        return self._detect(file_scales(content, name, limit))
+
+    def _detect(self, scales: Scales) -> Detection:
+        size, grey = scales.size, scales.grey
+        if self.detector is None or max(size) <= MAX_CROPPED:
+            return Detection(*size, [(0, 0, *size)], [(0, 0, *size)], np.stack([to_face(grey)]))
+        found = [scales.enlarged(location) for location in locations(self.detector, np.asarray(grey))]
         boxes, tilts = [location.box for location in found], [location.tilt for location in found]
-        regions = [square(box, self.framing, *grey.size, tilt) for box, tilt in zip(boxes, tilts, strict=True)]
-        faces = [crop_face(grey, region, tilt) for region, tilt in zip(regions, tilts, strict=True)]
+        regions = [square(box, self.framing, *size, tilt) for box, tilt in zip(boxes, tilts, strict=True)]
+        faces = [scales.face(region, tilt) for region, tilt in zip(regions, tilts, strict=True)]
         pixels = np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8)
-        return Detection(*grey.size, boxes, regions, pixels, name_of(self.detector))
+        return Detection(*size, boxes, regions, pixels, name_of(self.detector))
 
     def recognise(self, detections: Sequence[Detection]) -> list[list[Face]]:
         """Returns the faces of each detection, recognised in common batches."""

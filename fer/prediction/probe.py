@@ -12,7 +12,7 @@ from fer.errors import UserError
 from fer.evaluation import explain
 from fer.evaluation.loading import ClassifierWithData
 from fer.evaluation.neighbours import nearest
-from fer.pictures import Unreadable, decode
+from fer.pictures import Unreadable
 from fer.plots.probe import Answer, probe_figure
 from fer.prediction.copies import unused_path
 from fer.prediction.experiment_data import experiment_data
@@ -45,7 +45,7 @@ def probe(
     for source in sources:
         name = printable(source.name)
         try:
-            [faces] = predictor([decode(source.file, source.name)])
+            [faces] = predictor.recognise([predictor.detect_file(source.file, source.name)])
             picture = np.asarray(decode_rgb(source.file, source.name))
         except Unreadable as error:
             print(printable(str(error)))

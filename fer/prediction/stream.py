@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from fer.pictures import Unreadable, decode
+from fer.pictures import Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import BATCH, Detection, Face, Predictor
 
@@ -40,7 +40,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
 
     def detect(source: Source) -> Detection | Unreadable:
         try:
-            return predictor.detect(decode(source.file, source.name))
+            return predictor.detect_file(source.file, source.name)
         except Unreadable as error:
             return error
 
