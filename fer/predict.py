@@ -126,7 +126,7 @@ def predict(args: argparse.Namespace, sources: Sequence["Source"], predictor: "P
     started, summary, outputs = time.perf_counter(), Summary(), outputs_from(args, predictor)
     on_stdout, part = STDOUT in (args.json, args.csv), Part(args.every, args.start, args.end)
     try:
-        for result in progress(all_results(sources, predictor, args.workers, part), len(sources)):
+        for result in progress(all_results(sources, predictor, args.workers, part), sources):
             for output in (summary, *outputs):
                 output.add(result)
             if on_stdout and len(outputs) == 1:  # without a reader of it there is nothing left to do

@@ -4,7 +4,6 @@ import glob
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -103,6 +102,8 @@ def standard_input() -> Source:
     head = sys.stdin.buffer.read(HEAD)
     if not looks_like_video(head):
         return Source("standard input", head + sys.stdin.buffer.read(), "stdin.png")
+    import tempfile
+
     file = tempfile.NamedTemporaryFile(prefix="fer-", suffix=".video")  # noqa: SIM115
     _kept.append(file)
     file.write(head)

@@ -24,7 +24,8 @@ class Network(Protocol):
 def load(path: Path | None, differentiable: bool = False) -> Network:
     """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or, for None, the shipped network.
 
-    differentiable: loads the shipped network with torch, for gradients and features. Raises UserError for other files.
+    differentiable: loads the shipped network with torch, for gradients and features, and in float32. Raises UserError
+    for other files.
     """
     path = shipped.network_path(differentiable=differentiable) if path is None else path
     if path.suffix == ".onnx":
@@ -33,7 +34,7 @@ def load(path: Path | None, differentiable: bool = False) -> Network:
         return OnnxNetwork(path)
     from fer.prediction.torch_network import TorchNetwork
 
-    return TorchNetwork(checkpoint_at(path))
+    return TorchNetwork(checkpoint_at(path), fast=not differentiable)
 
 
 def checkpoint_at(path: Path) -> Path:

@@ -1,19 +1,28 @@
 """Shows a progress bar on a terminal."""
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from fer.prediction.inputs import is_video
+from fer.prediction.pictures import Source
 from fer.prediction.stream import Result
 from fer.streams import printable
 
 PROGRESS_FROM = 50  # pictures from which a progress bar is shown
 
 
-def progress(results: Iterator[Result], count: int) -> Iterator[Result]:
+def progress(results: Iterator[Result], sources: Sequence[Source]) -> Iterator[Result]:
     """Yields the results, with a progress bar on a terminal for videos and for many pictures."""
+    if sys.stderr.isatty() and (len(sources) >= PROGRESS_FROM or any(map(is_video, sources))):
+        return with_bar(results, len(sources))
+    return results
+
+
+def with_bar(results: Iterator[Result], count: int) -> Iterator[Result]:
+    from rich.console import Console  # late, since it takes as long as a photo
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = [
         TextColumn("{task.description}", markup=False),
         BarColumn(),
