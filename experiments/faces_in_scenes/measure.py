@@ -32,7 +32,7 @@ from fer.prediction.network import checkpoint_at
 from fer.prediction.outputs import make_folder
 from fer.prediction.predictor import Predictor
 from fer.prediction.torch_network import TorchNetwork
-from fer.prediction.upright import crop_face
+from fer.prediction.upright import MIN_TILT, crop_face
 from fer.report import markdown_table
 
 WIDTH, HEIGHT = 640, 480
@@ -258,7 +258,7 @@ faces by size:
 {markdown_table(sides)}
 
 Faces in other poses. "Turned aside": the far half is narrowed to a third, as in a half profile. Detectors with
-landmarks turn faces upright that are tilted by 12° or more.
+landmarks turn faces upright that are tilted by {MIN_TILT:g}° or more.
 
 {markdown_table(poses)}
 
