@@ -109,7 +109,7 @@ def framing_of(predictor: Predictor, margin: float) -> Framing:
 def measure(
     predictor: Predictor, faces: np.ndarray, labels: np.ndarray, pose: str = AS_IT_IS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Returns a table with a row for each face, and the accuracy for each crop margin.
+    """Returns a table with a row for each face, and the accuracy for each crop margin, of other poses for one.
 
     The first has the columns side (pixels), found, false (number of false positives), ms (of one core), "as it is" and
     "detected" (whether the face is recognised before pasting and after detection), and, of those found, frame and drop:
@@ -130,8 +130,8 @@ def measure(
     table = pd.DataFrame(rows)
     table["as it is"] = predicted_classes(predictor, faces) == labels
     table["detected"] = False
-    accuracies = []
-    for margin in MARGINS if hits else ():
+    accuracies, margins = [], MARGINS if pose == AS_IT_IS else (predictor.framing.margin,)
+    for margin in margins if hits else ():
         crops = [crop(picture, location, framing_of(predictor, margin)) for _, picture, _, location in hits]
         correct = predicted_classes(predictor, np.stack(crops)) == labels[[row for row, *_ in hits]]
         accuracies.append({"margin": margin, "faces": len(correct), "accuracy": correct.mean()})
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
     split = source.split("val")
     rows = np.random.default_rng(SEED).permutation(len(split))[: args.scenes]
     faces, labels = split.images[:, 0].numpy()[rows], split.labels.numpy()[rows]
-    network = TorchNetwork(path)
+    network = TorchNetwork(path, fast=True)
     detectors = [detect.named(name, args.yunet) for name in args.detector or ("haar", "centerface")]
     tables = [measured(Predictor(network, detector), faces, labels) for detector in detectors]
     options = sys.argv[1:] if arguments is None else arguments

@@ -45,11 +45,14 @@ def count_shortest(places: Sequence[Place], texts: Sequence[Sequence[Size]]) -> 
 def place_each(
     boxes: Sequence[Box], texts: Sequence[Sequence[Size]], longest: int, canvas: Size, taken: Sequence[Box]
 ) -> list[Place]:
-    """Returns the places of the labels, chosen one after another, from the texts numbered `longest` and above."""
+    """Returns the places of the labels, chosen one after another, from the texts numbered `longest` and above.
+
+    Where a box has fewer texts, its shortest one is left.
+    """
     taken, places = list(taken), []
     for index, (box, sizes) in enumerate(zip(boxes, texts, strict=True)):
         others = [*boxes[:index], *boxes[index + 1 :]]
-        choices = [*enumerate(sizes)][longest:]
+        choices = [*enumerate(sizes)][min(longest, len(sizes) - 1) :]
         place = (
             free_place(box, choices, canvas, taken, others)
             or free_place(box, choices, canvas, taken, [])

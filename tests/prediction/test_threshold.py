@@ -17,7 +17,7 @@ def answers(confidences, right):
 
 def test_the_threshold_has_the_most_right_less_wrong_answers():
     probabilities, labels = answers([0.52, 0.55, 0.6, 0.7, 0.9, 0.95], [False, False, True, False, True, True])
-    assert choose(probabilities, labels) == Choice(0.71, 2 / 6, 1.0, 0.25)
+    assert choose(probabilities, labels) == Choice(0.56, 4 / 6, 0.75, 0.0)
 
 
 def test_of_calibrated_answers_those_are_shown_that_are_right_more_often_than_wrong():
