@@ -271,7 +271,7 @@ Accuracy in percent on the faces that each detector found, by the side of the cr
 (`--margin` of fer.predict):
 
 {markdown_table(wide)}
-"""
+{photos_section(folder / "photos.csv")}"""
     make_folder(folder)
     (folder / "README.md").write_text(text, encoding="utf-8")
     for name, table in (("sides", sides), ("poses", poses), ("margins", margins)):
@@ -279,6 +279,24 @@ Accuracy in percent on the faces that each detector found, by the side of the cr
     print(text)
     print(f"wrote {folder}/: README.md, sides.csv, poses.csv, margins.csv")
     print("next: python -m fer.predict PICTURE --checkpoint CHECKPOINT --probe    (explains one picture)")
+
+
+def photos_section(table: Path) -> str:
+    """Returns the section on large photos, "" where `photos.py` left no table."""
+    if not table.is_file():
+        return ""
+    return f"""
+## Large photos
+
+Photos of 12 megapixels, decoded whole and at the scales that detection and each face need, in turn (processor time of
+one core, from the file to the answers):
+
+```
+python experiments/faces_in_scenes/photos.py CHECKPOINT --data PATH
+```
+
+{markdown_table(pd.read_csv(table))}
+"""
 
 
 if __name__ == "__main__":
