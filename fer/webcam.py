@@ -77,11 +77,12 @@ def watch(args: argparse.Namespace) -> int:
 
 def source_of(place: str) -> "Source":
     """Returns the camera, the stream or the video that --camera names."""
+    from fer.prediction.inputs import camera_number
     from fer.prediction.live import is_address, shown
     from fer.prediction.pictures import Source
 
-    if place.isdigit():
-        return Source(f"camera {place}", place, "camera.mp4", "live")
+    if number := camera_number(place):
+        return Source(f"camera {number}", number, "camera.mp4", "live")
     if is_address(place):
         return Source(shown(place), place, "camera.mp4", "live")
     return Source(place, Path(place), "camera.mp4", "video")

@@ -38,6 +38,12 @@ def sources(inputs: Sequence[str], allow_url: bool = False) -> list[Source]:
     return [source for text in inputs for source in _expand(text, allow_url)]
 
 
+def camera_number(text: str) -> str | None:
+    """Returns the number of a camera, typed as such or as Linux's device; None for other text."""
+    number = text.removeprefix("/dev/video")
+    return number if number.isdigit() else None
+
+
 def is_video(source: Source) -> bool:
     return source.kind != "picture"
 
@@ -48,8 +54,8 @@ def _expand(text: str, allow_url: bool) -> Iterator[Source]:
         yield standard_input()
     elif text.partition("://")[0].lower() in (*WEB, *ADDRESSES) and "://" in text:
         yield address(text, allow_url)
-    elif text.isdigit() and not path.exists():
-        yield Source(f"camera {text}", text, "camera.mp4", "live")
+    elif (number := camera_number(text)) and not (path.is_file() or path.is_dir()):
+        yield Source(f"camera {number}", number, "camera.mp4", "live")
     elif path.is_dir():
         yield from _folder_sources(path)
     elif path.exists() or not glob.has_magic(text):  # a missing file becomes an error in the results

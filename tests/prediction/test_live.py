@@ -178,6 +178,15 @@ def test_a_camera_that_is_not_there_is_one_line():
         live("97")
 
 
+@pytest.mark.parametrize("text", ["7", "/dev/video7"])
+def test_a_number_or_a_device_is_a_camera_unless_a_file_is_called_so(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [source] = sources([text])
+    assert (source.name, source.content, source.kind) == ("camera 7", "7", "live")
+    (tmp_path / "7").write_bytes(jpeg(9))
+    assert [source.kind for source in sources(["7"])] == ["picture"]
+
+
 def test_passwords_are_not_shown():
     assert shown("rtsp://me:secret@camera.local/1") == "rtsp://me:…@camera.local/1"
     assert shown("rtsp://camera.local/1") == "rtsp://camera.local/1"
