@@ -88,7 +88,7 @@ class Predictor:
         margin: float | None = None,
     ):
         self.network, self.detector = network, detector
-        self.threshold = default_threshold(network.name) if threshold is None else threshold
+        self.threshold = default_threshold(getattr(network, "name", "")) if threshold is None else threshold
         framing = getattr(detector, "framing", Framing())
         self.framing = framing if margin is None else framing._replace(margin=margin)
 
