@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
     split = source.split("val")
     rows = np.random.default_rng(SEED).permutation(len(split))[: args.scenes]
     faces, labels = split.images[:, 0].numpy()[rows], split.labels.numpy()[rows]
-    network = TorchNetwork(path, fast=True)
+    network = TorchNetwork(path)
     detectors = [detect.named(name, args.yunet) for name in args.detector or ("haar", "centerface")]
     tables = [measured(Predictor(network, detector), faces, labels) for detector in detectors]
     options = sys.argv[1:] if arguments is None else arguments

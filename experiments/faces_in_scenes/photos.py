@@ -23,7 +23,7 @@ from fer.errors import one_line_errors
 from fer.evaluation.loading import load_classifier
 from fer.pictures import decode
 from fer.prediction import detect
-from fer.prediction.network import checkpoint_at, load
+from fer.prediction.network import accelerate, checkpoint_at, load
 from fer.prediction.outputs import make_folder
 from fer.prediction.predictor import Detection, Predictor
 from fer.report import markdown_table
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = rng.permutation(len(split))[: 4 * args.photos]
     faces = split.images[:, 0].numpy()[rows].reshape(-1, 4, 48, 48)
     photos = [photo(group, rng) for group in faces]
-    predictor = Predictor(load(path, fast=True), detect.named(args.detector))
+    predictor = Predictor(accelerate(load(path)), detect.named(args.detector))
     table = measure(predictor, photos, split.labels.numpy()[rows].reshape(-1, 4)).assign(detector=args.detector)
     print(markdown_table(table))
     table.to_csv(make_folder(args.out) / "photos.csv", index=False)

@@ -21,11 +21,10 @@ class Network(Protocol):
         ...
 
 
-def load(path: Path | None, differentiable: bool = False, fast: bool = False) -> Network:
+def load(path: Path | None, differentiable: bool = False) -> Network:
     """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or, for None, the shipped network.
 
-    differentiable: loads the shipped network with torch, for gradients and features. fast: lets a checkpoint compute in
-    bfloat16, see `TorchNetwork`. Raises UserError for other files.
+    differentiable: loads the shipped network with torch, for gradients and features. Raises UserError for other files.
     """
     path = shipped.network_path(differentiable=differentiable) if path is None else path
     if path.suffix == ".onnx":
@@ -34,7 +33,14 @@ def load(path: Path | None, differentiable: bool = False, fast: bool = False) ->
         return OnnxNetwork(path)
     from fer.prediction.torch_network import TorchNetwork
 
-    return TorchNetwork(checkpoint_at(path), fast=fast)
+    return TorchNetwork(checkpoint_at(path))
+
+
+def accelerate(network: Network) -> Network:
+    """Lets a checkpoint compute in bfloat16 on processors with instructions for it; returns the network."""
+    if hasattr(network, "use_bfloat16"):
+        network.use_bfloat16()
+    return network
 
 
 def checkpoint_at(path: Path) -> Path:

@@ -48,7 +48,9 @@ def predictor_from(args: Namespace, differentiable: bool = False) -> "Predictor"
     from fer.prediction.predictor import Predictor
 
     detector = detect.named(detector_name(args), args.yunet)
-    loaded = network.load(args.checkpoint, differentiable=differentiable, fast=not differentiable)
+    loaded = network.load(args.checkpoint, differentiable=differentiable)
+    if not differentiable:
+        network.accelerate(loaded)
     return Predictor(loaded, detector, args.threshold, getattr(args, "margin", None))
 
 

@@ -140,7 +140,9 @@ class Recogniser:
         path = None if self.checkpoint is None else Path(self.checkpoint)
         if path is not None and not path.exists():
             raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
-        return Predictor(network.load(path, fast=True), detect.named(self.detector, self.yunet), self.threshold)
+        return Predictor(
+            network.accelerate(network.load(path)), detect.named(self.detector, self.yunet), self.threshold
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -22,12 +22,10 @@ VIEWS = {"none": 1, "flip": 2, "fivecrop": 5, "tencrop": 10}
 class TorchNetwork:
     """The classifier of a checkpoint on the machine's accelerator, with the temperature of its run.
 
-    fast: whether it computes in bfloat16 on a CPU with instructions for it. On PublicTest the network that ships then
-    answers as well (see experiments/faces_in_scenes); probabilities differ by up to a few hundredths. Raises UserError
-    if the file is no checkpoint of fer.
+    Raises UserError if the file is no checkpoint of fer.
     """
 
-    def __init__(self, path: Path, fast: bool = False):
+    def __init__(self, path: Path):
         content = checkpoint.read(path)
         self.name = str(path)
         self.classifier = checkpoint.build(content, path)
@@ -35,12 +33,16 @@ class TorchNetwork:
         self.temperature, self.remark = calibration_for(path, content)
         device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
         self.classifier.to(device)
-        self.fast = fast and device.type == "cpu" and cpu_has_bf16()
+        self.half = False
+
+    def use_bfloat16(self) -> None:
+        """Computes in bfloat16 from now on, on a CPU with instructions for it; probabilities change by hundredths."""
+        self.half = self.classifier.device.type == "cpu" and cpu_has_bf16()
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """(N, 48, 48) uint8 -> (N, C) float32, rows sum to 1."""
         images = torch.from_numpy(np.ascontiguousarray(faces))[:, None]
-        with evaluation_mode(self.classifier), torch.inference_mode(), torch.autocast("cpu", enabled=self.fast):
+        with evaluation_mode(self.classifier), torch.inference_mode(), torch.autocast("cpu", enabled=self.half):
             logits = torch.cat([self._logits(part) for part in images.split(self._batch(len(images)))])
             return (logits / (self.temperature or 1.0)).softmax(1).cpu().numpy()
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from fer.prediction import torch_network
+from fer.prediction.network import accelerate
 from fer.prediction.torch_network import VIEWS, TorchNetwork
 from fer.views import TTA
 
@@ -24,12 +25,13 @@ def test_each_augmentation_has_its_number_of_views():
 
 
 def test_bfloat16_is_used_only_where_it_is_wanted_and_the_processor_has_it(checkpoint_file, grey_faces, monkeypatch):
+    network = TorchNetwork(checkpoint_file)
+    exact = network.probabilities(grey_faces)
     for has in (False, True):
         monkeypatch.setattr(torch_network, "cpu_has_bf16", lambda has=has: has)
-        assert TorchNetwork(checkpoint_file, fast=True).fast == (has and not torch.cuda.is_available())
-        assert not TorchNetwork(checkpoint_file).fast
-    exact, fast = TorchNetwork(checkpoint_file), TorchNetwork(checkpoint_file, fast=True)
-    rough = fast.probabilities(grey_faces)
+        assert not network.half
+        assert accelerate(network).half == (has and not torch.cuda.is_available())
+    rough = network.probabilities(grey_faces)
     assert rough.dtype == np.float32
     assert np.allclose(rough.sum(1), 1, atol=1e-5)
-    assert np.abs(rough - exact.probabilities(grey_faces)).max() < 0.05
+    assert np.abs(rough - exact).max() < 0.05
