@@ -39,6 +39,15 @@ WIDTH, HEIGHT = 640, 480
 SIDES = (48, 72, 120, 240)  # bounds of the size groups
 MARGINS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3)
 SEED = 0
+SPEED = (
+    (
+        "Large photos",
+        "photos",
+        "Photos of 12 megapixels, decoded whole and at the scales that detection and faces need, in turn: processor "
+        "time of one core, from the file to the answers.",
+    ),
+    ("Cropped faces", "faces_per_second", "Faces of PublicTest, in turn: processor time of one core."),
+)
 AS_IT_IS = "as it is"
 
 
@@ -271,7 +280,7 @@ Accuracy in percent on the faces that each detector found, by the side of the cr
 (`--margin` of fer.predict):
 
 {markdown_table(wide)}
-{photos_section(folder / "photos.csv")}"""
+{speed_sections(folder)}"""
     make_folder(folder)
     (folder / "README.md").write_text(text, encoding="utf-8")
     for name, table in (("sides", sides), ("poses", poses), ("margins", margins)):
@@ -281,22 +290,16 @@ Accuracy in percent on the faces that each detector found, by the side of the cr
     print("next: python -m fer.predict PICTURE --checkpoint CHECKPOINT --probe    (explains one picture)")
 
 
-def photos_section(table: Path) -> str:
-    """Returns the section on large photos, "" where `photos.py` left no table."""
-    if not table.is_file():
-        return ""
-    return f"""
-## Large photos
-
-Photos of 12 megapixels, decoded whole and at the scales that detection and each face need, in turn (processor time of
-one core, from the file to the answers):
-
-```
-python experiments/faces_in_scenes/photos.py CHECKPOINT --data PATH
-```
-
-{markdown_table(pd.read_csv(table))}
-"""
+def speed_sections(folder: Path) -> str:
+    """Returns the sections on large photos and on cropped faces, for those that were measured."""
+    text = ""
+    for title, script, about in SPEED:
+        table = folder / f"{script}.csv"
+        if table.is_file():
+            words = "NAME" if script == "faces_per_second" else "CHECKPOINT"
+            command = f"python experiments/faces_in_scenes/{script}.py {words} --data PATH"
+            text += f"\n## {title}\n\n{about}\n\n```\n{command}\n```\n\n{markdown_table(pd.read_csv(table))}\n"
+    return text
 
 
 if __name__ == "__main__":
