@@ -121,7 +121,7 @@ class Predictor:
         found = [scales.enlarged(location) for location in locations(self.detector, np.asarray(grey))]
         boxes, tilts = [location.box for location in found], [location.tilt for location in found]
         regions = [square(box, self.framing, *size, tilt) for box, tilt in zip(boxes, tilts, strict=True)]
-        faces = [scales.face(region, tilt) for region, tilt in zip(regions, tilts, strict=True)]
+        faces = scales.faces(regions, tilts)
         pixels = np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8)
         return Detection(*size, boxes, regions, pixels, name_of(self.detector))
 

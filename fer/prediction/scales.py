@@ -1,6 +1,6 @@
 """A picture at the scales at which it was decoded: small for detection, larger where a face is small."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -38,8 +38,14 @@ class Scales:
             return location
         return location._replace(box=tuple(scaled(location.box, self.grey.size, self.size)))
 
+    def faces(self, regions: Sequence[Region], tilts: Sequence[float]) -> list[np.ndarray]:
+        """Returns the (48, 48) uint8 face in each square of the whole picture; see `Location` for tilts."""
+        by_size = sorted(range(len(regions)), key=lambda index: regions[index][2] - regions[index][0])
+        faces = {index: self.face(regions[index], tilts[index]) for index in by_size}  # the smallest needs the largest
+        return [faces[index] for index in range(len(regions))]
+
     def face(self, region: Region, tilt: float = 0.0) -> np.ndarray:
-        """Returns the (48, 48) uint8 face in a square of the whole picture."""
+        """Returns the face in one of the squares."""
         picture = self._for(region[2] - region[0])
         return crop_face(picture, tuple(scaled(region, self.size, picture.size)), tilt)
 
@@ -64,6 +70,8 @@ def file_scales(content: bytes | Path, name: object, limit: int) -> Scales:
         return to_grey(grey), size if grey.size == picture.size else size[::-1]
 
     grey, size = at(MAX_SIDE)
+    if max(grey.size) < MAX_SIDE < max(size):  # a little smaller than the copy that detectors make of the whole picture
+        grey = grey.resize([round(MAX_SIDE * side / max(size)) for side in size], Image.Resampling.BILINEAR)
     return Scales(grey, size, lambda side: at(ceil(side / ENOUGH))[0])
 
 

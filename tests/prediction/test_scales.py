@@ -83,6 +83,24 @@ def test_each_face_comes_from_the_smallest_scale_with_enough_pixels(scene, monke
     assert MIN_PIXELS == 96
 
 
+def test_several_faces_decode_the_photo_once_more_at_most(scene, monkeypatch):
+    asked = []
+    monkeypatch.setattr(scales, "decode_reduced", lambda *args: asked.append(args) or decode_reduced(*args))
+    parts = file_scales(jpeg(scene), "a", BIG[0] * BIG[1])
+    regions = [(200, 400, 1400, 1600), (2000, 400, 2240, 640), (3000, 400, 3080, 480)]
+    faces = parts.faces(regions, [0, 0, 0])
+    assert len(asked) == 2
+    expected = [parts.face(region) for region in regions]
+    assert np.array_equal(faces, expected)
+
+
+def test_detectors_see_a_copy_of_the_same_size_as_of_the_whole_picture(scene):
+    for width in (4032, 4700, 1900, 1000):
+        parts = file_scales(jpeg(scene.resize((width, width * 3 // 4))), "a", 20_000_000)
+        assert min(MAX_SIDE, width) <= max(parts.grey.size) <= 2 * MAX_SIDE
+        assert parts.size == (width, width * 3 // 4)
+
+
 def test_pictures_of_other_formats_and_small_ones_are_decoded_whole(scene):
     content = io.BytesIO()
     scene.resize((2048, 1536)).save(content, "PNG", compress_level=1)
