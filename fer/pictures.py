@@ -7,31 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, features
+from PIL import Image
 
 from fer.errors import UserError
+from fer.picture_kinds import FORMATS, HEAD, KINDS, SUFFIXES, formats_for, why_unknown
 from fer.streams import printable
 
-KINDS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "BMP": (".bmp",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "AVIF": (".avif",),
-}
-"""Pillow's name of each supported format -> suffixes of its files. The content decides, not the suffix."""
-
-SUFFIXES = tuple(suffix for suffixes in KINDS.values() for suffix in suffixes)
-FORMATS = tuple(kind for kind in KINDS if kind != "AVIF" or "avif" in features.modules)  # Pillow has it from 11.3 on
+__all__ = ["FORMATS", "KINDS", "SUFFIXES", "TooLarge", "Unreadable", "decode", "decode_reduced", "size_of"]
 
 MAX_PIXELS = 150_000_000
 """A larger picture is refused before it is decoded. Phones make pictures of up to 108 million pixels (200 with the
 newest sensors at full size). In memory each pixel takes 1 to 4 bytes, and up to 16 while transparency is removed."""
 
+BITS_PER_SAMPLE = 258  # TIFF's tag
 BLOCK = 1 << 20  # bytes read at a time
+DRAFTS = ("JPEG", "MPO")
+"""Formats that Pillow decodes in grey or smaller; of HEIF it would decode a thumbnail."""
+ENOUGH = 0.9
+"""Share of the wanted side that a reduced picture has at least."""
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is checked instead
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # on damaged metadata; damaged pixels raise
@@ -73,6 +66,31 @@ def decode(content: bytes | Path, name: object, limit: int = MAX_PIXELS, colours
     return _read(_pixels, content, name, limit, colours)
 
 
+def decode_reduced(
+    content: bytes | Path, name: object, side: int, limit: int = MAX_PIXELS
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decodes the brightness of a picture file, of a large JPEG with a half, quarter or eighth of its sides.
+
+    JPEG stores frequencies, so a part of them makes a smaller picture in a fraction of the time. Other formats are
+    decoded whole.
+
+    Args:
+        content, name, limit: see `decode`.
+        side: the longer side of the result has at least about this many pixels, if the picture has.
+
+    Returns the picture and the width and height in the file, both before rotation. Raises Unreadable and TooLarge.
+    """
+    sizes: list[tuple[int, int]] = []
+    picture = _read(_pixels, content, name, limit, False, lambda size: sizes.append(size) or reduced(size, side))
+    return picture, sizes[0]
+
+
+def reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Returns the size for `Image.draft`: that of the largest division whose longer side is at least 0.9 · `side`."""
+    division = next((part for part in (8, 4, 2) if max(size) >= ENOUGH * side * part), 1)
+    return size[0] // division, size[1] // division
+
+
 def size_of(content: bytes | Path, name: object, limit: int = MAX_PIXELS) -> tuple[int, int]:
     """Returns width and height from the header of a picture file, before rotation. Raises Unreadable and TooLarge."""
     return _read(_header, content, name, limit).size
@@ -89,17 +107,27 @@ def _read(reader: Callable[..., Image.Image], content: bytes | Path, name: objec
         raise Unreadable(name, _reason(error)) from error
 
 
-def _pixels(file: BinaryIO, name: object, limit: int, colours: bool) -> Image.Image:
-    """Returns the decoded picture. Raises TooLarge, and what Pillow raises."""
+def _pixels(file: BinaryIO, name: object, limit: int, colours: bool, small: Callable | None = None) -> Image.Image:
+    """Returns the decoded picture, drafted at the size `small(size)`. Raises TooLarge, and what Pillow raises."""
     picture = _header(file, name, limit)
     if picture.format == "PNG":
         check_png(file)
-    if not colours:
-        picture.draft("L", None)
+    size = small(picture.size) if small else None
+    if not colours and picture.format in DRAFTS:
+        picture.draft("L", size)
     picture.load()  # once, and before anything else: getexif() hides what a decoder raises
     if picture.mode == "LAB":
         raise ValueError("colours in CIELAB, convert them to RGB")
+    if picture.format == "TIFF" and picture.mode == "RGB":
+        check_bits(picture)
     return picture
+
+
+def check_bits(picture: Image.Image) -> None:
+    """Raises ValueError for colours of 16 bits that use at most 14: Pillow keeps the upper 8, so little is left."""
+    used = max(high for _, high in picture.getextrema())
+    if max(picture.tag_v2.get(BITS_PER_SAMPLE, (8,))) == 16 and used < 1 << 6:
+        raise ValueError("colours of at most 14 bits in 16; save it with 8 bits")
 
 
 def check_png(file: BinaryIO) -> None:
@@ -127,12 +155,16 @@ def check_png(file: BinaryIO) -> None:
 
 def _header(file: BinaryIO, name: object, limit: int) -> Image.Image:
     """Opens a picture without decoding its pixels. Raises TooLarge."""
-    if not file.read(1):
+    head = file.read(HEAD)
+    file.seek(0)
+    if not head:
         raise Unreadable(name, "the file is empty")
     if Image.MAX_IMAGE_PIXELS is not None and limit > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = limit  # Pillow warns beyond it and refuses beyond twice as much
     try:
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=formats_for(head))
+    except Image.UnidentifiedImageError:
+        raise Unreadable(name, why_unknown(head)) from None
     except Image.DecompressionBombError:
         raise TooLarge(name, f"more than the {limit:,} pixels that are read") from None
     pixels = picture.width * picture.height
@@ -145,7 +177,5 @@ def _reason(error: Exception) -> str:
     """Returns why a picture cannot be read, in words."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture of a known kind"
     text = getattr(error, "strerror", None) or " ".join(str(error).split())[:100] or type(error).__name__
     return f"unreadable picture ({text})"

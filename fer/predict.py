@@ -4,9 +4,13 @@
     python -m fer.predict photos/ 'more/**/*.png' film.mp4 --csv=faces.csv --out annotated
     python -m fer.predict crops/ --no-detect --checkpoint runs/train/defaults/seed-0
     curl -s URL | python -m fer.predict - --json
+    python -m fer.predict film.mp4 --start 1:30 --end 2:00 --out annotated
+    python -m fer.predict rtsp://camera.local/stream --csv=timeline.csv
     python -m fer.predict photo.jpg --probe
 
-INPUT: pictures, videos, folders (searched recursively), glob patterns in quotes, or - for a picture on standard input.
+INPUT: pictures, videos, folders (searched recursively), glob patterns in quotes, - for a picture or video on standard
+input, the number of a camera, or an address: of a stream (rtsp://, or http:// with the suffix of a video or .m3u8), or
+of a picture with --allow-url. Ctrl-C ends a camera or stream; one that is interrupted is opened again up to five times.
 Without --checkpoint it uses the network that ships with fer. A picture of up to 64×64 pixels counts as a cropped face;
 with --no-detect every picture does. Prints a line for each face; --json or --csv without a file name writes to standard
 output instead. The faces of a picture are numbered from 1, from left to right: lines, --csv and --json (`face`) and
@@ -18,31 +22,28 @@ read and a picture has no face; 2 if nothing was done, with the reason.
 """
 
 import argparse
-import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from fer.arguments import path, place, positive, whole
-from fer.errors import UserError, one_line_errors
+from fer.errors import Interrupted, UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
-from fer.streams import printable
 
 if TYPE_CHECKING:
     from fer.prediction.outputs import Output
     from fer.prediction.pictures import Source
     from fer.prediction.predictor import Predictor
-    from fer.prediction.stream import Result
     from fer.prediction.summary import Summary
 
 BROKEN, NO_FACE = 1, 3  # exit codes
 STDOUT = "-"
 OPTIONAL_VALUE = ("--json", "--csv", "--show-input")
 MAX_MARGIN = 10  # a larger --margin is a typing error
-PROGRESS_FROM = 50  # pictures from which a progress bar is shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     add_no_detect(parser)
     parser.add_argument("--margin", type=margin, help="side of the crop in sides of the detected box (default 1)")
     parser.add_argument("--every", type=whole, default=1, metavar="N", help="use every N-th frame of a video")
+    parser.add_argument("--start", type=time_of, default=0.0, metavar="TIME", help="begin a video here: 90, or 1:30")
+    parser.add_argument("--end", type=time_of, default=inf, metavar="TIME", help="end a video before this time")
+    parser.add_argument("--allow-url", action="store_true", help="download pictures at http and https addresses")
     parser.add_argument(
         "--json", type=path("--json"), metavar="FILE", help="--json or --json=FILE: a list of pictures with their faces"
     )
@@ -83,15 +87,16 @@ def main(arguments: list[str] | None = None) -> int:
     if args.json == STDOUT and args.csv == STDOUT:
         raise UserError("--json and --csv cannot both go to standard output; give one a file: --csv=faces.csv")
     from fer.memory import keep_freed
-    from fer.prediction import inputs, network
+    from fer.prediction import inputs
+    from fer.prediction.predictor import describe
 
     keep_freed()
-    sources = inputs.sources(args.inputs)
+    sources = inputs.sources(args.inputs, args.allow_url)
     predictor = predictor_from(args, differentiable=args.probe)
     if args.probe:
         return probe(args, sources, predictor)
     messages = sys.stderr if STDOUT in (args.json, args.csv) else sys.stdout
-    print(network.describe(predictor.network), file=messages)
+    print(describe(predictor), file=messages)
     return predict(args, sources, predictor, messages)
 
 
@@ -114,16 +119,21 @@ def probe(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Pre
 def predict(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor", messages: TextIO) -> int:
     """Recognises all sources and writes the results; returns the exit code."""
     from fer.prediction.outputs import check_standard_output
+    from fer.prediction.progress import progress
+    from fer.prediction.reading import Part, all_results
     from fer.prediction.summary import Summary
 
     started, summary, outputs = time.perf_counter(), Summary(), outputs_from(args, predictor)
-    on_stdout = STDOUT in (args.json, args.csv)
+    on_stdout, part = STDOUT in (args.json, args.csv), Part(args.every, args.start, args.end)
     try:
-        for result in progress(all_results(sources, predictor, args), len(sources)):
+        for result in progress(all_results(sources, predictor, args.workers, part), sources):
             for output in (summary, *outputs):
                 output.add(result)
             if on_stdout and len(outputs) == 1:  # without a reader of it there is nothing left to do
                 check_standard_output()
+    except Interrupted:
+        if not any(source.kind == "live" for source in sources):
+            raise  # but a camera has no other end
     finally:
         written = [line for output in outputs if (line := output.close())]
     if on_stdout:
@@ -135,34 +145,9 @@ def predict(args: argparse.Namespace, sources: Sequence["Source"], predictor: "P
     return NO_FACE if summary.empty else 0
 
 
-def all_results(sources: Sequence["Source"], predictor: "Predictor", args: argparse.Namespace) -> Iterator["Result"]:
-    """Yields the results of pictures and frames in the order of the sources."""
-    from fer.prediction.inputs import is_video
-    from fer.prediction.stream import results
-
-    for video, group in itertools.groupby(sources, is_video):
-        if not video:
-            yield from results(group, predictor, args.workers)
-            continue
-        for source in group:
-            yield from video_results(source, predictor, args)
-
-
-def video_results(source: "Source", predictor: "Predictor", args: argparse.Namespace) -> Iterator["Result"]:
-    """Yields a result for each frame, and one with an error if the video is damaged or cannot be read."""
-    from fer.pictures import Unreadable
-    from fer.prediction.stream import Result
-    from fer.prediction.video import Video, track_faces
-
-    try:
-        yield from track_faces(source, Video(source.content).frames(args.every), predictor, args.workers)
-    except Unreadable as error:
-        yield Result(source, error=str(error), reason=error.reason)
-
-
 def outputs_from(args: argparse.Namespace, predictor: "Predictor") -> list["Output"]:
     """Opens the outputs that the options name."""
-    from fer.prediction import outputs
+    from fer.prediction import copies, outputs
 
     opened: list[Output] = []
     if args.json:
@@ -170,40 +155,12 @@ def outputs_from(args: argparse.Namespace, predictor: "Predictor") -> list["Outp
     if args.csv:
         opened.append(outputs.Csv(args.csv, predictor.network.classes))
     if args.out:
-        opened.append(outputs.Annotated(args.out))
+        opened.append(copies.Annotated(args.out))
     if args.show_input == STDOUT:  # --show-input without a folder
-        opened.append(outputs.NetworkView((args.out or Path()) / "input"))
+        opened.append(copies.NetworkView((args.out or Path()) / "input"))
     elif args.show_input:
-        opened.append(outputs.NetworkView(Path(args.show_input)))
+        opened.append(copies.NetworkView(Path(args.show_input)))
     return opened
-
-
-def progress(results: Iterator["Result"], count: int) -> Iterator["Result"]:
-    """Yields the results, with a progress bar on a terminal for videos and for many pictures."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    ]
-    console, started, frames = Console(stderr=True), time.perf_counter(), 0
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("pictures", total=count, rate="", visible=count >= PROGRESS_FROM)
-        previous = None  # the video of the last frame
-        for result in results:
-            yield result
-            if result.frame is None:
-                bar.advance(task)
-                continue
-            frames += 1
-            rate = f"{frames / (time.perf_counter() - started):.1f} frames/s"
-            name = printable(result.source.name)[-40:]
-            bar.update(task, advance=int(result.source is not previous), rate=rate, description=name, visible=True)
-            previous = result.source
 
 
 def closing_lines(summary: "Summary", seconds: float, written: Sequence[str], args: argparse.Namespace) -> list[str]:
@@ -216,6 +173,18 @@ def closing_lines(summary: "Summary", seconds: float, written: Sequence[str], ar
     if not written and (summary.labels or not summary.broken):
         lines.append("wrote no file; --csv=FILE, --json=FILE and --out FOLDER do")
     return [*lines, *after_recognition(summary, args)]
+
+
+def time_of(text: str) -> float:
+    """The type of --start and --end: seconds, minutes:seconds or hours:minutes:seconds."""
+    parts = text.split(":")
+    try:
+        value = sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
+    except ValueError:
+        value = -1.0
+    if len(parts) > 3 or not 0 <= value < inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected seconds such as 90, or 1:30, or 0:01:30")
+    return value
 
 
 def margin(text: str) -> float:

@@ -31,10 +31,6 @@ Writer = Callable[[Path, Faces], Faces]
 """Writes a data set into an existing folder; returns what a reader should find there, in any order."""
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "cuda: needs a GPU, skipped without one; run with -m cuda")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _alone(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:

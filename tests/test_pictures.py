@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, features
+from PIL import ExifTags, Image, ImageFile, features
 
+from fer import picture_kinds
 from fer.pictures import FORMATS, KINDS, SUFFIXES, TooLarge, Unreadable, decode, size_of
 from fer.preprocess import to_face
 
@@ -64,6 +65,9 @@ FILES = {
 }
 if "avif" in features.get_supported():
     FILES["AVIF"] = stored(COLOURS, "AVIF")
+if "HEIF" in FORMATS:
+    picture_kinds.register_heif()
+    FILES["HEIC"] = stored(COLOURS, "HEIF")
 
 
 def pixels(content: bytes) -> tuple:
@@ -128,15 +132,67 @@ def test_a_path_and_its_bytes_are_the_same_picture(content, tmp_path):
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 48\n%%EndComments\n0 0 48 48 rectfill\nshowpage\n%%EOF\n"
-OTHERS = {kind: stored(GREY, kind) for kind in ("TGA", "PCX", "ICO", "SGI", "JPEG2000", "PDF", "DDS")}
+OTHERS = {kind: stored(GREY, kind) for kind in ("TGA", "PCX", "SGI", "DDS")}
+NAMED = {
+    "PostScript": EPS,
+    **{kind: stored(GREY, kind.replace(" ", "")) for kind in ("JPEG 2000", "PDF")},
+    "icon": stored(GREY, "ICO"),
+    "JPEG XL": b"\xff\x0a\x10\0" + bytes(60),
+    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "web page": b"\n<!DOCTYPE HTML><html>not found</html>",
+}
+"""Format that an error names -> a file of it."""
 
 
-@pytest.mark.parametrize("content", [EPS, *OTHERS.values()], ids=["EPS", *OTHERS])
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
 def test_other_formats_are_refused_by_their_content(content, tmp_path):
     for name in ("a.eps", "a.png"):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(Unreadable, match=r"^a: not a picture of a known kind$"):
             decode(tmp_path / name, "a")
+
+
+@pytest.mark.parametrize(("kind", "content"), NAMED.items(), ids=NAMED)
+def test_formats_that_people_have_are_named(kind, content):
+    with pytest.raises(Unreadable, match=rf"^a: not a picture of a known kind \({kind}\)$"):
+        decode(content, "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "^a: a video, not a picture$"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer.*git lfs pull"),
+        (b"II*\0" + bytes(60), "a TIFF or camera raw file of a kind that is not read; save it as 8-bit"),
+    ],
+)
+def test_what_lies_in_place_of_a_picture_is_named_with_a_remedy(content, message):
+    with pytest.raises(Unreadable, match=message):
+        decode(content, "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "brands", "message"),
+    [
+        ("HEIF", b"heic\0\0\0\0mif1heic", r"HEIC pictures need pillow-heif: pip install 'fer-lightning\[photos\]'$"),
+        ("HEIF", b"mif1\0\0\0\0heicmiaf", "HEIC pictures need pillow-heif"),
+        ("AVIF", b"mif1\0\0\0\0avifmiaf", "AVIF pictures need a newer Pillow: pip install 'pillow>=11.3'$"),
+    ],
+)
+def test_without_its_package_a_format_is_named(kind, brands, message, monkeypatch):
+    monkeypatch.setattr(picture_kinds, "FORMATS", tuple(name for name in KINDS if name != kind))
+    with pytest.raises(Unreadable, match=message):
+        decode(b"\0\0\0\x18ftyp" + brands + bytes(40), "a")
+
+
+@pytest.mark.skipif("HEIF" not in FORMATS, reason="pillow-heif is not installed")
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_heic_photo_is_turned_once(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    content = stored(COLOURS, "HEIF", exif=exif.tobytes(), quality=100)
+    expected = to_face(decode(stored(COLOURS, "PNG", exif=exif), "a")).astype(int)
+    assert np.abs(to_face(decode(content, "a")) - expected).mean() < 4
 
 
 def test_no_other_reader_of_pillows_is_ever_asked(monkeypatch):
@@ -216,6 +272,17 @@ def test_random_bytes_behind_every_signature_are_one_error_or_a_picture(colours)
 def test_colours_that_nobody_converts_are_refused():
     with pytest.raises(Unreadable, match="CIELAB"):
         decode(stored(Image.new("LAB", (9, 9)), "TIFF"), "x")
+
+
+@pytest.mark.parametrize("bits", [12, 14, 16])
+def test_colours_of_16_bits_are_read_unless_most_bits_are_unused(bits):
+    cv2 = pytest.importorskip("cv2")
+    _, content = cv2.imencode(".tif", COLOURS[..., ::-1].astype(np.uint16) << bits - 8)
+    if bits == 16:
+        assert np.array_equal(np.asarray(decode(content.tobytes(), "a", colours=True)), COLOURS)
+    else:
+        with pytest.raises(Unreadable, match="at most 14 bits in 16; save it with 8 bits"):
+            decode(content.tobytes(), "a")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n", FILES["JPEG"][:4]])

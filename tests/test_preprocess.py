@@ -68,8 +68,38 @@ def test_integers_out_of_range_are_clipped():
     assert to_face(Image.fromarray(np.full((48, 48), 1 << 20, np.int32))).min() == 255
 
 
-def test_floats_from_0_to_1_are_scaled(noise):
-    assert np.array_equal(to_face(Image.fromarray((noise / 255).astype(np.float32))), noise)
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_fewer_bits_in_16_are_scaled_by_their_range(bits, kind, noise):
+    noise[0, 0] = 255
+    assert np.array_equal(to_face(stored(Image.fromarray(noise.astype(np.uint16) << bits - 8), kind)), noise)
+
+
+def test_8_bits_in_16_stay_as_they_are(noise):
+    assert np.array_equal(to_face(stored(Image.fromarray(noise.astype(np.uint16)))), noise)
+
+
+@pytest.mark.parametrize("top", [1, 255, 65535, 1e6])
+def test_floats_are_scaled_by_their_range(top, noise):
+    noise[0, 0] = 255
+    picture = Image.fromarray((noise / 255 * top).astype(np.float32))
+    assert np.array_equal(to_face(stored(picture, "TIFF")), noise)
+
+
+def test_floats_from_minus_1_to_1_are_scaled_and_overshoot_is_clipped(noise):
+    noise[0, :2] = 0, 255
+    assert np.array_equal(to_face(Image.fromarray((noise / 127.5 - 1).astype(np.float32))), noise)
+    ringing = (noise / 255).astype(np.float32)
+    ringing[0, :2] = -0.02, 1.02
+    assert np.array_equal(to_face(Image.fromarray(ringing)), noise)
+
+
+def test_floats_that_are_no_numbers_are_black(noise):
+    floats = (noise / 255).astype(np.float32)
+    floats[0, :3] = np.nan, np.inf, -np.inf
+    face = to_face(Image.fromarray(floats))
+    assert face[0, :3].tolist() == [0, 0, 0]
+    assert np.array_equal(face[1:], noise[1:])
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -109,6 +139,12 @@ def tagged(picture: Image.Image, kind: str, orientation: int) -> bytes:
     content = io.BytesIO()
     picture.save(content, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
     return content.getvalue()
+
+
+def test_black_and_white_is_0_and_255():
+    board = np.indices((48, 48)).sum(0) % 2 == 1
+    for kind in ("PNG", "TIFF", "BMP"):
+        assert np.array_equal(to_face(stored(Image.fromarray(board), kind)), board * np.uint8(255))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])

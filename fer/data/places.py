@@ -117,6 +117,6 @@ def other_files(files: Files, bases: Collection[str]) -> list[str]:
 
 
 def suffixes_of(names: Iterable[str]) -> str:
-    """Returns the number of files with each suffix, the most frequent first: ".heic 2, .txt 1"."""
+    """Returns the number of files with each suffix, the most frequent first: ".jxl 2, .txt 1"."""
     suffixes = Counter(posixpath.splitext(name)[1].lower() or "none" for name in names)
     return printable(", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common()))

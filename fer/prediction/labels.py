@@ -29,7 +29,7 @@ def place_labels(
     one to other boxes, all are shortened.
     """
     attempts = []
-    for longest in range(len(texts[0]) if texts else 0):
+    for longest in range(max(map(len, texts), default=0)):
         places = place_each(boxes, texts, longest, canvas, taken)
         attempts.append(places)
         if count_shortest(places, texts) == 0:
@@ -45,11 +45,14 @@ def count_shortest(places: Sequence[Place], texts: Sequence[Sequence[Size]]) -> 
 def place_each(
     boxes: Sequence[Box], texts: Sequence[Sequence[Size]], longest: int, canvas: Size, taken: Sequence[Box]
 ) -> list[Place]:
-    """Returns the places of the labels, chosen one after another, from the texts numbered `longest` and above."""
+    """Returns the places of the labels, chosen one after another, from the texts numbered `longest` and above.
+
+    Where a box has fewer texts, its shortest one is left.
+    """
     taken, places = list(taken), []
     for index, (box, sizes) in enumerate(zip(boxes, texts, strict=True)):
         others = [*boxes[:index], *boxes[index + 1 :]]
-        choices = [*enumerate(sizes)][longest:]
+        choices = [*enumerate(sizes)][min(longest, len(sizes) - 1) :]
         place = (
             free_place(box, choices, canvas, taken, others)
             or free_place(box, choices, canvas, taken, [])

@@ -6,12 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fer.arguments import again
+from fer.prediction.options import detector_name
 from fer.prediction.pictures import Source
 from fer.prediction.summary import Summary
 
 MISSING = "no such file"
 """The reason that sources give for a file that does not exist."""
 CHECK_PATH = "next: check the path; a folder or a pattern in quotes reads several: 'photos/*.jpg'"
+UNREACHABLE = ("no stream can be opened", "cannot be opened", "cannot be downloaded", "it ended after")
+"""The beginnings of the reasons that cameras, streams and addresses give."""
+CHECK_ADDRESS = "next: check the address or the camera's number, and that another player shows it"
 CONVERT = "next: save what is unreadable as JPEG, PNG or MP4"
 
 
@@ -28,7 +32,11 @@ def after_recognition(summary: Summary, args: Namespace) -> list[str]:
 
 def after_unreadable(reasons: Collection[str]) -> str:
     """Returns the line for pictures that cannot be read; reasons: see `Unreadable`."""
-    return CHECK_PATH if MISSING in reasons else CONVERT
+    if MISSING in reasons:
+        return CHECK_PATH
+    if any(reason.startswith(UNREACHABLE) for reason in reasons):
+        return CHECK_ADDRESS
+    return CONVERT
 
 
 def without_face(args: Namespace) -> list[str]:
@@ -36,8 +44,8 @@ def without_face(args: Namespace) -> list[str]:
     remedies = []
     if not getattr(args, "no_detect", True):
         remedies.append("--no-detect takes cropped faces")
-    if not args.yunet:
-        remedies.append("--yunet MODEL detects turned faces too")
+    if detector_name(args) == "haar":
+        remedies.append("--detector centerface finds turned faces too")
     return [f"next: {'; '.join(remedies)}"] if remedies else []
 
 
@@ -46,6 +54,7 @@ def probe_command(source: Source, args: Namespace) -> str:
     name = source.name if isinstance(source.content, Path) and source.name.isprintable() else "PICTURE"
     words = ["python", "-m", "fer.predict", name]
     words += ["--checkpoint", str(args.checkpoint)] if args.checkpoint else []
+    words += ["--detector", args.detector] if args.detector else []
     words += ["--yunet", str(args.yunet)] if args.yunet else []
     words += ["--no-detect"] if args.no_detect else []
     words += ["--margin", f"{args.margin:g}"] if args.margin else []

@@ -34,9 +34,15 @@ def session_of(model: bytes) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, too
+    options.intra_op_num_threads = available_cores()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # frees idle cores for the decoders
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def available_cores() -> int:
+    """Returns the number of cores that this process may use, which is less than the machine's under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(session: Any, images: np.ndarray) -> np.ndarray:

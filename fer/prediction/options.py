@@ -4,13 +4,17 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from fer.arguments import add_trust, network_or_run, place, share
+from fer.errors import UserError
+
+NAMES = ("haar", "centerface", "yunet", "none")
+"""As in `fer.prediction.detect`, which imports NumPy."""
 
 if TYPE_CHECKING:
     from fer.prediction.predictor import Predictor
 
 
 def add_predictor_options(parser: ArgumentParser) -> None:
-    """Adds --checkpoint, --yunet, --threshold and --trust."""
+    """Adds --checkpoint, --detector, --yunet, --threshold and --trust."""
     parser.add_argument(
         "--checkpoint",
         type=network_or_run("--checkpoint"),
@@ -18,10 +22,17 @@ def add_predictor_options(parser: ArgumentParser) -> None:
         help="standard, pocket or tiny, a run's folder, a .ckpt, or fer.export's .onnx",
     )
     parser.add_argument(
-        "--yunet", type=place("--yunet"), metavar="MODEL", help="detect faces with this YuNet .onnx of OpenCV's zoo"
+        "--detector",
+        choices=NAMES,
+        help="what finds faces (default haar, OpenCV's cascade); centerface and yunet also find turned and tilted ones",
     )
     parser.add_argument(
-        "--threshold", type=share, default=0.0, help='answer "unsure" if no probability reaches it (from 0 to 1)'
+        "--yunet", type=place("--yunet"), metavar="MODEL", help="the file of --detector yunet, of OpenCV's model zoo"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        help='answer "unsure" if no probability reaches it, from 0 to 1 (default: that of the card of the network)',
     )
     add_trust(parser)
 
@@ -39,8 +50,22 @@ def predictor_from(args: Namespace, differentiable: bool = False) -> "Predictor"
     from fer.prediction import detect, network
     from fer.prediction.predictor import Predictor
 
-    detector = None
-    if not getattr(args, "no_detect", False):
-        detector = detect.YuNet(args.yunet) if args.yunet else detect.Haar()
-    margin = getattr(args, "margin", None) or detect.MARGIN
-    return Predictor(network.load(args.checkpoint, differentiable=differentiable), detector, args.threshold, margin)
+    detector = detect.named(detector_name(args), args.yunet)
+    loaded = network.load(args.checkpoint, differentiable=differentiable)
+    if not differentiable:
+        network.accelerate(loaded)
+    return Predictor(loaded, detector, args.threshold, getattr(args, "margin", None))
+
+
+def detector_name(args: Namespace) -> str:
+    """Returns the name of the detector that the options choose. Raises UserError where they contradict each other."""
+    name = args.detector
+    if getattr(args, "no_detect", False):
+        if name not in (None, "none"):
+            raise UserError(f"--no-detect and --detector {name} contradict each other; leave one out")
+        return "none"
+    if args.yunet:
+        if name not in (None, "yunet"):
+            raise UserError(f"--yunet and --detector {name} contradict each other; leave one out")
+        return "yunet"
+    return name or "haar"

@@ -1,4 +1,4 @@
-r"""Writes results one by one: JSON, CSV, annotated copies, crops.
+r"""Writes results one by one as JSON and CSV.
 
 JSON and CSV are always UTF-8, on standard output too. A byte of a file name that is not UTF-8 is written as the escape
 of its surrogate, `caf\udce9.jpg`. `os.fsencode` restores the name from what Python's JSON parser reads, or from
@@ -11,24 +11,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
-
-from PIL import Image
 
 from fer import streams
 from fer.errors import UserError
 from fer.filenames import escaped, spelled
-from fer.pictures import Unreadable
-from fer.prediction.draw import NO_FACE, annotate
-from fer.prediction.pictures import Source, decode_rgb
 from fer.prediction.stream import Result
-from fer.prediction.video import VideoWriter
 
 STDOUT = "-"
 COLUMNS = ("picture", "frame", "seconds", "face", "left", "top", "width", "height", "label", "confidence")
-COPY_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")  # copies of other pictures are .png
 
 
 class Output(Protocol):
@@ -64,17 +57,17 @@ class Csv:
     def __init__(self, target: str, classes: Sequence[str]):
         self.target, self.file, self.classes = target, open_target(target), classes
         self.table = csv.writer(self.file, lineterminator="\n")
-        self._row([*COLUMNS, *classes, "error"])
+        self._row([*COLUMNS, *classes, "error", "detector"])
 
     def add(self, result: Result) -> None:
         seconds = "" if result.seconds is None else f"{result.seconds:.3f}"
         start = [result.source.name, "" if result.frame is None else result.frame, seconds]
         for face in result.faces:
             probabilities = [f"{value:.5f}" for value in (face.confidence, *face.probabilities.values())]
-            self._row([*start, face.number, *face.box, face.label, *probabilities, ""])
+            self._row([*start, face.number, *face.box, face.label, *probabilities, "", result.detector])
         if not result.faces:
             empty = [""] * (len(COLUMNS) - len(start) + len(self.classes))
-            self._row([*start, *empty, result.error])
+            self._row([*start, *empty, result.error, result.detector])
 
     def _row(self, cells: Sequence[Any]) -> None:
         self.table.writerow([spelled(cell) if isinstance(cell, str) else cell for cell in cells])
@@ -87,7 +80,8 @@ def result_json(result: Result) -> dict[str, Any]:
     """Returns a result as in the JSON output.
 
     face: the face's number, from 1 from left to right, which labels and the CSV show too; in videos it is the `track`.
-    box: [left, top, width, height] in pixels of the upright picture.
+    box: [left, top, width, height] in pixels of the upright picture. detector: what found the faces, "none" for a
+    picture that is a cropped face.
     """
     picture: dict[str, Any] = {"picture": result.source.name}
     if result.frame is not None:
@@ -100,93 +94,8 @@ def result_json(result: Result) -> dict[str, Any]:
         probabilities = {name: round(value, 5) for name, value in face.probabilities.items()}
         content = {"box": list(face.box), "label": face.label, "probabilities": probabilities}
         faces.append(track | {"face": face.number} | content)
-    return picture | {"width": result.width, "height": result.height, "faces": faces}
-
-
-class Annotated:
-    """Writes a copy of every picture and video with boxes and labels to a folder, under its own name."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.taken, self.count = make_folder(folder), set(), 0
-        self.video: tuple[Source, VideoWriter] | None = None
-
-    def add(self, result: Result) -> None:
-        if self.video and self.video[0] is not result.source:
-            self._end_video()
-        if result.error:
-            return
-        if result.picture is not None:
-            self._add_frame(result)
-            return
-        with suppress(Unreadable):  # the file was removed meanwhile
-            picture = decode_rgb(result.source.content, result.source.name)
-            save(annotate(picture, result.faces, note="" if result.faces else NO_FACE), self._path(result.source))
-            self.count += 1
-
-    def _add_frame(self, result: Result) -> None:
-        if self.video is None:
-            path = self._path(result.source).with_suffix(".mp4")
-            self.video = result.source, VideoWriter(path, result.picture.size)
-            self.count += 1
-        self.video[1].add(annotate(result.picture, result.faces), result.seconds)
-
-    def _end_video(self) -> None:
-        if self.video:
-            self.video[1].close()
-        self.video = None
-
-    def _path(self, source: Source) -> Path:
-        """Returns a path below the folder that is neither written already nor the source itself."""
-        place = Path(source.place)
-        if place.suffix.lower() not in COPY_SUFFIXES and not isinstance(source.content, bytes):
-            place = place.with_suffix(".png")
-        path = self.folder / unused_path(place, self.taken)
-        if isinstance(source.content, Path) and path.resolve() == source.content.resolve():
-            raise UserError(f"{path} would replace the original; choose another folder with --out FOLDER")
-        make_folder(path.parent)
-        return path
-
-    def close(self) -> str | None:
-        self._end_video()
-        return f"{self.folder}/: {self.count} annotated"
-
-
-class NetworkView:
-    """Writes the network's input for each face as a 48×48 grey PNG, which --no-detect reads.
-
-    Subfolders are kept, so photographs in a folder per class become a data set of faces.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder, self.count, self.taken = make_folder(folder), 0, set()
-
-    def add(self, result: Result) -> None:
-        place = Path(result.source.place)
-        frame = "" if result.frame is None else f"-frame{result.frame}"
-        for face in result.faces:
-            name = unused_path(place.with_name(f"{place.stem}{frame}-face{face.number}.png"), self.taken)
-            make_folder((self.folder / name).parent)
-            save(Image.fromarray(face.pixels), self.folder / name)
-            self.count += 1
-
-    def close(self) -> str | None:
-        return f"{self.folder}/: {self.count} faces as the network saw them"
-
-
-def unused_path(path: Path, taken: set[Path]) -> Path:
-    """Returns `path`, or a-2, a-3 … if it is in `taken`, and adds it to `taken`."""
-    unused, number = path, 2
-    while unused in taken:
-        unused = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    taken.add(unused)
-    return unused
-
-
-def save(picture: Image.Image, path: Path) -> None:
-    options = {"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
-    with write_errors(path):
-        picture.save(path, **options)
+    detector = {"detector": result.detector} if result.detector else {}
+    return picture | {"width": result.width, "height": result.height} | detector | {"faces": faces}
 
 
 def open_target(target: str) -> TextIO:

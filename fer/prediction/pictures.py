@@ -1,6 +1,7 @@
-"""Sources of pictures, and their decoding to upright RGB."""
+"""Sources of pictures and videos, and the decoding of pictures to upright RGB."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
@@ -13,14 +14,26 @@ __all__ = ["Source", "Unreadable", "decode_rgb", "to_rgb"]
 
 @dataclass(frozen=True)
 class Source:
-    """A picture or a video: a file, or bytes in memory.
+    """A picture or a video.
 
-    name: for messages and results. place: path of the annotated copy below the output folder.
+    name: for messages and results. content: a file, bytes in memory, or the address of a picture as text. For a camera
+    or stream it is the camera's number or the address. place: path of the annotated copy below the output folder. kind:
+    "picture", "video" for a file, or "live" for a camera or stream.
     """
 
     name: str
-    content: Path | bytes
+    content: Path | bytes | str
     place: str
+    kind: str = "picture"
+
+    @cached_property
+    def file(self) -> Path | bytes:
+        """The file or its content, downloaded once if it is an address. Raises Unreadable."""
+        if not isinstance(self.content, str):
+            return self.content
+        from fer.prediction.addresses import download
+
+        return download(self.content, self.name)
 
 
 def decode_rgb(content: Path | bytes, name: str) -> Image.Image:

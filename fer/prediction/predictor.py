@@ -10,12 +10,17 @@ Command, webcam and server share it, so a picture gets the same answer everywher
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from fer.prediction.detect import MARGIN, MAX_CROPPED, Box, Detector, Region, square
+from fer.pictures import MAX_PIXELS, decode
+from fer.prediction.card import default_threshold
+from fer.prediction.detect import ABOUT, MAX_CROPPED, Box, Detector, Framing, Region, locations, name_of, square
 from fer.prediction.network import Network
+from fer.prediction.network import describe as describe_network
+from fer.prediction.scales import Scales, file_scales
 from fer.preprocess import SIZE, to_face, to_grey, upright
 
 UNSURE = "unsure"
@@ -24,13 +29,14 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Detection:
-    """The detected faces of a picture before recognition, and the picture's size in pixels."""
+    """The detected faces of a picture before recognition, the picture's size in pixels, and the detector's name."""
 
     width: int
     height: int
     boxes: list[Box]
     regions: list[Region]  # the square crop around each box
     faces: np.ndarray  # (n, 48, 48) uint8, the crops
+    detector: str = "none"
 
 
 @dataclass(frozen=True)
@@ -54,18 +60,37 @@ class Face:
         """The largest probability."""
         return max(self.probabilities.values())
 
+    def likeliest(self, count: int = 2) -> str:
+        """Returns the most probable classes in words: "sad 41 %, neutral 33 %"."""
+        best = sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]
+        return ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in best)
+
+
+def describe(predictor: "Predictor") -> str:
+    """Returns a line with the network's name, classes and calibration, and the detector."""
+    name = name_of(predictor.detector)
+    return f"{describe_network(predictor.network)}; detector {name} ({ABOUT[name]})"
+
 
 class Predictor:
     """Detects and recognises faces.
 
-    detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure".
-    margin: side of the crop in sides of the box.
+    detector: None uses every picture whole. threshold: a face whose largest probability is below it is "unsure"; None
+    is that of the network's card (see `fer.prediction.card`). margin: side of the crop in sides of the box; None is the
+    detector's own.
     """
 
     def __init__(
-        self, network: Network, detector: Detector | None = None, threshold: float = 0.0, margin: float = MARGIN
+        self,
+        network: Network,
+        detector: Detector | None = None,
+        threshold: float | None = None,
+        margin: float | None = None,
     ):
-        self.network, self.detector, self.threshold, self.margin = network, detector, threshold, margin
+        self.network, self.detector = network, detector
+        self.threshold = default_threshold(getattr(network, "name", "")) if threshold is None else threshold
+        framing = getattr(detector, "framing", Framing())
+        self.framing = framing if margin is None else framing._replace(margin=margin)
 
     def close(self) -> None:
         """Ends the network's child process, if it has one; waiting calls raise."""
@@ -78,13 +103,27 @@ class Predictor:
 
     def detect(self, picture: Image.Image) -> Detection:
         """Detects and crops the faces of a picture; needs no network and is thread-safe."""
-        grey = to_grey(upright(picture))
-        if self.detector is None or max(grey.size) <= MAX_CROPPED:
-            return Detection(*grey.size, [(0, 0, *grey.size)], [(0, 0, *grey.size)], np.stack([to_face(grey)]))
-        boxes = self.detector(np.asarray(grey))
-        regions = [square(box, self.margin, *grey.size) for box in boxes]
-        faces = [to_face(grey.crop(region)) for region in regions]
-        return Detection(*grey.size, boxes, regions, np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8))
+        return self._detect(Scales(to_grey(upright(picture))))
+
+    def detect_file(self, content: bytes | Path, name: object, limit: int = MAX_PIXELS) -> Detection:
+        """As `detect`, of a picture file, of which a large JPEG is decoded no larger than its faces need.
+
+        Boxes are in pixels of the whole picture. Raises Unreadable and TooLarge, see `fer.pictures.decode`.
+        """
+        if self.detector is None:
+            return self.detect(decode(content, name, limit))
+        return self._detect(file_scales(content, name, limit))
+
+    def _detect(self, scales: Scales) -> Detection:
+        size, grey = scales.size, scales.grey
+        if self.detector is None or max(size) <= MAX_CROPPED:
+            return Detection(*size, [(0, 0, *size)], [(0, 0, *size)], np.stack([to_face(grey)]))
+        found = [scales.enlarged(location) for location in locations(self.detector, np.asarray(grey))]
+        boxes, tilts = [location.box for location in found], [location.tilt for location in found]
+        regions = [square(box, self.framing, *size, tilt) for box, tilt in zip(boxes, tilts, strict=True)]
+        faces = scales.faces(regions, tilts)
+        pixels = np.stack(faces) if faces else np.empty((0, SIZE, SIZE), np.uint8)
+        return Detection(*size, boxes, regions, pixels, name_of(self.detector))
 
     def recognise(self, detections: Sequence[Detection]) -> list[list[Face]]:
         """Returns the faces of each detection, recognised in common batches."""

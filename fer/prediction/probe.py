@@ -12,15 +12,15 @@ from fer.errors import UserError
 from fer.evaluation import explain
 from fer.evaluation.loading import ClassifierWithData
 from fer.evaluation.neighbours import nearest
-from fer.pictures import Unreadable, decode
+from fer.pictures import Unreadable
 from fer.plots.probe import Answer, probe_figure
+from fer.prediction.copies import unused_path
 from fer.prediction.experiment_data import experiment_data
 from fer.prediction.inputs import is_video
-from fer.prediction.network import describe
 from fer.prediction.next_step import after_unreadable
-from fer.prediction.outputs import make_folder, unused_path, write_errors
+from fer.prediction.outputs import make_folder, write_errors
 from fer.prediction.pictures import Source, decode_rgb
-from fer.prediction.predictor import Face, Predictor
+from fer.prediction.predictor import Face, Predictor, describe
 from fer.streams import printable
 
 NEIGHBOURS = 8
@@ -39,14 +39,14 @@ def probe(
     """
     if any(map(is_video, sources)):
         raise UserError("--probe explains pictures; save a frame of the video as a picture")
-    print(describe(predictor.network), flush=True)
+    print(describe(predictor), flush=True)
     training, remark = training_faces(predictor, data, numbers)
     code, written, taken, reasons = 0, [], set(), set()
     for source in sources:
         name = printable(source.name)
         try:
-            [faces] = predictor([decode(source.content, source.name)])
-            picture = np.asarray(decode_rgb(source.content, source.name))
+            [faces] = predictor.recognise([predictor.detect_file(source.file, source.name)])
+            picture = np.asarray(decode_rgb(source.file, source.name))
         except Unreadable as error:
             print(printable(str(error)))
             reasons.add(error.reason)

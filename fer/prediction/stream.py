@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from fer.pictures import Unreadable, decode
+from fer.pictures import Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import BATCH, Detection, Face, Predictor
 
@@ -29,6 +29,7 @@ class Result:
     frame: int | None = None  # number in its video, from 0
     seconds: float | None = None
     picture: Image.Image | None = None  # frames only
+    detector: str = ""  # name of what found the faces
 
 
 def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> Iterator[Result]:
@@ -39,7 +40,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
 
     def detect(source: Source) -> Detection | Unreadable:
         try:
-            return predictor.detect(decode(source.content, source.name))
+            return predictor.detect_file(source.file, source.name)
         except Unreadable as error:
             return error
 
@@ -48,7 +49,7 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
         faces = iter(predictor.recognise([item for _, item in batch if isinstance(item, Detection)]))
         for source, item in batch:
             if isinstance(item, Detection):
-                yield Result(source, item.width, item.height, next(faces))
+                yield Result(source, item.width, item.height, next(faces), detector=item.detector)
             else:
                 yield Result(source, error=str(item), reason=item.reason)
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from fer.console import counted
 from fer.prediction.draw import NO_FACE
 from fer.prediction.pictures import Source
-from fer.prediction.predictor import Face
+from fer.prediction.predictor import UNSURE, Face
 from fer.prediction.stream import Result
 from fer.streams import printable
 
@@ -102,9 +102,7 @@ def position(face: Face) -> str:
 
 def top_classes(face: Face) -> str:
     """Returns the two most probable classes; in parentheses if the face is "unsure"."""
-    best = sorted(face.probabilities.items(), key=lambda pair: -pair[1])[:2]
-    text = ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in best)
-    return text if face.label == best[0][0] else f"{face.label} ({text})"
+    return f"{UNSURE} ({face.likeliest()})" if face.label == UNSURE else face.likeliest()
 
 
 def shorten(name: str) -> str:

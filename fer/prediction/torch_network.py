@@ -4,10 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fer import checkpoint
 from fer.evaluation.tta import evaluation_mode
+from fer.hardware import cpu_has_bf16
 from fer.prediction.temperature import calibration_for
+from fer.views import views
+
+IMAGES = 64
+"""Images that the network sees at a time on a CPU, all views of a face among them: more leave its caches."""
+
+VIEWS = {"none": 1, "flip": 2, "fivecrop": 5, "tencrop": 10}
+"""Test-time augmentation -> number of views of a face."""
 
 
 class TorchNetwork:
@@ -24,9 +33,27 @@ class TorchNetwork:
         self.temperature, self.remark = calibration_for(path, content)
         device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
         self.classifier.to(device)
+        self.half = False
+
+    def use_bfloat16(self) -> None:
+        """Computes in bfloat16 from now on, on a CPU with instructions for it; probabilities change by hundredths."""
+        self.half = self.classifier.device.type == "cpu" and cpu_has_bf16()
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """(N, 48, 48) uint8 -> (N, C) float32, rows sum to 1."""
-        with evaluation_mode(self.classifier), torch.inference_mode():
-            images = torch.from_numpy(np.ascontiguousarray(faces))[:, None].to(self.classifier.device)
-            return (self.classifier.logits(images) / (self.temperature or 1.0)).softmax(1).cpu().numpy()
+        images = torch.from_numpy(np.ascontiguousarray(faces))[:, None]
+        with evaluation_mode(self.classifier), torch.inference_mode(), torch.autocast("cpu", enabled=self.half):
+            logits = torch.cat([self._logits(part) for part in images.split(self._batch(len(images)))])
+            return (logits / (self.temperature or 1.0)).softmax(1).cpu().numpy()
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """(B, 1, 48, 48) -> (B, C) float32: means over the views, which the network sees in one batch."""
+        settings = self.classifier.hparams
+        turned = list(views(images.to(self.classifier.device), settings.tta, settings.crop, settings.crop_to))
+        return self.classifier(torch.cat(turned)).float().unflatten(0, (len(turned), len(images))).mean(0)
+
+    def _batch(self, count: int) -> int:
+        """Returns the number of faces in a batch: on a CPU few, on an accelerator all."""
+        if self.classifier.device.type != "cpu":
+            return max(1, count)
+        return max(1, IMAGES // VIEWS[self.classifier.hparams.tta])

@@ -1,18 +1,16 @@
-"""Reads frames of videos and cameras, tracks faces, writes annotated videos."""
+"""Reads the frames of video files, and follows the faces in frames."""
 
-import time
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from fer.errors import UserError
 from fer.pictures import MAX_PIXELS, TooLarge, Unreadable
-from fer.prediction.opencv import opencv
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import Face, Predictor
 from fer.prediction.pyav import pyav
@@ -22,14 +20,8 @@ from fer.prediction.tracking import Tracker
 DEFAULT_RATE = 25.0  # frames per second, for files without a rate
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,ogg,flv"
 """FFmpeg's names of the formats that are read. Others, such as playlists, can open further files and addresses."""
-TICKS = 90_000
-"""Time stamps per second, as usual in MPEG: a multiple of 24, 25, 30, 50 and 60 Hz."""
-
-ENCODER = {
-    "crf": "20",
-    "preset": "veryfast",
-    "bf": "0",
-}  # without B-frames the length of a video matches its time stamps
+MIN_MISSING = 1.0
+"""A file whose last frame comes this many seconds before the end of the video is cut short."""
 
 
 class Frame(NamedTuple):
@@ -39,99 +31,129 @@ class Frame(NamedTuple):
 
 
 class Video:
-    """A video file. Raises Unreadable if it cannot be opened.
+    """A video file, or its content. Raises Unreadable if it cannot be opened.
 
-    rate: mean frames per second; length: number of frames, 0 if unknown.
+    rate: mean frames per second; length: number of frames, 0 if unknown; duration: seconds, None if unknown.
     """
 
-    def __init__(self, path: Path):
-        self.av, self.path = pyav(), path
+    def __init__(self, content: Path | bytes, name: object = None):
+        self.av, self.name = pyav(), content if isinstance(content, Path) else name or "video"
         try:
-            self.file = open(path, "rb")  # noqa: SIM115  FFmpeg would open some names as addresses
-        except OSError as error:
+            self.file = io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb")  # noqa: SIM115
+        except OSError as error:  # FFmpeg itself would open some names as addresses
             reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise Unreadable(path, reason) from error
+            raise Unreadable(self.name, reason) from error
         try:
             self.container = self.av.open(self.file, options={"format_whitelist": CONTAINERS})
         except (self.av.FFmpegError, OSError) as error:
             self.file.close()
-            raise Unreadable(path, f"not a video that can be read ({error.strerror})") from error
-        self.stream = self.container.streams.best("video")
-        if self.stream is None:
-            raise Unreadable(path, "no video in it")
-        pixels = self.stream.width * self.stream.height
-        if pixels > MAX_PIXELS:
-            raise TooLarge(path, f"{pixels:,} pixels, more than the {MAX_PIXELS:,} that are read")
-        self.stream.thread_type = "AUTO"
+            raise Unreadable(self.name, f"not a video that can be read ({error.strerror})") from error
+        self.stream = picture_stream(self.container, self.name)
         self.rate, self.length = float(self.stream.average_rate or DEFAULT_RATE), self.stream.frames
+        self.duration = duration_of(self.container, self.stream)
 
-    def frames(self, every: int = 1) -> Iterator[Frame]:
-        """Yields every `every`-th frame, upright, with its time in seconds since the first frame.
+    def frames(self, every: int = 1, start: float = 0.0, end: float = inf) -> Iterator[Frame]:
+        """Yields every `every`-th frame from `start` until before `end`, upright, with its time since the first frame.
 
-        Raises Unreadable after the last frame if some frames, or all, could not be decoded.
+        start, end: seconds. Numbers and times count from the first frame of the file. Frames before `start` are only
+        decoded from the last keyframe on. Raises Unreadable after the last frame if some frames, or all, could not be
+        decoded, and before it if there is none from `start` on.
         """
-        count, start, seconds, self.damaged = 0, None, 0.0, 0
+        seconds, count, yielded, ended = 0.0, 0, 0, False
         try:
-            for frame in self._decoded():
-                if start is None:
-                    start = frame.time or 0.0
-                stamp = count / self.rate if frame.time is None else frame.time - start
+            for count, stamp, frame in self._decoded(start):
                 seconds = max(seconds, stamp)  # damaged files have decreasing time stamps
-                if count % every == 0:
-                    yield Frame(count, seconds, _upright(frame))
-                count += 1
+                if ended := seconds >= end:
+                    break
+                if seconds >= start and count % every == 0:
+                    yielded += 1
+                    yield Frame(count, seconds, upright(frame))
         finally:
             self.container.close()
             self.file.close()
-        if count == 0:
-            raise Unreadable(self.path, "no frame could be read")
-        if self.damaged:
-            raise Unreadable(self.path, f"damaged in {self.damaged} places; frames are missing there")
+        self._check(count, seconds, yielded, start, ended)
 
-    def _decoded(self) -> Iterator:
-        """Yields all frames as PyAV's objects. Packets that cannot be decoded are counted in `damaged`."""
+    def _decoded(self, start: float) -> Iterator[tuple[int, float, object]]:
+        """Yields number, seconds and PyAV's object of each frame from the last keyframe before `start` on.
+
+        Packets that cannot be decoded are counted in `damaged`.
+        """
+        self.damaged, first, number = 0, None, 0
+        for packet in self._packets(start):
+            try:
+                frames = packet.decode()
+            except self.av.FFmpegError:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                if first is None:
+                    first = (frame.time or 0.0) if self.first is None else self.first
+                    number = self.skipped
+                yield number, number / self.rate if frame.time is None else frame.time - first, frame
+                number += 1
+
+    def _packets(self, start: float) -> Iterator:
+        """Yields the packets from the last keyframe before `start` on; counts those before it in `skipped`.
+
+        first: time of the first frame, None where it is that of the first packet.
+        """
+        self.skipped, self.first, waiting, number = 0, None, [], 0
+        begin = None
         try:
             for packet in self.container.demux(self.stream):
-                try:
-                    frames = packet.decode()
-                except self.av.FFmpegError:
-                    self.damaged += 1
-                else:
-                    yield from frames
+                time = None if packet.pts is None else float(packet.pts * packet.time_base)
+                begin = time if begin is None else begin
+                passed = start <= 0 or time is None or time - begin >= start
+                if waiting is not None and packet.is_keyframe and not passed and number:
+                    self.skipped, self.first, waiting = number, begin, []
+                number += 1
+                if waiting is None:
+                    yield packet
+                    continue
+                waiting.append(packet)
+                if passed:
+                    yield from waiting
+                    waiting = None
         except self.av.FFmpegError:
             self.damaged += 1
+        yield from waiting or []
+
+    def _check(self, count: int, seconds: float, yielded: int, start: float, ended: bool) -> None:
+        """Raises Unreadable for what was missing; count and seconds are those of the last frame."""
+        if not yielded and not ended and seconds and start > seconds:
+            raise Unreadable(self.name, f"it ends at {seconds:.1f} s, before --start {start:g}")
+        if not yielded and not ended:
+            raise Unreadable(self.name, "no frame could be read")
+        if self.damaged:
+            raise Unreadable(self.name, f"damaged in {self.damaged} places; frames are missing there")
+        if not ended and self.duration and self.duration - seconds - 1 / self.rate > MIN_MISSING:
+            raise Unreadable(self.name, f"cut short: it ends at {seconds:.1f} of {self.duration:.1f} s")
 
 
-def _upright(frame) -> Image.Image:
+def picture_stream(container, name: object):
+    """Returns the container's video stream, decoded by several threads. Raises Unreadable and TooLarge."""
+    stream = container.streams.best("video")
+    if stream is None:
+        raise Unreadable(name, "no video in it")
+    pixels = stream.width * stream.height
+    if pixels > MAX_PIXELS:
+        raise TooLarge(name, f"{pixels:,} pixels, more than the {MAX_PIXELS:,} that are read")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def duration_of(container, stream) -> float | None:
+    """Returns the seconds that the video lasts; None where the file does not say so, or speaks of its sound too."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration and not container.streams.audio:
+        return (container.duration - (container.start_time or 0)) / 1e6  # in Matroska it counts from 0
+    return None
+
+
+def upright(frame) -> Image.Image:
     """Converts PyAV's frame to RGB and rotates it by its display matrix."""
     return frame.to_image().rotate(90 * round(frame.rotation / 90), expand=True)
-
-
-class Camera:
-    """The camera with this number, read with OpenCV. Raises Unreadable if it cannot be opened."""
-
-    def __init__(self, number: int):
-        self.cv2, self.name = opencv(), f"camera {number}"
-        self.capture = self.cv2.VideoCapture(number)
-        if not self.capture.isOpened():
-            raise Unreadable(self.name, "cannot be opened; is one connected, and free?")
-
-    def frames(self) -> Iterator[Frame]:
-        """Yields frames with the seconds since the start. Frames that arrive during processing are dropped."""
-        started, number = time.monotonic(), 0
-        self.capture.set(self.cv2.CAP_PROP_BUFFERSIZE, 1)
-        try:
-            while True:
-                good, pixels = self.capture.read()
-                if not good:
-                    break
-                picture = Image.fromarray(self.cv2.cvtColor(pixels, self.cv2.COLOR_BGR2RGB))
-                yield Frame(number, time.monotonic() - started, picture)
-                number += 1
-        finally:
-            self.capture.release()
-        if number == 0:
-            raise Unreadable(self.name, "no frame could be read")
 
 
 def track_faces(source: Source, frames: Iterator[Frame], predictor: Predictor, workers: int = 1) -> Iterator[Result]:
@@ -149,6 +171,7 @@ def track_faces(source: Source, frames: Iterator[Frame], predictor: Predictor, w
             frame=frame.number,
             seconds=frame.seconds,
             picture=frame.picture,
+            detector=detection.detector,
         )
 
 
@@ -162,50 +185,3 @@ def smooth_faces(tracker: Tracker, predictor: Predictor, faces: Sequence[Face], 
         number = {"track": track.number, "number": track.number}
         smoothed.append(replace(face, probabilities=probabilities, label=label, **number))
     return smoothed
-
-
-class VideoWriter:
-    """Writes RGB pictures with their times to an .mp4 file (H.264, which browsers play).
-
-    size: width and height of the video; other pictures are resized, and an odd side is padded by a black pixel.
-    Raises UserError if the file cannot be written.
-    """
-
-    def __init__(self, path: Path, size: tuple[int, int]):
-        self.av, self.path, self.size, self.stamp, self.duration = pyav(), path, size, -1, 0
-        self.even = (size[0] + size[0] % 2, size[1] + size[1] % 2)  # H.264 subsamples colours by 2
-        try:
-            self.container = self.av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "faststart"})
-            self.stream = self.container.add_stream("h264", rate=30, options=ENCODER)
-            self.stream.width, self.stream.height, self.stream.pix_fmt = *self.even, "yuv420p"
-            self.stream.codec_context.time_base = Fraction(1, TICKS)
-            self.container.start_encoding()
-        except (self.av.FFmpegError, OSError) as error:
-            raise self._write_error(error) from error
-
-    def add(self, picture: Image.Image, seconds: float) -> None:
-        """Adds the next picture, `seconds` after the start."""
-        if picture.size != self.size:
-            picture = picture.resize(self.size)
-        frame = self.av.VideoFrame.from_image(picture.crop((0, 0, *self.even)))
-        before, self.stamp = self.stamp, max(round(seconds * TICKS), self.stamp + 1)
-        self.duration = self.stamp - before
-        frame.pts, frame.time_base = self.stamp, Fraction(1, TICKS)
-        self._write(frame)
-
-    def close(self) -> None:
-        self._write(None)  # flushes the encoder
-        self.container.close()
-
-    def _write(self, frame) -> None:
-        try:
-            packets = self.stream.encode(frame)
-            if frame is None and packets:
-                packets[-1].duration = self.duration  # the last frame lasts as long as the one before it
-            self.container.mux(packets)
-        except (self.av.FFmpegError, OSError) as error:
-            raise self._write_error(error) from error
-
-    def _write_error(self, error: Exception) -> UserError:
-        reason = getattr(error, "strerror", None) or error
-        return UserError(f"{self.path}: cannot be written ({reason}); choose another place with --out FOLDER")

@@ -59,7 +59,7 @@ def test_pictures_of_every_kind_are_read(ending, mode, size, tmp_path):
     assert faces.labels.tolist() == [3, 3]
 
 
-@pytest.mark.parametrize("ending", [".txt", ".heic", ".npy", ".eps", ""])
+@pytest.mark.parametrize("ending", [".txt", ".jxl", ".npy", ".eps", ""])
 def test_other_files_are_not_pictures(ending, tmp_path):
     save(tmp_path / "happy" / "x.png")
     (tmp_path / "happy" / f"notes{ending}").write_text("no picture")
@@ -76,7 +76,7 @@ def test_files_left_out_are_counted_by_suffix_where_the_data_set_lies(packing, t
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.open(root / "x.png").save(root / name, {"png": "PNG", "JFIF": "JPEG", "pgm": "PPM"}[name.split(".")[1]])
         (root / "x.png").unlink()
-    for name in ("train/happy/a.heic", "train/fear/b.HEIC", "test/sad/c.txt", "test/sad/d\x1b[2J.\x1b[5m"):
+    for name in ("train/happy/a.jxl", "train/fear/b.JXL", "test/sad/c.txt", "test/sad/d\x1b[2J.\x1b[5m"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     (root / "README.md").touch()  # beside the class folders
@@ -89,7 +89,7 @@ def test_files_left_out_are_counted_by_suffix_where_the_data_set_lies(packing, t
     [note] = faces.notes
     counts, named = note.rsplit(": ", 1)
     assert "4 files left out" in counts
-    assert sorted(named.split(", ")) == [".\\x1b[5m 1", ".heic 2", ".txt 1"]
+    assert sorted(named.split(", ")) == [".\\x1b[5m 1", ".jxl 2", ".txt 1"]
 
 
 @pytest.mark.parametrize("on_bad_row", ["error", "skip"])

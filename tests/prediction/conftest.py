@@ -32,7 +32,7 @@ def faces(grey_faces) -> np.ndarray:
 @pytest.fixture
 def film(tmp_path) -> Path:
     """30 frames, 10 a second: a square of 60 pixels moves right by 4 a frame, dark for a second, then bright."""
-    from fer.prediction.video import VideoWriter
+    from fer.prediction.video_writer import VideoWriter
 
     path = tmp_path / "film.mp4"
     writer = VideoWriter(path, (240, 120))

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer import predict
 from fer.errors import UserError
-from fer.prediction import detect, opencv
+from fer.prediction import detect, opencv, options
 
 skimage_data = pytest.importorskip("skimage.data")
 
@@ -58,35 +59,48 @@ def test_a_crop_has_the_middle_of_the_box_and_margin_times_its_longer_side():
     assert ((left + right) / 2, (top + bottom) / 2, right - left) == (50, 65, 60)
 
 
-def test_yunet_needs_its_file(tmp_path):
-    with pytest.raises(UserError, match=r"no such file: .*yunet\.onnx; OpenCV's model zoo"):
-        detect.YuNet(tmp_path / "yunet.onnx")
-    (tmp_path / "yunet.onnx").write_bytes(b"no network")
-    with pytest.raises(UserError, match="no YuNet face detector"):
-        detect.YuNet(tmp_path / "yunet.onnx")
+def test_the_crop_drops_along_the_tilted_face():
+    framing = detect.Framing(1.0, 0.25)
+    assert detect.square((100, 100, 40, 40), framing, 300, 300) == (100, 110, 140, 150)
+    assert detect.square((100, 100, 40, 40), framing, 300, 300, tilt=90) == (90, 100, 130, 140)
+    assert detect.square((100, 100, 40, 40), framing, 300, 300, tilt=180) == (100, 90, 140, 130)
 
 
-class FakeYuNet:
-    """OpenCV's interface: boxes with landmarks and score as rows of floats, None without a face."""
-
-    rows = None
-
-    def setInputSize(self, size):
-        self.size = size
-
-    def detect(self, picture):
-        assert picture.shape[:2] == self.size[::-1]
-        return 1, self.rows
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("yolo", "expected one of haar, centerface, yunet, none"), ("yunet", "needs its file: --yunet FILE")],
+)
+def test_a_detector_that_cannot_be_had_is_one_line(name, message):
+    with pytest.raises(UserError, match=message):
+        detect.named(name)
 
 
-def test_yunets_boxes_are_placed_in_the_pictures_pixels(tmp_path, monkeypatch):
-    (tmp_path / "yunet.onnx").touch()
-    network = FakeYuNet()
-    monkeypatch.setattr(opencv.opencv().FaceDetectorYN, "create", lambda *_: network)
-    find = detect.YuNet(tmp_path / "yunet.onnx")
-    assert find(np.zeros((100, 200), np.uint8)) == []
-    network.rows = np.array([[100.0, 50, 20, 30, *[0] * 11], [-4.0, 10, 20, 30, *[0] * 11]], np.float32)
-    assert find(np.zeros((1024, 2048), np.uint8)) == [(0, 20, 32, 60), (200, 100, 40, 60)]
+def test_the_options_agree_with_the_detectors():
+    assert options.NAMES == detect.NAMES
+    assert set(detect.ABOUT) == set(detect.NAMES)
+    assert detect.named("none") is None
+    assert detect.name_of(None) == "none"
+    assert detect.name_of(detect.Haar()) == "haar"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ([], "haar"),
+        (["--detector", "centerface"], "centerface"),
+        (["--yunet", "a.onnx"], "yunet"),
+        (["--no-detect"], "none"),
+        (["--detector", "none"], "none"),
+    ],
+)
+def test_options_choose_the_detector(words, name):
+    assert options.detector_name(predict.parser().parse_args(["a.jpg", *words])) == name
+
+
+@pytest.mark.parametrize("words", [["--no-detect", "--detector=haar"], ["--yunet=a.onnx", "--detector=haar"]])
+def test_options_that_contradict_each_other_are_one_line(words):
+    with pytest.raises(UserError, match="contradict each other"):
+        options.detector_name(predict.parser().parse_args(["a.jpg", *words]))
 
 
 def test_an_opencv_without_cascades_is_one_line(monkeypatch):

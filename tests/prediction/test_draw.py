@@ -85,7 +85,7 @@ def test_each_face_shows_its_own_number(texts):
 
 def test_an_unsure_face_names_its_best_guess_and_has_dashes(texts):
     picture = draw.annotate(Image.new("RGB", (400, 300)), [face((100, 100, 80, 80), UNSURE, best=0.4)])
-    assert texts[0][0] == f"1: unsure ({EMOTIONS[0]} 40 %)"
+    assert texts[0][0] == f"1: unsure ({EMOTIONS[0]} 40 %, {EMOTIONS[1]} 10 %)"
     edge = {picture.getpixel((x, 179)) for x in range(100, 180)}
     assert rgb(UNSURE_COLOR) in edge
     assert len(edge) > 1

@@ -31,8 +31,8 @@ def test_recall_and_accuracy_are_counted(scenes, faces, brightness):
     truth = brightness.probabilities(faces).argmax(1)
     pasted = []
 
-    def remember(face, side, rng, real=scenes.scene):
-        picture, place = real(face, side, rng)
+    def remember(*words, real=scenes.scene):
+        picture, place = real(*words)
         pasted.append(place)
         return picture, place
 
@@ -47,6 +47,22 @@ def test_recall_and_accuracy_are_counted(scenes, faces, brightness):
     assert total["false boxes"] == 9
     assert total["accuracy as they are, %"] == 100
     assert (margins["faces"] == 5).all()
+    assert table["frame"].dropna().tolist() == [1] * 5
+    assert table["drop"].dropna().tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("pose", ["tilted by 30°", "turned aside", "mouth covered", "eyes covered"])
+def test_poses_change_the_face_and_nothing_around_it(scenes, faces, pose):
+    plain, (left, top, side, _) = scenes.scene(faces[0], 96, np.random.default_rng(0))
+    posed, _ = scenes.scene(faces[0], 96, np.random.default_rng(0), pose)
+    changed = np.asarray(plain).astype(int) != np.asarray(posed)
+    assert changed[top : top + side, left : left + side].mean() > 0.05
+    changed[top : top + side, left : left + side] = False
+    assert not changed.any()
+
+
+def test_the_place_of_a_face_in_its_box_is_measured_in_its_longer_side(scenes):
+    assert scenes.place_in_box((100, 100, 40, 80), (70, 104, 88, 88)) == (1.1, 0.1)
 
 
 @pytest.mark.real

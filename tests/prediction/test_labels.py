@@ -84,3 +84,9 @@ def test_labels_of_separate_faces_never_overlap(seed):
     boxes = [(x + int(rng.integers(0, 30)), y + int(rng.integers(0, 30)), 65, 65) for x, y in cells]
     places = place_labels(boxes, [[(150, 26), (90, 26), (30, 26)]] * len(boxes), (1000, 700))
     assert overlaps(boxes_of(places)) == 0
+
+
+def test_boxes_may_have_different_numbers_of_texts():
+    texts = [[(200, 13), (120, 13), (60, 13), (13, 13)], [(90, 13), (60, 13), (13, 13)]]
+    places = place_labels([(0, 0, 40, 40), (40, 0, 40, 40)], texts, (80, 40))
+    assert [place.text for place in places] == [3, 2]

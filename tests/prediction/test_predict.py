@@ -5,18 +5,22 @@ import io
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fer import predict
-from fer.errors import UserError
+from fer.errors import Interrupted, UserError
 from fer.pictures import decode
-from fer.prediction import detect, network
+from fer.prediction import detect, live, network, progress
+from fer.prediction.video import Video
 
 OK, BROKEN, NO_FACE = 0, 1, 3
 
@@ -56,7 +60,9 @@ def test_a_picture_has_a_line_a_face_and_the_next_command(capsys):
     picture("a.png")
     assert predict.main(["a.png"]) == OK
     said = lines(capsys)
-    assert said[0] == "brightness: dark, bright; probabilities are not calibrated"
+    assert said[0].startswith(
+        "brightness: dark, bright; probabilities are not calibrated; detector haar (OpenCV's cascade"
+    )
     assert said[1] == "a.png  1/1  60×60 at 20,30  bright 90 %, dark 10 %"
     assert said[2] == "1 picture, 1 face; bright 1"
     assert said[-2] == "wrote no file; --csv=FILE, --json=FILE and --out FOLDER do"
@@ -68,7 +74,7 @@ def test_json_is_a_list_of_pictures_with_their_faces(capsys):
     assert predict.main(["--json", "a.png"]) == OK  # the picture is not taken for the file to write
     streams = capsys.readouterr()
     [found] = json.loads(streams.out)
-    assert (found["picture"], found["width"], found["height"]) == ("a.png", 120, 120)
+    assert (found["picture"], found["width"], found["height"], found["detector"]) == ("a.png", 120, 120, "haar")
     [face] = found["faces"]
     assert (face["face"], face["box"], face["label"]) == (1, [20, 30, 60, 60], "bright")
     assert face["probabilities"] == {"dark": pytest.approx(0.098, abs=0.01), "bright": pytest.approx(0.902, abs=0.01)}
@@ -83,6 +89,7 @@ def test_csv_has_a_line_a_face_and_one_for_a_picture_without(capsys):
     assert (first["picture"], first["face"], first["left"], first["label"]) == ("a.png", "1", "20", "bright")
     assert float(first["dark"]) + float(first["bright"]) == pytest.approx(1)
     assert (second["picture"], second["face"], second["label"], second["error"]) == ("b.png", "", "", "")
+    assert (first["detector"], second["detector"]) == ("haar", "haar")
 
 
 def test_faces_have_one_number_in_lines_csv_json_and_crops(capsys, monkeypatch):
@@ -121,7 +128,7 @@ def test_the_next_command_explains_the_picture_with_the_same_options(capsys):
     [
         (["nowhere.png"], "next: check the path"),
         (["text.png"], "next: save what is unreadable as"),
-        (["empty.png"], "next: --no-detect takes cropped faces; --yunet MODEL detects"),
+        (["empty.png"], "next: --no-detect takes cropped faces; --detector centerface finds"),
         (["nowhere.png", "--probe"], "next: check the path"),
         (["text.png", "--probe"], "next: save what is unreadable as"),
         (["empty.png", "--probe"], "next: try another picture, or --no-detect"),
@@ -150,7 +157,7 @@ def test_no_color_keeps_colours_out_of_the_progress_bar(variable, colours, monke
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv(variable, "1")
     monkeypatch.setattr(sys, "stderr", Terminal())
-    for number in range(predict.PROGRESS_FROM):
+    for number in range(progress.PROGRESS_FROM):
         picture(f"in/{number}.png")
     predict.main(["in"])
     assert "pictures" in sys.stderr.getvalue()
@@ -212,6 +219,50 @@ def test_a_picture_may_come_by_standard_input(monkeypatch, capsys):
     [found] = json.loads(capsys.readouterr().out)
     assert found["picture"] == "standard input"
     assert len(found["faces"]) == 1
+
+
+def test_a_video_may_come_by_standard_input(film, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(film.read_bytes())))
+    assert predict.main(["-", "--csv=a.csv", "--out", "out", "--start", "1", "--end", "0:02"]) == OK
+    rows = list(csv.DictReader(Path("a.csv").read_text().splitlines()))
+    assert [int(row["frame"]) for row in rows] == list(range(10, 20))
+    assert [frame.seconds for frame in Video(Path("out/stdin.mp4")).frames()] == pytest.approx(
+        [number / 10 for number in range(10)], abs=0.002
+    )
+
+
+@pytest.mark.parametrize("suffix", ["", ".bin"])
+def test_a_video_without_the_suffix_of_one_is_known_by_its_content(suffix, film):
+    Path(f"clip{suffix}").write_bytes(film.read_bytes())
+    assert predict.main([f"clip{suffix}", "--csv=a.csv", "--every", "10"]) == OK
+    assert len(Path("a.csv").read_text().splitlines()) == 4
+
+
+def test_typescript_beside_pictures_is_no_video():
+    picture("in/a.png")
+    Path("in/code.ts").write_text("const a: number = 1;\n" * 50)
+    assert predict.main(["in"]) == OK
+
+
+@pytest.mark.parametrize("text", ["x", "1:2:3:4", "-1", "1:x"])
+def test_times_that_are_none_are_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        predict.main(["a.mp4", f"--start={text}"])
+    assert "expected seconds such as 90, or 1:30, or 0:01:30" in capsys.readouterr().err
+
+
+def test_a_camera_ends_with_ctrl_c_and_keeps_what_was_recognised(film, monkeypatch, capsys):
+    def interrupted(place):
+        def frames():
+            yield from islice(Video(film).frames(), 5)
+            raise Interrupted(signal.SIGINT)
+
+        return SimpleNamespace(frames=frames)
+
+    monkeypatch.setattr(live, "live", interrupted)
+    assert predict.main(["0", "--csv=a.csv"]) == OK
+    assert len(Path("a.csv").read_text().splitlines()) == 6
+    assert "5 frames, 5 faces" in capsys.readouterr().out
 
 
 def test_below_the_threshold_the_label_is_unsure(capsys):

