@@ -16,6 +16,7 @@ from fer.evaluation.robustness import accuracy_curves
 from fer.evaluation.single import subsets
 from fer.exporting.timing import milliseconds
 from fer.hardware import cpu_name
+from fer.prediction import threshold
 from fer.report import Report
 from fer.studies import redaction
 from fer.studies.redaction import command_without_paths
@@ -58,6 +59,7 @@ def card(best: Path, records: Mapping[Path, Record], name: str, command: str, fi
         report.text(redaction.ABSOLUTE.sub("PATH", remark))
     sections.add_classes(report, {"test": test})
     add_confusions(report, test)
+    report.text(threshold.section(threshold.from_run(best)))
     report.text(calibration(source.splits))
     add_robustness(report, source)
     report.text(USE)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from fer.errors import UserError
 from fer.files import atomic
 from fer.palette import class_colors
+from fer.prediction.card import default_threshold
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.prediction.outputs import make_folder, write_errors
 from fer.shipped import WEIGHTS, names
@@ -74,7 +75,7 @@ def description(path: Path, name: str) -> bytes:
         "classes": list(network.classes),
         "colors": class_colors(network.classes),
         "temperature": network.temperature,
-        "threshold": 0.0,
+        "threshold": default_threshold(str(path)),
     }
     return json.dumps(content, indent=1).encode()
 

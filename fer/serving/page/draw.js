@@ -13,11 +13,11 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 export const confidence = (face) => Math.max(...Object.values(face.probabilities));
 export const colorOf = (face, colors) => (face.label === UNSURE ? UNSURE_COLOR : colors[face.label]);
 
-// the label and its probability; of an unsure face the best guess
+// the label and its probability; of an unsure face the two likeliest classes
 export function answer(face) {
   if (face.label !== UNSURE) return `${face.label} ${percent(confidence(face))}`;
-  const [best, share] = Object.entries(face.probabilities).reduce((a, b) => (b[1] > a[1] ? b : a));
-  return `${UNSURE} (${best} ${percent(share)})`;
+  const likeliest = Object.entries(face.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 2);
+  return `${UNSURE} (${likeliest.map(([name, share]) => `${name} ${percent(share)}`).join(", ")})`;
 }
 
 // returns "black" or "white", whichever has more contrast with a "#rrggbb" colour: at least 4.58 to 1
