@@ -75,8 +75,9 @@ def load_or_build(path: Path, key: str, build: Callable[[], Mapping[str, np.ndar
 
 def save(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    header = np.array(header_of(key, arrays))
     with atomic(path, "wb") as file:
-        np.savez(file, header=np.array(header_of(key, arrays)), **arrays)  # pyright: ignore[reportArgumentType]  # names no option
+        np.savez(file, header=header, **arrays)  # pyright: ignore[reportArgumentType]  # none is called allow_pickle
 
 
 def load(path: Path, key: str) -> dict[str, np.ndarray]:
