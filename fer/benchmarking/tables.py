@@ -21,7 +21,8 @@ def setting_title(setting: Mapping[str, Any]) -> str:
 
 def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Returns the rows of each setting, by its title."""
-    return {setting_title(rows.iloc[0].to_dict()): rows for _, rows in table.groupby(SETTING, sort=False)}
+    groups = table.groupby(SETTING, sort=False)
+    return {setting_title(dict(zip(SETTING, values, strict=True))): rows for values, rows in groups}
 
 
 def step_parts(rows: pd.DataFrame) -> dict[str, float]:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fer.data.reading import (
     BUFFER,
@@ -69,18 +69,21 @@ class ZipArchive(Archive):
         return self.stored
 
     def lines(self, name: str) -> Iterator[bytes]:
-        with readable(self.root), zipfile.ZipFile(self.root) as archive, archive.open(self.stored[name]) as file:
+        with readable(self.root), zipfile.ZipFile(self.root) as archive, self._entry(archive, name) as file:
             yield from lines_of(io.BufferedReader(file, _step(archive, file)), self.path(name), self.limits)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         total = 0
         with readable(self.root), zipfile.ZipFile(self.root) as archive:
             for name in names:
-                with archive.open(self.stored[name]) as file:
+                with self._entry(archive, name) as file:
                     data = content_of(file, self.path(name), self.limits, _step(archive, file))
                 total += len(data)
                 check_total(total, str(self.root), self.limits)
                 yield name, data
+
+    def _entry(self, archive: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
+        return cast(zipfile.ZipExtFile, archive.open(self.stored[name]))
 
 
 def _step(archive: zipfile.ZipFile, file: zipfile.ZipExtFile) -> int:
@@ -131,7 +134,7 @@ class TarArchive(Archive):
         file = self.links.get(name, name)
         with readable(self.root), self._open() as (_, archive):
             member = next(member for member in _members(archive) if member.name == file and self._is_last(member))
-            content = io.BufferedReader(archive.extractfile(member), BUFFER)
+            content = io.BufferedReader(_content(archive, member), BUFFER)
             yield from lines_of(content, self.path(name), self.limits)
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -141,7 +144,7 @@ class TarArchive(Archive):
         with readable(self.root), self._open() as (_, archive):
             for member in _members(archive):
                 if member.name in wanted and self._is_last(member):
-                    data = content_of(archive.extractfile(member), self.path(member.name), self.limits)
+                    data = content_of(_content(archive, member), self.path(member.name), self.limits)
                     for name in wanted.pop(member.name):
                         yield name, data
 
@@ -186,8 +189,13 @@ class Steps(io.RawIOBase):
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yields the members in order, without keeping them all as tarfile does."""
     while member := archive.next():
-        archive.members = []
+        archive.members = []  # pyright: ignore[reportAttributeAccessIssue]  # typeshed does not list it
         yield member
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
+    """Opens a member that is a regular file."""
+    return cast(io.BufferedReader, archive.extractfile(member))
 
 
 def _target(member: tarfile.TarInfo) -> str:

@@ -39,7 +39,7 @@ def cached_arrays(
 ) -> dict[str, np.ndarray]:
     """Returns `build()`, from the cache where `kind`, `source` and the code of this package are those of an earlier
     call."""
-    key = digest([code(), kind, source.shape, hashlib.sha256(source).hexdigest()])
+    key = digest([code(), kind, source.shape, hashlib.sha256(source.data).hexdigest()])
     return load_or_build(cache_folder() / f"{key}.npz", key, build)
 
 
@@ -75,8 +75,9 @@ def load_or_build(path: Path, key: str, build: Callable[[], Mapping[str, np.ndar
 
 def save(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    header = np.array(header_of(key, arrays))
     with atomic(path, "wb") as file:
-        np.savez(file, header=np.array(header_of(key, arrays)), **arrays)
+        np.savez(file, header=header, **arrays)  # pyright: ignore[reportArgumentType]  # none is called allow_pickle
 
 
 def load(path: Path, key: str) -> dict[str, np.ndarray]:

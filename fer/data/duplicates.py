@@ -42,7 +42,7 @@ def copies(images: np.ndarray) -> np.ndarray:
     number_of: dict[bytes, int] = {}
     numbers = np.empty(len(images), np.int64)
     for row, image in enumerate(images):
-        digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+        digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
         numbers[row] = number_of.setdefault(digest, len(number_of))
     return numbers
 

@@ -78,14 +78,15 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
     if faces.layout == ferplus_pictures.LAYOUT and not votes_file:
         where, counts = ferplus_pictures.votes_of(faces)
         return _joined(faces, where, counts, np.ones(len(faces), bool), votes)
-    if len(faces.sources) > 1 or not faces.sources[0].lower().endswith(".csv"):
+    source, *others = faces.sources
+    if others or not source.lower().endswith(".csv"):
         place = f"{faces.layout}: {', '.join(faces.sources)}"
         raise UserError(
             f"labels.votes={votes}: FER+ goes row by row with fer2013.csv, and these faces come from something else "
             f"({place}); give ",
             Setting("data.root", "PATH/fer2013.csv"),
         )
-    table = read_votes(*find_votes(faces.sources[0], votes_file))
+    table = read_votes(*find_votes(source, votes_file))
     rows = np.char.rpartition(faces.ids, "_")[:, 2].astype(np.int64)
     check_alignment(table, faces, rows, whole=on_bad_row == "error")
     return _joined(faces, table.where, table.counts[rows], table.named[rows], votes)

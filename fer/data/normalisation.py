@@ -13,7 +13,7 @@ def pixel_statistics(images: Tensor) -> tuple[float, float]:
     They are exact, because they come from the histogram.
     """
     chunks = images.split(1024)  # bincount makes int64 of what it counts
-    histogram = sum(torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks).double()
+    histogram = torch.stack([torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks]).sum(0).double()
     values, total = torch.arange(256, dtype=torch.float64), histogram.sum()
     mean = (histogram * values).sum() / total
     variance = (histogram * (values - mean) ** 2).sum() / total

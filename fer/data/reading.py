@@ -54,7 +54,7 @@ UNLIMITED = Limits(1 << 62, 1 << 62, 1 << 62)
 """For what was read within other limits before."""
 
 
-def content_of(file: BinaryIO, where: str, limits: Limits, step: int = BUFFER) -> bytes:
+def content_of(file: BinaryIO | io.BufferedIOBase, where: str, limits: Limits, step: int = BUFFER) -> bytes:
     """Returns the whole file, whatever size its header claims. Raises UserError for more than `limits.file` bytes."""
     blocks, size = [], 0
     while block := file.read(step):

@@ -125,7 +125,7 @@ def mix(
     `SoftLabels.among` returns them. An image without a row in the file, or without probability for any of the classes,
     keeps its hard target. Raises UserError where no image has one.
     """
-    rows = pd.Index(soft.ids).get_indexer(ids)
+    rows = pd.Index(soft.ids).get_indexer(pd.Index(ids))
     matched = np.flatnonzero(rows >= 0)
     soft.require(len(matched) > 0, ids)
     usable = matched[np.isfinite(probabilities[rows[matched]]).all(1)]

@@ -139,7 +139,8 @@ def add_coverage(report: Report, predictions: Predictions) -> list[dict[str, flo
     report.heading("Accuracy on the most confident predictions")
     curve = calibration.coverage(predictions.confidence, predictions.hits)
     counts = [max(1, round(share * len(curve))) for share in COVERAGES]
-    chosen = curve.iloc[[count - 1 for count in counts]].to_dict("records")
+    points = curve.iloc[[count - 1 for count in counts]].to_numpy().tolist()
+    chosen = [{"coverage": share, "accuracy": accuracy} for share, accuracy in points]
     cells = {
         "answered": [f"{100 * share:.0f} %" for share in COVERAGES],
         "images": [f"{count:,}" for count in counts],

@@ -66,7 +66,7 @@ def flag(setting: Setting) -> str:
 def images_with_ids(datamodule: FERDataModule, ids: np.ndarray) -> np.ndarray:
     """Returns the (N, 48, 48) uint8 images with (N,) str `ids`, from any split. Raises UserError if one is missing."""
     all_ids = np.concatenate([part.ids for part in datamodule.splits.values()])
-    rows = pd.Index(all_ids).get_indexer(ids)
+    rows = pd.Index(all_ids).get_indexer(pd.Index(ids))
     missing = ids[rows < 0]
     if len(missing):
         raise UserError(

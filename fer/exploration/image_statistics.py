@@ -69,7 +69,7 @@ def shift_sentence(means: pd.DataFrame, train: pd.DataFrame, data: Dataset) -> s
     """
     distances = (means - means.loc["train"]).abs() / train.std()
     shifts = distances.fillna(0).to_numpy(float)
-    row, column = np.unravel_index(shifts.argmax(), shifts.shape)
+    row, column = divmod(int(shifts.argmax()), shifts.shape[1])
     split, name = str(means.index[row]), str(means.columns[column])
     chance = len(data.module.splits[split]) ** -0.5
     return (

@@ -60,7 +60,7 @@ def find_suspects(data: Dataset) -> Suspects:
     opinions = soft_labels.read_soft_labels(data.cfg.suspicious, option="suspicious")
     probabilities = opinions.among(data.classes, data.cfg.labels.merge)
     train = np.flatnonzero(data.splits == "train")
-    matches = pd.Index(opinions.ids).get_indexer(data.ids[train])
+    matches = pd.Index(opinions.ids).get_indexer(pd.Index(data.ids[train]))
     has_opinion = (matches >= 0) & np.isfinite(probabilities[matches]).all(1)
     opinions.require(bool(has_opinion.any()), data.ids[train])
     rows = train[has_opinion]

@@ -47,11 +47,11 @@ def draw_accuracy(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTH
         name, share = reference.majority
         label = f"always {name}: {100 * share:.1f} %"
         axes.axhline(100 * share, color=MAJORITY_COLOR, linestyle=":", linewidth=1.5, label=label)
-    validation = curves.get("val")
-    if validation is not None and reference.best in validation.index:
-        value = validation[reference.best]
-        label = f"best epoch, {reference.best}: {value:.1f} %"
-        axes.plot(reference.best, value, "o", color=BEST_COLOR, markersize=9, zorder=3, label=label)
+    best, validation = reference.best, curves.get("val")
+    if best is not None and validation is not None and best in validation.index:
+        value = validation.loc[best]
+        label = f"best epoch, {best}: {value:.1f} %"
+        axes.plot(best, value, "o", color=BEST_COLOR, markersize=9, zorder=3, label=label)
     axes.set_ylabel("accuracy, %")
     add_legend(axes)
 
@@ -83,7 +83,7 @@ def learning_rates(metrics: pd.DataFrame) -> pd.Series:
 
     "lr" holds that of step 0, and a column such as "lr-SGD" or "lr-SGD/pg1" those of later steps.
     """
-    names = [name for name in metrics if name == "lr" or name.startswith(("lr-", "lr/"))]
+    names = [name for name in metrics.columns if name == "lr" or name.startswith(("lr-", "lr/"))]
     first = [name for name in names if name == "lr"] + [name for name in names if name != "lr"][:1]
     table = metrics.dropna(subset=first, how="all") if first else metrics.iloc[:0]
     if table.empty:

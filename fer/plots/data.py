@@ -106,8 +106,8 @@ def measures_figure(
     all others, the axes end at the 99th percentile.
     """
     height = max(3.1, 0.9 + 0.3 * len(classes))
-    figure = Figure(figsize=(12, height * len(units)), dpi=110, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.1)
+    figure = Figure(figsize=(12, height * len(units)), dpi=110)
+    figure.set_layout_engine("constrained", h_pad=0.1)
     panels = figure.subplots(len(units), 2, squeeze=False)
     bins = int(np.clip(np.sqrt(np.bincount(labels, minlength=len(classes)).min()), 8, 30))
     for (left, right), (name, unit) in zip(panels, units.items(), strict=True):

@@ -1,8 +1,9 @@
 """Figures of duplicates: one row of pictures per group."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,19 +31,19 @@ def duplicate_sheet(images: np.ndarray, groups: pd.DataFrame, classes: Sequence[
     for row, group in enumerate(shown):
         bottom = 1 - (HEIGHT * row + 0.42 + FACE) / height
         headline(figure, group, 0.08 / width, bottom + FACE / height)
-        for column, face in enumerate(telling(group).itertuples()):
+        for column, face in enumerate(telling(group).to_dict("records")):
             place = (WIDTH * (column + 1) / width, bottom, FACE / width, FACE / height)
-            draw(figure.add_axes(place), images[face.row], face, classes)
+            draw(figure.add_axes(place), images[face["row"]], face, classes)
     return figure
 
 
-def draw(axes: Axes, image: np.ndarray, face: tuple, classes: Sequence[str]) -> None:
-    name = classes[face.label] if face.label >= 0 else "no label"
+def draw(axes: Axes, image: np.ndarray, face: Mapping[Hashable, Any], classes: Sequence[str]) -> None:
+    name = classes[int(face["label"])] if face["label"] >= 0 else "no label"
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(color=PALETTE.get(name, "black"), linewidth=2)
-    axes.set_title(f"{face.split}\n{name}", fontsize=9, pad=4)
-    axes.set_xlabel(wrapped(face.how), fontsize=7, labelpad=3)
+    axes.set_title(f"{face['split']}\n{name}", fontsize=9, pad=4)
+    axes.set_xlabel(wrapped(face["how"]), fontsize=7, labelpad=3)
 
 
 def headline(figure: Figure, group: pd.DataFrame, x: float, y: float) -> None:

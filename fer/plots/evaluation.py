@@ -1,6 +1,7 @@
 """Figures of an evaluation: reliability, coverage, ROC and precision–recall, comparisons."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ def reliability_figure(panels: Mapping[str, pd.DataFrame]) -> Figure:
 
     Dots stand at the mean confidence; bars of fewer than FEW images are pale.
     """
-    figure = Figure(figsize=(4.4 * len(panels) + 0.3, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(4.4 * len(panels) + 0.3, 4.8), dpi=110)
+    figure.set_layout_engine("constrained", wspace=0.06)  # 1.0 of one panel and 0.0 of the next
     grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
     for (above, below), (title, bins) in zip(grid.T, panels.items(), strict=True):
         width = bins["high"] - bins["low"]
@@ -35,7 +37,6 @@ def reliability_figure(panels: Mapping[str, pd.DataFrame]) -> Figure:
             bins["low"], 100 * bins["images"] / bins["images"].sum(), width, align="edge", color=PALETTE["neutral"]
         )
         below.set_xlabel("confidence (largest probability)")
-    figure.get_layout_engine().set(wspace=0.06)  # 1.0 of one panel and 0.0 of the next
     grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("% of images")
     return figure
@@ -59,7 +60,7 @@ def coverage_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _line(index: int) -> dict[str, str]:
+def _line(index: int) -> dict[str, Any]:
     """Returns colour and line style, different for each of 24 lines."""
     return {"color": LINES[index % len(LINES)], "linestyle": ("-", "--", ":")[index // len(LINES) % 3]}
 

@@ -32,7 +32,7 @@ def probe_figure(answer: Answer, title: str) -> Figure:
     """The picture with box and crop, the face as the network saw it, probabilities, Grad-CAM, training faces."""
     figure = Figure(figsize=(12, 6.6), dpi=110, layout="constrained")
     figure.suptitle(title, fontsize=11, parse_math=False)  # a file may be called $x$.png
-    top, bottom = figure.subfigures(2, 1, height_ratios=[3, 1.5])
+    top, bottom = figure.subfigures(2, 1, height_ratios=[3, 1.5], squeeze=False).flat
     picture, face, bars, heat = top.subplots(1, 4, width_ratios=[1.7, 1, 1.15, 1.9])
     draw_picture(picture, answer)
     show(face, answer.face, f"what the network saw\nbrightness {answer.face.mean():.0f} of 255")
@@ -46,7 +46,7 @@ def probe_figure(answer: Answer, title: str) -> Figure:
 
 
 def best(answer: Answer) -> str:
-    return max(answer.probabilities, key=answer.probabilities.get)
+    return max(answer.probabilities, key=lambda name: answer.probabilities[name])
 
 
 def draw_picture(axes: Axes, answer: Answer) -> None:

@@ -39,10 +39,10 @@ def results_figure(
 
     confusion: (C, C) counts, rows = true class. metrics: the table of metrics.csv; None leaves the curves out.
     """
-    figure = Figure(figsize=SIZE, dpi=110, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+    figure = Figure(figsize=SIZE, dpi=110)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=17, fontweight="bold", parse_math=False)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.25, 1])
+    above, below = figure.subfigures(2, 1, height_ratios=[2.25, 1], squeeze=False).flat
     if metrics is None:
         matrix = above.subplots()
     else:

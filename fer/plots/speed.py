@@ -91,7 +91,7 @@ def growth_figure(settings: Mapping[str, pd.DataFrame], label: str) -> Figure:
         figure.subplots(len(settings), 1, squeeze=False)[:, 0], settings.items(), strict=True
     ):
         for name, line in table.sort_values("value").groupby("column", sort=False):
-            style = {"color": PALETTE[COLUMNS[name]], "marker": "o", "capsize": 3, "label": NAMES[name]}
+            style = {"color": PALETTE[COLUMNS[str(name)]], "marker": "o", "capsize": 3, "label": NAMES[str(name)]}
             axes.errorbar(line["value"], line["images_per_s"], yerr=whiskers(line), **style)
         ticks = sorted(table["value"].unique())
         axes.set_xscale("log", base=2)

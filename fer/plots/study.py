@@ -1,6 +1,6 @@
 """Figures of a study: effects of options, two options together, learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,12 @@ def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, fi
     """
     drawing, grid = panels(len(marginals))
     for axes, (factor, table) in zip(grid, marginals.items(), strict=True):
-        for position, row in enumerate(table.itertuples()):
-            values = 100 * runs.loc[runs[factor] == row.level, figure].to_numpy(float)
+        for position, row in enumerate(table.to_dict("records")):
+            values = 100 * runs.loc[runs[factor] == row["level"], figure].to_numpy(float)
             offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
             axes.plot(position + offsets, values, "o", color="#8d99ae", markersize=3.5, alpha=0.6)
-            half = None if np.isnan(row.half) else 100 * row.half
-            axes.errorbar(position, 100 * row.mean, half, fmt="D", color=COLORS[0], markersize=6, capsize=5)
+            half = None if np.isnan(row["half"]) else 100 * row["half"]
+            axes.errorbar(position, 100 * row["mean"], half, fmt="D", color=COLORS[0], markersize=6, capsize=5)
         axes.set_xticks(range(len(table)), table["level"], **rotation(table["level"]))
         axes.set_xlim(-0.5, len(table) - 0.5)
         axes.set_title(factor)
@@ -65,7 +65,7 @@ def two_factors_figure(means: pd.DataFrame, title: str) -> Figure:
     shades = axes.imshow(values, cmap="Blues", aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         text = "–" if np.isnan(value) else f"{value:.1f}"
-        color = "black" if np.isnan(value) else text_color(to_hex(shades.to_rgba(value)))
+        color = "black" if np.isnan(value) else text_color(to_hex(tuple(shades.to_rgba(value))))
         axes.text(column, row, text, ha="center", va="center", color=color)
     axes.set_xticks(range(values.shape[1]), means.columns, **rotation(means.columns))
     axes.set_yticks(range(values.shape[0]), means.index)
@@ -75,7 +75,7 @@ def two_factors_figure(means: pd.DataFrame, title: str) -> Figure:
     return drawing
 
 
-def rotation(labels: Sequence[str]) -> dict[str, Any]:
+def rotation(labels: Iterable[object]) -> dict[str, Any]:
     """Returns the options of tick labels that turn long ones."""
     if max((len(str(label)) for label in labels), default=0) <= 8:
         return {}

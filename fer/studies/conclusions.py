@@ -130,9 +130,9 @@ def marginals(rows: pd.DataFrame, factors: Factors, figure: str) -> pd.DataFrame
     title = figure_title(figure)
     for factor in factors:
         if not is_range(rows[factor]):
-            for level in effects.marginal(rows, factor, effects.without(factors, factor), figure).itertuples():
-                mean = f"{100 * float(level.mean):.1f}"
-                cells.append({"factor": factor, "level": level.level, "runs": level.runs, title: mean})
+            for level in effects.marginal(rows, factor, effects.without(factors, factor), figure).to_dict("records"):
+                mean = f"{100 * level['mean']:.1f}"
+                cells.append({"factor": factor, "level": level["level"], "runs": level["runs"], title: mean})
     return pd.DataFrame(cells, columns=["factor", "level", "runs", title])
 
 

@@ -105,8 +105,7 @@ def p_value(differences: np.ndarray) -> float:
         return 1.0
     if differences.std(ddof=1) == 0:
         return float(differences[0] == 0)
-    _, p = ttest_1samp(differences, 0)
-    return float(p)
+    return float(ttest_1samp(differences, 0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]  # set at run time
 
 
 def holm_alphas(p_values: Sequence[float]) -> list[float]:
