@@ -19,9 +19,10 @@ train: $(READY)  ## train; make train ARGS="model=cnn2 optimizer=adam" for anoth
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest $(SHARED)
 
-lint: $(READY)  ## check style
+lint: $(READY)  ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/pyright
 
 tensorboard: $(READY)  ## show all runs in the browser
 	$(BIN)/tensorboard --logdir runs

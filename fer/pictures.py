@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from fer.errors import UserError
 from fer.picture_kinds import FORMATS, HEAD, KINDS, SUFFIXES, formats_for, why_unknown
@@ -118,15 +119,15 @@ def _pixels(file: BinaryIO, name: object, limit: int, colours: bool, small: Call
     picture.load()  # once, and before anything else: getexif() hides what a decoder raises
     if picture.mode == "LAB":
         raise ValueError("colours in CIELAB, convert them to RGB")
-    if picture.format == "TIFF" and picture.mode == "RGB":
+    if isinstance(picture, TiffImageFile) and picture.mode == "RGB":
         check_bits(picture)
     return picture
 
 
-def check_bits(picture: Image.Image) -> None:
+def check_bits(picture: TiffImageFile) -> None:
     """Raises ValueError for colours of 16 bits that use at most 14: Pillow keeps the upper 8, so little is left."""
-    used = max(high for _, high in picture.getextrema())
-    if max(picture.tag_v2.get(BITS_PER_SAMPLE, (8,))) == 16 and used < 1 << 6:
+    is_dark = not any(sum(band.histogram()[1 << 6 :]) for band in picture.split())
+    if max(picture.tag_v2.get(BITS_PER_SAMPLE, (8,))) == 16 and is_dark:
         raise ValueError("colours of at most 14 bits in 16; save it with 8 bits")
 
 

@@ -1,7 +1,7 @@
 """Figure of accuracy against cost, with a label at every point and the line of the best trade-offs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 from fer.palette import PALETTE
 
 OURS = "ours"
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     OURS: {"color": PALETTE["sad"], "marker": "o"},
     "published, clean": {"color": PALETTE["surprise"], "marker": "s"},
     "published, not comparable": {"color": PALETTE["surprise"], "marker": "s", "markerfacecolor": "white"},

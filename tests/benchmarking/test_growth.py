@@ -43,6 +43,6 @@ def test_threads_double_up_to_the_cores(monkeypatch, tiny):
 def test_growth_leaves_out_batches_larger_than_the_data(tmp_path, capsys, tiny):
     overrides = ["growth=batch_size", "values.batch_size=[35,200]", "columns=[ceiling]", "rounds=1", "steps=1"]
     files = benchmark(tiny(*overrides, f"output_dir={tmp_path}"))
-    assert files == ["README.md", "growth_batch_size.csv", "growth_batch_size.png"]
+    assert files == ["README.md", "report.html", "growth_batch_size.csv", "growth_batch_size.png"]
     assert results.read(tmp_path / "growth_batch_size.csv")["value"].tolist() == [35]
     assert "left out: data.batch_size=200: the training split has 140 images" in capsys.readouterr().out
