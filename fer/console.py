@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fer.resolvers import mode_of
+from fer.monitor import mode_of
 
 RULE = 78  # characters of the lines around the first lines of a run
 QUIET = (

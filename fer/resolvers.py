@@ -4,12 +4,8 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
+from fer.monitor import mode_of
 from fer.naming import run_name
-
-
-def mode_of(monitor: str | None) -> str:
-    """Returns "min" for a figure whose best value is the smallest (losses), else "max"."""
-    return "min" if "loss" in str(monitor) else "max"
 
 
 def effective_lr(effective: float, momentum: float) -> float:

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 from fer import config
 from fer.config import CONF, compose_config, explain
 from fer.errors import UserError
-from fer.resolvers import effective_lr, mode_of, scaled_lr
+from fer.monitor import mode_of
+from fer.resolvers import effective_lr, scaled_lr
 from fer.validation import check
 
 

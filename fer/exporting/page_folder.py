@@ -110,7 +110,9 @@ def runtime_from_npm() -> Mapping[str, bytes]:
     with TemporaryDirectory() as folder:
         command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", folder]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, encoding="utf-8", timeout=NPM_SECONDS, check=False
+            )
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
         except subprocess.TimeoutExpired:
             reason = f"no answer within {NPM_SECONDS:g} s"

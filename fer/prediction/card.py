@@ -15,7 +15,7 @@ PATTERN = re.compile(SENTENCE.replace("{threshold:.2f}", r"(\d\.\d\d)"))
 
 def default_threshold(name: str, folder: Path = WEIGHTS) -> float:
     """Returns the threshold in the card beside a file of fer/weights; 0, with which no face is unsure, without one."""
-    card = Path(name).with_suffix(".md")
+    card = Path(name or "unnamed").with_suffix(".md")
     if card.parent != folder or not card.is_file():
         return 0.0
     stated = PATTERN.search(card.read_text(encoding="utf-8"))

@@ -10,9 +10,9 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
-from fer import resolvers
 from fer.build import build
 from fer.errors import UserError
+from fer.monitor import mode_of
 from fer.searching import trials
 from fer.searching.journal import Journal
 from fer.searching.plan import Plan
@@ -34,7 +34,7 @@ def open_study(plan: Plan) -> optuna.Study:
 
     Raises UserError where the storage cannot be used or holds another search by that name.
     """
-    direction = "minimize" if resolvers.mode_of(plan.monitor) == "min" else "maximize"
+    direction = "minimize" if mode_of(plan.monitor) == "min" else "maximize"
     storage = open_storage(plan)
     meaning = plan.meaning()
     try:

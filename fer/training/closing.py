@@ -9,8 +9,8 @@ import pandas as pd
 
 from fer import run_folders, runs
 from fer.console import counted, duration, yes
+from fer.monitor import mode_of
 from fer.places import RUNS
-from fer.resolvers import mode_of
 from fer.training.history import whole_rows
 from fer.trust import option_for
 

@@ -21,11 +21,11 @@ from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import short_report
 from fer.metrics import figures
+from fer.monitor import mode_of
 from fer.plots import confusion_figure, curves_figure, prediction_sheet
 from fer.plots.curves import Reference
 from fer.plots.matrices import confusion_table
 from fer.plots.results import COLUMNS, Faces, results_figure
-from fer.resolvers import mode_of
 from fer.training.closing import monitored
 
 SHEET_SIZE = 32

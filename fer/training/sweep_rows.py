@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from fer import run_folders, runs
 from fer.console import duration, figure_text
 from fer.containers import plain
-from fer.resolvers import mode_of
+from fer.monitor import mode_of
 from fer.terminal import RUNNING, WAITING, Row
 
 

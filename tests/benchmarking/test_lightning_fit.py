@@ -7,6 +7,7 @@ from fer.benchmarking import lightning_fit, preparation
 from fer.training import fit
 from fer.training.callbacks import ValidatedInTime
 from fer.training.checkpointing import LastCheckpoint
+from fer.training.tensorboard import Layout
 
 
 def test_warm_up_steps_are_left_out_of_a_fit(clock):
@@ -44,10 +45,10 @@ def test_the_whole_is_the_fit_of_train_but_for_what_saves_and_validates(tmp_path
         with pytest.raises(Exception, match="stop"):
             start()
     train, ours = calls
-    apart = ModelCheckpoint | LastCheckpoint | EarlyStopping | ValidatedInTime
+    apart = ModelCheckpoint | LastCheckpoint | EarlyStopping | ValidatedInTime | Layout
     left_out = [c for c in train["callbacks"] if isinstance(c, apart)]
     kept = [type(c) for c in train["callbacks"] if c not in left_out]
-    assert len(left_out) == 4
+    assert len(left_out) == 5
     assert [type(c) for c in ours["callbacks"]] == [*kept, lightning_fit.BlockTimer]
     for name in ("logger", "plugins"):
         assert [type(part) for part in ours[name]] == [type(part) for part in train[name]]

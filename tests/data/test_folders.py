@@ -16,9 +16,13 @@ from fer.data.own_pictures import read_own
 from fer.data.places import emotion_sets, image_names, place_of, places_of
 from fer.data.reading import Limits
 from fer.errors import UserError
+from fer.picture_kinds import register_heif
 from fer.pictures import FORMATS, KINDS, SUFFIXES, decode
 from fer.prediction.inputs import sources
 from fer.prediction.predictor import Predictor
+
+if "HEIF" in FORMATS:
+    register_heif()  # Pillow writes no HEIC by itself
 
 
 def read(root, on_bad_row="error", numbers=None, classes=None):

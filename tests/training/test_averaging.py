@@ -10,8 +10,6 @@ from fer.errors import UserError
 from fer.training import experiment
 from fer.training.averaging import LastEpochs
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
 TINY = [
     "data=synthetic",
     "data.synthetic={train: 70, val: 35, test: 35}",
