@@ -88,13 +88,13 @@ def test_an_interval_and_its_value_break_nowhere_else(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Chromium; skips where there is none."""
+def browser(require):
+    """Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engines:
         path = shutil.which("chromium") or engines.chromium.executable_path
         if not os.path.exists(path):
-            pytest.skip("no Chromium")
+            require("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
         browser = engines.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -143,11 +143,10 @@ def test_a_table_is_sorted_by_its_headings_with_mouse_and_keyboard(browser, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_rule_of_accessibility_is_violated(browser, report, width, scheme, tmp_path):
+def test_no_rule_of_accessibility_is_violated(browser, report, width, scheme, tmp_path, require):
     path = Path(os.environ.get("FER_AXE") or Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js")
     if not path.is_file():
-        assert "axe" not in os.environ.get("FER_REQUIRE", ""), "npm install axe-core, or FER_AXE=axe.min.js"
-        pytest.skip(f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
+        require("axe", f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
     report.table(pd.DataFrame({"run": ["a", "b", "c"], "accuracy": [1, 2, 3]}))
     report.text(
         '```\npython -m fer.train\n```\n\n<details markdown="1"><summary>All</summary>\n\n[a](#counts)\n\n</details>'

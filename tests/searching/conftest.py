@@ -24,18 +24,11 @@ def programs() -> Path | None:
     return folders[-1] if folders else None
 
 
-def lacking(reason: str) -> None:
-    """Skips, or fails where FER_REQUIRE=postgresql says that the server must be there."""
-    if "postgresql" in os.environ.get("FER_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def server(require) -> Iterator[str]:
     """The URL of a database in a fresh UTF8 cluster, which is gone afterwards; the server refuses to run as root."""
     if (where := programs()) is None:
-        lacking("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        require("postgresql", "PostgreSQL is not installed (Debian: apt-get install postgresql)")
     user = None if os.getuid() else next((name for name in ("postgres", "nobody") if exists(name)), None)
     options = {"user": user, "group": pwd.getpwnam(user).pw_gid} if user else {}
     with tempfile.TemporaryDirectory(prefix="fer-postgresql-") as folder:  # tmp_path is closed to other users

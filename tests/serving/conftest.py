@@ -129,28 +129,15 @@ def drawn(*values: int, kind: str = "PNG", size: tuple[int, int] = (160, 120)) -
     return file.getvalue()
 
 
-def lacking(what: str, reason: str) -> None:
-    """Skips, or fails where FER_REQUIRE names `what`."""
-    if what in os.environ.get("FER_REQUIRE", "").split(","):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
-def require() -> Callable[[str, str], None]:
-    """`require("axe", reason)`: skips, or fails where FER_REQUIRE names it."""
-    return lacking
-
-
-@pytest.fixture(scope="session")
-def violations() -> Callable[..., list[str]]:
+def violations(require) -> Callable[..., list[str]]:
     """`violations(page)`: the rules of axe-core that a page violates.
 
     FER_AXE names the file axe.min.js; without it, node_modules/axe-core/axe.min.js of this folder is used.
     """
     path = Path(os.environ.get("FER_AXE") or ROOT / "node_modules/axe-core/axe.min.js")
     if not path.is_file():
-        lacking("axe", f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
+        require("axe", f"{path} is missing: npm install axe-core, or FER_AXE=axe.min.js")
     source = path.read_text(encoding="utf-8")
 
     def violated(page) -> list[str]:
@@ -161,12 +148,12 @@ def violations() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def chromium(load_script) -> str:
+def chromium(load_script, require) -> str:
     """The browser's path."""
     if find_spec("playwright") is None:
-        lacking("chromium", "playwright is not installed (pip install 'fer-lightning[test]')")
+        require("chromium", "playwright is not installed (pip install 'fer-lightning[test]')")
     if (path := load_script("page/screenshots.py").chromium_path()) is None:
-        lacking("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
+        require("chromium", "Chromium is not installed (Debian: apt-get install chromium)")
     return path
 
 
