@@ -41,7 +41,7 @@ class EpochMetrics(MetricCollection):
         self["confusion"].update(logits.detach().argmax(1), labels if labels.ndim == 1 else labels.argmax(1))
 
     def results(self) -> tuple[Tensor, Tensor]:
-        """Returns the mean loss and the confusion matrix (C, C), over all ranks, and begins anew."""
+        """Returns the mean loss and the confusion matrix (C, C), over all ranks, and resets them."""
         values = self.compute()
         self.reset()
         confusion = values["confusion"]

@@ -99,7 +99,7 @@ def test_cuda_graphs_answer_as_the_network_does():
 
 
 def test_augmentation_gives_on_the_device_what_it_gives_on_the_cpu():
-    """Geometry and light with fixed parameters; each device has draws of its own."""
+    """With the same parameters on both devices, because each device draws different ones."""
     augment = Augment(num_classes=7, **plain(compose_config(["augment=strong"]).augment))
     images = torch.from_numpy(draw(np.arange(7), seed=0))[:, None].float() / 255
     for transform in augment.transforms.values():

@@ -47,7 +47,7 @@ def scored(tmp_path_factory):
     (run / "checkpoints").mkdir(parents=True)
     save(run / "checkpoints" / "best.ckpt", {"data": DATA})
     datamodule = read_data(DATA, None, None)
-    figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu", "32-true")
+    figures = score(checkpoint.load(run / "checkpoints" / "best.ckpt"), datamodule, run, "cpu")
     record = {"status": "finished", "config": {"study": "mine", "data": DATA}, "checkpoint": "checkpoints/best.ckpt"}
     (run / "metrics.json").write_text(json.dumps(record | figures | {"data": datamodule.description()}))
     return run
@@ -268,6 +268,12 @@ def test_several_networks_are_compared_on_other_data(run, make_faces, write_pict
     [other] = content(Path("out"))["other_data"].values()
     assert other["left_out"] == {"contempt": 4}
     assert content(Path("out"))["images"] == 12
+
+
+def test_all_images_of_the_training_are_not_evaluated_at_once(run, csv):
+    save(Path("second.ckpt"), {"data": DATA})
+    with pytest.raises(UserError, match="trained on images of these data"):
+        evaluate.main(["second.ckpt", "--data", str(csv), "--split", "all", "--quick"])
 
 
 @pytest.mark.parametrize(

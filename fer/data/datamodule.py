@@ -201,10 +201,16 @@ class FERDataModule(WholeBatches):
         chosen = class_choice.choose_classes(chosen, options.classes, options.merge)
         return splits.with_held_out(faces, chosen, options.roles), others
 
+    def _assigned(self, faces: Faces) -> tuple[splits.Rows, bool]:
+        """Returns the rows of each split before any is left out, and whether the source itself says the splits."""
+        options: Any = self.hparams
+        held_out = (options.val_fraction, options.test_fraction, options.split_seed)
+        return splits.assign_roles(faces, options.roles, *held_out)
+
     def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
         options: Any = self.hparams
         seed = options.split_seed
-        rows, official = splits.assign_roles(faces, options.roles, options.val_fraction, options.test_fraction, seed)
+        rows, official = self._assigned(faces)
         if options.drop_train_copies:
             rows = subsets.without_copies(faces, rows)
         for split, per_class in (options.per_class or {}).items():

@@ -44,7 +44,8 @@ def limited(faces: Faces, rows: np.ndarray, limit: int, split: str, seed: int) -
 
     At least one row of each class in `rows` is kept, even above `limit`. Subsets of one seed are nested.
     """
-    random = np.random.default_rng([seed, SPLITS.index(split), 1])
+    number = SPLITS.index(split) if split in SPLITS else len(SPLITS)
+    random = np.random.default_rng([seed, number, 1])
     labels = faces.labels[rows]
     turn = np.empty(len(rows))  # when a row is taken: each class's rows are spread evenly over [0, 1)
     for label in np.unique(labels):

@@ -143,6 +143,9 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
     difference = data_difference(network, record)
     if difference and not options.data:
         raise UserError(f"{path}: {difference}; name those of the training with --data PATH")
+    is_training = is_training_data(network, record)
+    if options.split == ALL and is_training:
+        raise UserError(f"{path}: trained on images of these data; --split val or test evaluates others")
     splits = network.datamodule.splits
     if not len(splits.get(options.split, ())):
         others = ", ".join(f"{split} {len(part):,}" for split, part in splits.items() if len(part))
@@ -159,7 +162,7 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
         datamodule=network.datamodule,
         network=network,
         other_data=network.other_data,
-        trained_on=is_training_data(network, record),
+        trained_on=is_training,
         logits=logits[options.split],
     )
 
@@ -199,7 +202,10 @@ def network_of_run(
 def is_training_data(network: "ClassifierWithData", record: Record) -> bool:
     """Whether the network was trained on its data: those of the record or, without one, all of FER2013."""
     expected = (record.get("data") or {}).get("fingerprint")
-    return network.datamodule.official if expected is None else expected == network.datamodule.fingerprint
+    if expected is not None:
+        return expected == network.datamodule.fingerprint
+    other = network.other_data
+    return other.is_fer2013 if other and other.everything else network.datamodule.official
 
 
 def data_difference(network: "ClassifierWithData", record: Record) -> str:

@@ -56,7 +56,7 @@ def matched(
 
 
 def sentences(left_out: Mapping[str, int], absent: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Returns what the report says of classes that the data or the network lack; [] where both have the same.
+    """Returns sentences on classes that only the data or only the network have; [] if both have the same.
 
     left_out: class of the data -> images. absent: classes of the network without images. classes: all of the network.
     """

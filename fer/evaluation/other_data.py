@@ -18,6 +18,9 @@ KEPT = ("on_bad_row", "max_pixels", "max_bytes", "merge", "votes", "votes_file",
 KEPT += ("test_fraction", "split_seed")
 """Arguments of FERDataModule that are taken from the training; others describe its own data set."""
 
+OF_TRAINING = ("held_out", "fold", "soft", "soft_weight")
+OF_SPLITS = ("per_class", "drop_train_copies", "drop_held_out_copies")
+
 
 class OtherData(FERDataModule):
     """Splits of a data set with the classes of a network, `hparams.classes`.
@@ -26,10 +29,11 @@ class OtherData(FERDataModule):
     without images. Nothing is cut off where the data have no training images.
 
     everything: adds a split "all", and leaves the others empty. left_out: class of the data -> images left out.
-    absent: classes without images. remarks: sentences on these.
+    absent: classes without images. remarks: sentences on these. is_fer2013: whether they are FER2013, with its splits.
     """
 
     everything = False
+    is_fer2013 = False
     left_out: Mapping[str, int]
     remarks: Sequence[str]
 
@@ -45,8 +49,8 @@ class OtherData(FERDataModule):
             faces = relabelled(faces, options.votes, options.votes_file, options.on_bad_row)
         except UserError as error:
             faces = faces.noting([f"labels of the data themselves, not FER+ votes as in training ({error})"])
-        by_usage = splits.role_of(faces, options.roles)[1] and self.origin == "FER2013"
-        self.departures = official.departures(faces) if by_usage else []
+        self.is_fer2013 = splits.role_of(faces, options.roles)[1] and self.origin == "FER2013"
+        self.departures = official.departures(faces) if self.is_fer2013 else []
         faces, self.left_out = matched(faces, options.classes, options.merge)
         return faces
 
@@ -68,16 +72,12 @@ class OtherData(FERDataModule):
         except UnknownClass:  # it is left out, and counted
             return self._read("folder", options.root, options.labels)
 
-    def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options: Any = self.hparams
-        role, official = splits.role_of(faces, options.roles)
+    def _assigned(self, faces: Faces) -> tuple[splits.Rows, bool]:
+        role, official = splits.role_of(faces, self.hparams["roles"])
         rows = {split: np.flatnonzero(role == index) for index, split in enumerate(splits.SPLITS)}
         if self.everything:
             return {"train": rows["train"][:0], ALL: np.arange(len(faces))}, False
-        if len(rows["train"]):
-            held_out = (options.val_fraction, options.test_fraction, options.split_seed)
-            rows, official = splits.assign_roles(faces, options.roles, *held_out)
-        return rows, official
+        return super()._assigned(faces) if len(rows["train"]) else (rows, official)
 
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
         role = splits.role_of(faces, self.hparams["roles"])[0]
@@ -104,8 +104,14 @@ def read_other(
     """Returns the module of the data in `root`, which reads them at its setup.
 
     options: arguments of FERDataModule in the training, of which KEPT are used. classes: those of the network; None
-    takes all classes of the data, as they are. typed: arguments of FERDataModule that replace others.
+    takes all classes of the data, as they are. typed: arguments of FERDataModule that replace others. Raises UserError
+    for those that only a training has, and with `everything` for those that need splits.
     """
+    for name in typed:
+        if name in OF_TRAINING or (everything and name in OF_SPLITS):
+            reason = "goes with splits, not with --split all" if name in OF_SPLITS else "belongs to a training"
+            group = "labels" if name.startswith("soft") else "data"
+            raise UserError(f"{group}.{name} {reason}; leave it out")
     kept = {name: value for name, value in options.items() if name in KEPT}
     source = "folder" if options.get("source") == "folder" else "auto"
     kept |= {"source": source, "root": list(root) if root else None, "normalize": "unit", **typed}

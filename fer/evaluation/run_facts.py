@@ -6,7 +6,7 @@ from typing import Any
 
 from fer import confusion
 from fer.commandline import hyperparameters
-from fer.console import duration
+from fer.console import counted, duration
 from fer.evaluation import intervals
 from fer.evaluation.formatting import FEWEST_IMAGES, SPLIT_TITLES, interval
 from fer.evaluation.predictions import Predictions
@@ -59,7 +59,7 @@ def accuracy_line(split: str, predictions: Predictions) -> str:
         return f"{name} has fewer than {FEWEST_IMAGES} images, too few for a figure"
     low, high = intervals.wilson(int(predictions.hits.sum()), len(predictions))
     value = interval({"value": float(predictions.hits.mean()), "low": low, "high": high})
-    return f"{value} of {len(predictions):,} {name} images"
+    return f"{value} of {len(predictions):,} {'images' if split == 'all' else f'{name} images'}"
 
 
 def baseline(record: Record, split: str, predictions: Predictions) -> list[str]:
@@ -88,7 +88,7 @@ def network_line(record: Record) -> str:
     if "parameters" in record:
         parts.append(f"{record['parameters']:,} parameters")
     if "epochs" in record:
-        parts.append(f"{record['epochs']} epochs in {duration(record.get('fit_seconds', 0))}")
+        parts.append(f"{counted(record['epochs'], 'epoch')} in {duration(record.get('fit_seconds', 0))}")
     cpu = (record.get("hardware") or {}).get("gpu") or (record.get("hardware") or {}).get("cpu")
     return f"Network: {', '.join([*parts, *([f'on {cpu}'] if cpu else [])])}."
 

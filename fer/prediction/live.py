@@ -59,7 +59,7 @@ class Live:
     def frames(self) -> Iterator[Frame]:
         """Yields frames with the seconds since the start; of an endless source those that arrive meanwhile are dropped.
 
-        Raises Unreadable at the end, unless the source has an end of its own: when no connection succeeds any more.
+        Raises Unreadable when an endless source is lost and cannot be opened again; other sources simply end.
         """
         started, number = time.monotonic(), 0
         while self.source is not None:

@@ -14,7 +14,7 @@ GZIP_OR_ZLIB, RAW = 47, -15  # wbits of zlib: header detected, no header
 CODINGS = ("gzip", "x-gzip", "deflate")
 URL_SAFE = str.maketrans("-_", "+/")
 MAX_QUOTE = 200  # characters of a request in an error
-TEXT_SAMPLE = 1024  # bytes by which text is told from a picture
+TEXT_SAMPLE = 1024  # first bytes of a body, which decide whether it is text or a picture
 TEXT_BYTES = frozenset(b"\t\n\r" + bytes(range(32, 127)))
 
 

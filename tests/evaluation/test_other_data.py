@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
+from fer.errors import UserError
 from fer.evaluation.images import read_data
 from fer.evaluation.options import is_data_option, parse_data
 from fer.evaluation.other_data import OtherData
@@ -29,6 +30,25 @@ def test_every_image_may_be_one_split(ckplus):
     module = read_data(TRAINING, [ckplus], EMOTIONS, everything=True)
     assert len(module.splits["all"]) == 42
     assert not len(module.splits["train"])
+
+
+@pytest.mark.parametrize(("everything", "names"), [(False, ("train", "val", "test")), (True, ("all",))])
+def test_a_typed_limit_counts(ckplus, everything, names):
+    module = read_data(TRAINING, [ckplus], EMOTIONS, typed={"limit": 7}, everything=everything)
+    assert [len(module.splits[name]) for name in names] == [7] * len(names)
+
+
+@pytest.mark.parametrize(
+    ("typed", "everything", "reason"),
+    [
+        ({"held_out": "x"}, False, r"data\.held_out belongs to a training"),
+        ({"soft": "x"}, True, r"labels\.soft belongs to a training"),
+        ({"per_class": {"val": 1}}, True, r"data\.per_class goes with splits"),
+    ],
+)
+def test_what_cannot_count_is_refused(ckplus, typed, everything, reason):
+    with pytest.raises(UserError, match=reason):
+        read_data(TRAINING, [ckplus], EMOTIONS, typed=typed, everything=everything)
 
 
 def test_data_without_training_images_are_read(tmp_path, make_faces, write_pictures):
