@@ -170,7 +170,8 @@ def read_checkpoint(path: Path, name: str, options: EvaluationOptions, run: Path
 def network_sentences(network: "ClassifierWithData", difference: str) -> list[str]:
     """Returns sentences on the data and the way of predicting; difference: see `data_difference`."""
     datamodule = network.datamodule
-    sentences = [f"{datamodule.origin} ({', '.join(datamodule.sources)}).", *datamodule.warnings]
+    notes = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in datamodule.warnings]
+    sentences = [f"{datamodule.origin} ({', '.join(datamodule.sources)}).", *notes]
     if difference:
         sentences.append(f"Note: {difference}.")
     if network.tta != "none":
