@@ -81,6 +81,8 @@ def share_sentence(shares: pd.DataFrame) -> str:
 
 
 def add_sizes(report: Report, data: Dataset) -> None:
+    if data.module.hparams["source"] == "own":
+        return  # only the reader knows where the faces come from
     report.heading("Image sizes as found")
     places = [place for place in map(statistics.pictures_at, data.module.sources) if place]
     if not places:
