@@ -12,8 +12,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-from fer import compat
-
 HASHED, IGNORED, IF_SET = "hashed", "ignored", "hashed if set"
 """How an option enters a run's identity. IF_SET: only where it differs from its default, so that a new key of the
 configuration leaves the identity of earlier runs unchanged."""
@@ -269,46 +267,6 @@ def top_row(name: str) -> Option:
 
 def names_runs(name: str) -> bool:
     return row(name).names and not row(name).place
-
-
-def hashed(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns the part of a plain configuration that a run's identity is made of; changes `config` in place.
-
-    Targets have the names of the first version, so that moving a class does not change the identity.
-    """
-    for option in TABLE:
-        if option.identity == HASHED:
-            continue
-        above, key = parent(config, option.name)
-        if above is None or key not in above:
-            continue
-        if option.identity == IF_SET:
-            if above[key] == option.default or (not above[key] and not option.default):
-                del above[key]
-        elif option.fixed is REMOVED:
-            del above[key]
-        else:
-            above[key] = option.fixed
-    return compat.retargeted(config, compat.first)
-
-
-def told_apart(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns the part of a plain configuration that differs between runs of any version; changes `config` in place."""
-    for option in TABLE:
-        above, key = parent(config, option.name)
-        if above is not None and key in above and (option.looks_on or above[key] == option.before):
-            del above[key]
-    return without_nothing(config)
-
-
-def without_nothing(node: Any) -> Any:
-    """Returns `node` without paths, nulls and empty mappings."""
-    if isinstance(node, list):
-        return [without_nothing(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    left = {key: without_nothing(value) for key, value in node.items() if key not in PLACE_KEYS}
-    return {key: value for key, value in left.items() if value is not None and value != {}}
 
 
 def parent(config: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, str]:

@@ -1,10 +1,14 @@
+import copy
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from fer import options
 from fer.config import compose_config
-from fer.identity import configuration_identity, run_identity
+from fer.identity import configuration_identity, hashed, run_identity
 
 
 def identity(*overrides: str, fingerprint: str = "a") -> str:
@@ -126,3 +130,27 @@ def test_runs_of_one_configuration_share_an_identity_over_seeds_and_machines():
 def test_runs_that_differ_in_anything_do_not(typed):
     assert configuration_identity(record(typed)) != configuration_identity(record())
     assert configuration_identity(record(fingerprint="g")) != configuration_identity(record())
+
+
+@given(
+    st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=9)
+)
+def test_what_no_row_knows_is_hashed_as_it_is(content):
+    config = {"a_key_of_a_recipe": content}
+    assert hashed(copy.deepcopy(config)) == config
+
+
+@pytest.mark.parametrize("row", [row for row in options.TABLE if row.identity == options.IGNORED], ids=lambda r: r.name)
+def test_ignored_options_are_hashed_alike_whatever_they_are(row):
+    def config(value):
+        node = value
+        for part in reversed(row.name.split(".")):
+            node = {part: node}
+        return node
+
+    assert hashed(config("x")) == hashed(config(["y", 2]))
+
+
+def test_an_option_that_is_not_set_is_as_if_it_did_not_exist():
+    assert hashed({"test": True, "data": {"progressive_resizing": None}}) == {"data": {}}
+    assert hashed({"test": False}) == {"test": False}

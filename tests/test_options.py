@@ -1,13 +1,10 @@
 """The table of options: complete, and what follows from it."""
 
-import copy
 import re
 import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from fer import options
@@ -83,27 +80,3 @@ def test_the_name_of_an_override(typed, name):
 def test_the_table_imports_nothing_heavy():
     code = "import sys, fer.options; print([n for n in ('torch', 'hydra', 'omegaconf', 'pandas') if n in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-@given(
-    st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=9)
-)
-def test_what_no_row_knows_is_hashed_as_it_is(content):
-    config = {"a_key_of_a_recipe": content}
-    assert options.hashed(copy.deepcopy(config)) == config
-
-
-@pytest.mark.parametrize("row", [row for row in options.TABLE if row.identity == options.IGNORED], ids=lambda r: r.name)
-def test_ignored_options_are_hashed_alike_whatever_they_are(row):
-    def config(value):
-        node = value
-        for part in reversed(row.name.split(".")):
-            node = {part: node}
-        return node
-
-    assert options.hashed(config("x")) == options.hashed(config(["y", 2]))
-
-
-def test_an_option_that_is_not_set_is_as_if_it_did_not_exist():
-    assert options.hashed({"test": True, "data": {"progressive_resizing": None}}) == {"data": {}}
-    assert options.hashed({"test": False}) == {"test": False}
