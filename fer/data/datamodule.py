@@ -1,7 +1,6 @@
 """FERDataModule: reads a source, picks classes, splits, and loads whole batches as slices of one tensor."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,38 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from fer.augment import Augment
-from fer.data import class_choice, folds, official, soft_labels, splits, subsets
+from fer.data import arguments, class_choice, official, soft_labels, splits, subsets
 from fer.data.batches import Split
 from fer.data.faces import Faces
 from fer.data.ferplus import relabelled
 from fer.data.folds import FOLD
 from fer.data.normalisation import FIXED, pixel_statistics
 from fer.data.resizing import Resizing
-from fer.data.sources import checked, read_faces
+from fer.data.sources import read_faces
 from fer.data.splits import SPLITS
 from fer.data.whole_batches import WholeBatches
 from fer.errors import UserError
 from fer.pictures import MAX_PIXELS
 
-SOURCES = ("auto", "fer2013", "folder", "synthetic", "own")
 OWN_CLASSES = ("folder", "own")
 """Sources whose classes are the user's, not FER2013's."""
 FROM_DATA = ("classes", "class_counts", "counts", "mean", "std", "origin", "layout", "sources", "fingerprint",
              "official", "warnings", "soft_digest", "augmentation")  # fmt: skip
 """Attributes that `setup` sets."""
-CHOICES = {
-    "roles": ("official", "folders", None),
-    "normalize": ("train", *FIXED),
-    "balance": ("none", "sampler"),
-}
-PLACES = {
-    "root": "data.root",
-    "held_out": "data.held_out",
-    "votes_file": "data.votes_file",
-    "soft": "labels.soft",
-    "labels": "data.labels",
-}
-"""Arguments that are paths -> the option that names them in a message."""
 
 
 class FERDataModule(WholeBatches):
@@ -109,7 +94,7 @@ class FERDataModule(WholeBatches):
         seed: int = 0,
     ):
         super().__init__()
-        if is_path(source):
+        if arguments.is_path(source):
             if root is not None:
                 raise UserError(f"FERDataModule({source!r}, root={root!r}): two places; give one")
             source, root = "auto", str(source)
@@ -123,11 +108,12 @@ class FERDataModule(WholeBatches):
         if self.splits:
             return
         options: Any = self.hparams
-        self._check()
+        arguments.check(options)
         soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
         faces = self._faces()
-        rows, self.official = self._rows(faces)
-        departures = [*self.departures, *(self._reductions() if self.official else [])]
+        rows, self.official = self._assigned(faces)
+        rows = subsets.chosen(faces, rows, options)
+        departures = [*self.departures, *(subsets.reductions(options) if self.official else [])]
         self.official = self.official and not departures
         notes = [f"not FER2013's official split: {', '.join(departures)}"] if departures else []
         self.warnings = [*faces.notes, *notes, *self._remarks(faces, rows)]
@@ -135,23 +121,14 @@ class FERDataModule(WholeBatches):
         self.classes = faces.classes
         self.soft_digest = soft.digest if soft else None
         self.splits = {split: _tensors(faces, of_split) for split, of_split in rows.items()}
-        self.splits["train"].targets = self._targets(faces, rows["train"], soft)
+        targets = None if faces.targets is None else faces.targets[rows["train"]]
+        if soft:
+            targets, note = soft_labels.targets(faces.take(rows["train"]), soft, options.merge, options.soft_weight)
+            self.warnings.append(note)
+        self.splits["train"].targets = None if targets is None else torch.from_numpy(targets)
         self.counts = {split: class_counts(part.labels, faces.classes) for split, part in self.splits.items()}
         self.mean, self.std = FIXED.get(options.normalize) or pixel_statistics(self.splits["train"].images)
         self.augmentation: nn.Module = Augment(num_classes=len(self.classes), **(options.augment or {}))
-
-    def _check(self) -> None:
-        """Raises UserError for options that are out of range and for empty paths, before data is read."""
-        for name, choices in CHOICES.items():
-            checked(f"data.{name}", self.hparams[name], choices)
-        for name, option in PLACES.items():
-            value = self.hparams[name]
-            paths = value if isinstance(value, list | tuple) else [value]
-            if not paths or "" in paths:
-                raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
-        soft_labels.check_weight(self.hparams["soft_weight"])
-        if self.hparams["fold"]:
-            folds.parse_fold(self.hparams["fold"])
 
     def _read(self, source: str, root: str | Sequence[str] | None, labels: str | None = None) -> tuple[Faces, str]:
         options: Any = self.hparams
@@ -207,46 +184,9 @@ class FERDataModule(WholeBatches):
         held_out = (options.val_fraction, options.test_fraction, options.split_seed)
         return splits.assign_roles(faces, options.roles, *held_out)
 
-    def _rows(self, faces: Faces) -> tuple[splits.Rows, bool]:
-        options: Any = self.hparams
-        seed = options.split_seed
-        rows, official = self._assigned(faces)
-        if options.drop_train_copies:
-            rows = subsets.without_copies(faces, rows)
-        for split, per_class in (options.per_class or {}).items():
-            if per_class:
-                rows[split] = subsets.balanced_subset(faces, rows[split], per_class, split, seed)
-        if options.limit:
-            rows = {name: subsets.limited(faces, part, options.limit, name, seed) for name, part in rows.items()}
-        if options.drop_held_out_copies:
-            rows = subsets.without_seen(faces, rows)
-        if options.fold:
-            rows["train"], rows[FOLD] = folds.cut_fold(faces, rows["train"], options.fold)
-        return rows, official
-
-    def _reductions(self) -> list[str]:
-        """Returns which options leave a part of the validation and test images."""
-        options: Any = self.hparams
-        held_out = [
-            f"{split}={count}" for split, count in (options.per_class or {}).items() if split != "train" and count
-        ]
-        typed = {"limit": options.limit, "drop_held_out_copies": options.drop_held_out_copies}
-        names = [f"data.{name}={str(value).lower()}" for name, value in typed.items() if value]
-        return [f"{name} takes a part of it" for name in [*names, *(f"data.per_class.{text}" for text in held_out)]]
-
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
         """Returns warnings on the splits. Raises UserError for splits that cannot be used."""
         return splits.check(faces, rows)
-
-    def _targets(self, faces: Faces, rows: np.ndarray, soft: soft_labels.SoftLabels | None) -> Tensor | None:
-        """Training targets (len(rows), C) float32; None where the labels are hard."""
-        targets = None if faces.targets is None else faces.targets[rows]
-        if soft:
-            hard = np.eye(len(faces.classes))[faces.labels[rows]] if targets is None else targets
-            probabilities = soft.among(faces.classes, self.hparams["merge"])
-            targets, note = soft_labels.mix(hard, faces.ids[rows], soft, probabilities, self.hparams["soft_weight"])
-            self.warnings.append(note)
-        return None if targets is None else torch.from_numpy(targets)
 
     def __getattr__(self, name: str) -> Any:
         """Reads the data for an attribute that `setup` sets."""
@@ -281,12 +221,6 @@ class FERDataModule(WholeBatches):
             "std": self.std,
             "notes": self.warnings,
         }
-
-
-def is_path(source: str | os.PathLike) -> bool:
-    """Whether a data module's first argument is a path rather than the name of a source."""
-    text = os.fspath(source)
-    return text not in SOURCES and (os.path.exists(text) or any(mark in text for mark in ("/", os.sep, ".", "~")))
 
 
 def _tensors(faces: Faces, rows: np.ndarray) -> Split:

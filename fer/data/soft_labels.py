@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fer.data.faces import Faces
 from fer.data.reading import check_file_is_no_pointer
 from fer.errors import UserError
 
@@ -114,6 +115,12 @@ def checked_probabilities(table: pd.DataFrame, classes: Sequence[str], where: st
     for row in table.index[table["id"].duplicated()][:1]:
         raise UserError(f"{where}, line {row + 2}: {table.loc[row, 'id']} occurs a second time")
     return values / values.sum(1, keepdims=True)
+
+
+def targets(faces: Faces, soft: SoftLabels, merge: Mapping[str, str] | None, weight: float) -> tuple[np.ndarray, str]:
+    """Returns the targets of training faces, (N, C) float32, mixed with `soft`, and a sentence on them; see `mix`."""
+    hard = np.eye(len(faces.classes))[faces.labels] if faces.targets is None else faces.targets
+    return mix(hard, faces.ids, soft, soft.among(faces.classes, merge), weight)
 
 
 def mix(

@@ -1,11 +1,43 @@
-"""Takes subsets of splits: without copies, balanced, or limited in size."""
+"""Takes subsets of splits: without copies, balanced, limited in size, or one part of the training split."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from fer.data import folds
 from fer.data.duplicates import copies, seen
 from fer.data.faces import SPLITS, Faces
 from fer.data.splits import Rows
 from fer.errors import UserError
+
+
+def chosen(faces: Faces, rows: Rows, options: Mapping[str, Any]) -> Rows:
+    """Returns the rows of each split that `options`, arguments of FERDataModule, leave; `fold` adds a split.
+
+    Raises UserError where they leave too few.
+    """
+    seed = options["split_seed"]
+    rows = dict(rows)
+    if options["drop_train_copies"]:
+        rows = without_copies(faces, rows)
+    for split, per_class in (options["per_class"] or {}).items():
+        if per_class:
+            rows[split] = balanced_subset(faces, rows[split], per_class, split, seed)
+    if limit := options["limit"]:
+        rows = {name: limited(faces, part, limit, name, seed) for name, part in rows.items()}
+    if options["drop_held_out_copies"]:
+        rows = without_seen(faces, rows)
+    if options["fold"]:
+        rows["train"], rows[folds.FOLD] = folds.cut_fold(faces, rows["train"], options["fold"])
+    return rows
+
+
+def reductions(options: Mapping[str, Any]) -> list[str]:
+    """Returns, for each of the options that leave only a part of the validation and test images, a clause on it."""
+    typed = {"limit": options["limit"], "drop_held_out_copies": options["drop_held_out_copies"]}
+    typed |= {f"per_class.{split}": count for split, count in (options["per_class"] or {}).items() if split != "train"}
+    return [f"data.{name}={str(value).lower()} takes a part of it" for name, value in typed.items() if value]
 
 
 def without_copies(faces: Faces, rows: Rows) -> Rows:
