@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer import options, places
+from fer import options, places, refusals
 from fer.errors import UserError
 from fer.quoting import quoted, split, unquoted
 
@@ -23,20 +23,7 @@ VALUED = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn",
 VALUED |= {"--experimental-rerun", "--info", "-i"}
 """Flags of Hydra whose value is the next word; --info may stand without one."""
 CONFIG_DIR = ("--config-dir", "-cd")
-SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
-NOTHING = re.compile(r"null|none|false|\[\]", re.IGNORECASE)
-NO_NAME = re.compile(r"null|true|false|\[\]|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
-OTHERS = {
-    "hydra/launcher": "runs of a sweep are started by launcher=parallel or launcher=slurm",
-    "hydra/sweeper": "python -m fer.search searches options, with Optuna",
-    "hydra.run.dir": "output_dir=FOLDER names a run's folder",
-    "hydra.sweep.dir": "study=NAME names the folder of a sweep, in ./runs",
-    "hydra.job.chdir": "a run never changes the current folder",
-}
-"""Options of Hydra -> what to use here instead."""
-REMOVABLE = ("model", "loss", "optimizer", "scheduler", "augment", "callbacks", "logger", "sampler", "pruner", "search")
-"""Groups whose keys `~` may remove: arguments with defaults, callbacks, loggers, transforms, dimensions of a space."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
@@ -55,7 +42,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
             flag, equals, value = word.partition("=")
             flags.append(f"{flag}={folder(flag, value)}" if equals else word)
         elif not changes_nothing(word):
-            check(word, before)
+            refusals.check(word, before)
             overrides.append(as_typed(word, multirun))
         before = word
     return overrides + flags  # argparse takes no flag between overrides, and --info would take one as its value
@@ -64,7 +51,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 def changes_nothing(word: str) -> bool:
     """Whether a word asks for no experiment, which is the default and which Hydra cannot read."""
     key, _, value = word.partition("=")
-    return key == "experiment" and NOTHING.fullmatch(value) is not None
+    return key == "experiment" and refusals.NOTHING.fullmatch(value) is not None
 
 
 def first_run(arguments: Sequence[str]) -> list[str]:
@@ -83,19 +70,6 @@ def first_value(word: str) -> str:
     return next(split(word.partition("=")[2]))
 
 
-def check_flags(arguments: Sequence[str], name: str) -> None:
-    """Raises UserError for flags that would make one command another one. name: the command's, such as "train"."""
-    for word in arguments:
-        if word.partition("=")[0] in ("--config-name", "-cn", "--config-path", "-cp"):
-            command = f"python -m fer.{name}"
-            raise UserError(
-                f"{word}: {command} has one config; choices of your own come from --config-dir FOLDER, and each other "
-                "config is a command, such as python -m fer.search"
-            )
-        if word == "--resolve" and not any(other.partition("=")[0] in ("--cfg", "-c") for other in arguments):
-            raise UserError("--resolve shows values in place of references; it goes with --cfg job")
-
-
 def is_option(word: str) -> bool:
     """Whether a word after a flag of Hydra is the next option rather than the flag's value."""
     return word.startswith("-") or OPTION.match(word) is not None
@@ -106,60 +80,13 @@ def folder(flag: str, value: str) -> str:
     return str(places.typed(value)) if flag in CONFIG_DIR else value
 
 
-def check(word: str, before: str) -> None:
-    """Raises UserError for a word that is not an option, and for options that this project replaces.
-
-    before: the word to the left of it.
-    """
-    key, equals, value = word.partition("=")
-    name = key.lstrip("+")
-    if not equals and not word.startswith("~"):
-        raise UserError(stray(word, before))
-    if word.startswith("~"):
-        check_removal(options.name_of(word))
-    if name in OTHERS:
-        raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
-    if value.startswith("interval("):
-        raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
-    if name in options.GROUPS and name != "experiment":
-        parts = value.split(",")
-        if any(NO_NAME.fullmatch(part) and not is_none(name, part) for part in parts):
-            raise UserError(f"{word}: expected a name out of those that --help lists")
-    option = options.row(options.name_of(word))
-    if equals and options.is_free(options.name_of(word)) and not option.named and not is_mapping(value):
-        raise UserError(f"{word}: expected a mapping, in quotes for the shell: '{name}={{KEY: VALUE}}'")
-
-
-def check_removal(name: str) -> None:
-    """Raises UserError for `~name` where a run needs the option."""
-    none = options.row(name).none if name in options.GROUPS else ""
-    if none:
-        raise UserError(f"~{name}: type {name}={none}")
-    if name in options.GROUPS:
-        raise UserError(f"~{name}: a run needs a choice; type {name}=NAME")
-    if name.partition(".")[0] not in REMOVABLE and options.top_row(name) is not options.UNKNOWN:
-        raise UserError(f"~{name}: a run needs this option; type {name}=VALUE")
-
-
-def stray(word: str, before: str) -> str:
-    """Returns the error for a word without `=`, which may be the end of a value with a blank."""
-    if "=" in before and not before.startswith("-"):
-        whole = f"{before} {word}"
-        return f"{word}: expected NAME=VALUE; if the blank belongs to the value, quote it: {shlex.quote(whole)}"
-    return f"{word}: expected NAME=VALUE, such as model=cnn3"
-
-
-def is_mapping(value: str) -> bool:
-    """Whether a value may be a mapping: in braces or quotes, an interpolation, a function of a sweep, null or empty."""
-    return value in ("", "null") or value[0] in "{'\"" or "${" in value or SWEPT.fullmatch(value) is not None
-
-
 def as_typed(word: str, multirun: bool = False) -> str:
     """Returns a word in the form that Hydra reads as it was typed; words without a path are unchanged."""
     key, equals, text = word.partition("=")
     name = options.name_of(word)
-    if equals and name in options.GROUPS and any(is_none(name, part) for part in text.split(",")):
-        return f"{key}={','.join(options.row(name).none if is_none(name, part) else part for part in text.split(','))}"
+    if equals and name in options.GROUPS and any(refusals.is_none(name, part) for part in text.split(",")):
+        none = options.row(name).none
+        return f"{key}={','.join(none if refusals.is_none(name, part) else part for part in text.split(','))}"
     if equals and options.row(name).anywhere and not word.startswith(("+", "~")):
         key = f"++{key}"
         word = f"++{word}"
@@ -167,15 +94,10 @@ def as_typed(word: str, multirun: bool = False) -> str:
         return f"{key}={quoted(unquoted(text))}" if text not in ("", "null") else word
     if not equals or key.startswith("~") or not options.is_place(name):
         return word
-    if multirun and SWEPT.fullmatch(text):
+    if multirun and refusals.SWEPT.fullmatch(text):
         return word
     pieces = list(split(text)) if multirun else [text]
     return f"{key}={','.join(value_of(name, part) for part in pieces)}"
-
-
-def is_none(group: str, text: str) -> bool:
-    """Whether a group's value, such as null or false, asks for the choice that leaves the group out."""
-    return bool(options.row(group).none) and NOTHING.fullmatch(text) is not None
 
 
 def value_of(name: str, text: str) -> str:

@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import commandline, hints, mappings
+from fer import commandline, hints, mappings, refusals
 from fer.containers import plain
 from fer.errors import UserError, fail, one_line_errors
 from fer.naming import run_name
@@ -98,7 +98,7 @@ def run_command(command: Callable[[], Any], name: str) -> None:
     HYDRA_FULL_ERROR=1 shows tracebacks.
     """
     with one_line_errors():
-        commandline.check_flags(sys.argv[1:], name)
+        refusals.check_flags(sys.argv[1:], name)
         sys.argv[1:] = commandline.prepared(sys.argv[1:])
     if os.environ.get(TRACEBACKS) == "1":
         command()

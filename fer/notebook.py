@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from fer import commandline, places, runs
+from fer import commandline, places, refusals, runs
 from fer.config import compose
 from fer.errors import UserError
 from fer.training.start import train
@@ -96,7 +96,7 @@ def fit(
         if data_root is not None:
             words.append(commandline.assigned("data.root", os.fspath(data_root)))
         for before, word in pairwise(["", *words]):
-            commandline.check(word, before)
+            refusals.check(word, before)
         folder = None if config_dir is None else os.fspath(config_dir)
         cfg = compose(*words, config_dir=folder)
         command = commandline.command("fer.train", words, folder)

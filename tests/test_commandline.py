@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer import commandline, options, places
+from fer import commandline, options, places, refusals
 from fer.commandline import as_typed, command, prepared
 from fer.config import compose_config
 from fer.errors import UserError
@@ -217,8 +217,8 @@ def test_no_experiment_is_left_out():
 @pytest.mark.parametrize("word", ["--config-name", "-cn", "--config-name=search", "--config-path=conf"])
 def test_a_command_keeps_its_config(word):
     with pytest.raises(UserError, match=r"fer\.search"):
-        commandline.check_flags([word, "search"], "train")
-    commandline.check_flags(["--config-dir=mine", "model=cnn2"], "train")
+        refusals.check_flags([word, "search"], "train")
+    refusals.check_flags(["--config-dir=mine", "model=cnn2"], "train")
 
 
 def test_the_config_of_a_sweep_is_that_of_its_first_run():
