@@ -178,8 +178,8 @@ TABLE = (
     place("data.held_out", many=True, fixed=None, resume=True, owner="all"),
     place("labels.votes_file", fixed=None, resume=True, owner="all"),
     place("data.votes_file", fixed=None),
-    place("labels.soft", resume=True, owner="all"),  # its content is in the identity
-    place("data.soft"),
+    place("labels.soft", many=True, resume=True, owner="all"),  # its content is in the identity
+    place("data.soft", many=True),
     # What lies in output_dir is hashed as its name within it.
     place("output_dir", fixed="", owner="all", refusal="each trial has a folder of its own in runs/<study>/"),
     place("resume", run=True, refusal="the same command goes on with the search"),

@@ -43,7 +43,7 @@ class FERDataModule(WholeBatches):
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
     votes, votes_file: FER+ labels, see `relabelled`. Soft votes are training targets; evaluation uses hard labels.
-    soft: a table of class probabilities of training images, see `read_soft_labels`. soft_weight: their share w of the
+    soft: table(s) of class probabilities of training images, see `read_teachers`. soft_weight: their share w of the
         training target, in [0, 1]: (1 - w)·label + w·probabilities.
     fold: "k/n" trains on all parts of the training split but the k-th of n (see `parts`), which becomes the split
         "fold"; the test split is not scored.
@@ -69,7 +69,7 @@ class FERDataModule(WholeBatches):
         align: bool = False,
         votes: str = "none",
         votes_file: str | None = None,
-        soft: str | None = None,
+        soft: str | Sequence[str] | None = None,
         soft_weight: float = 0.5,
         fold: str | None = None,
         roles: str | None = None,
@@ -109,7 +109,7 @@ class FERDataModule(WholeBatches):
             return
         options: Any = self.hparams
         arguments.check(options)
-        soft = soft_labels.read_soft_labels(options.soft) if options.soft else None
+        soft = soft_labels.read_teachers(options.soft) if options.soft else None
         faces = self._faces()
         rows, self.official = self._assigned(faces)
         rows = subsets.chosen(faces, rows, options)

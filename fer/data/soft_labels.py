@@ -4,7 +4,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,28 @@ def check_weight(weight: float) -> None:
     """Raises UserError unless `weight` is a number from 0 to 1."""
     if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= weight <= 1:
         raise UserError(f"labels.soft_weight={weight}: expected a number from 0 to 1")
+
+
+def read_teachers(paths: str | Sequence[str]) -> SoftLabels:
+    """Reads one file, or the mean of several of the same images and classes, such as those of several networks.
+
+    Raises UserError where `read_soft_labels` does, and for files that differ in their images or classes.
+    """
+    files = [read_soft_labels(path) for path in ([paths] if isinstance(paths, str) else paths)]
+    first, *others = files
+    for other in others:
+        if set(other.classes) != set(first.classes):
+            raise UserError(f"{other.where}: other classes than {first.where}; give files of the same classes")
+        if not np.array_equal(other.ids, first.ids):
+            missing = np.setxor1d(other.ids, first.ids)[0]
+            raise UserError(
+                f"{other.where}: its images are not those of {first.where}, for example {missing}; "
+                "give files of the same images"
+            )
+    if not others:
+        return first
+    mean = np.mean([soft.among(first.classes) for soft in files], axis=0)
+    return replace(first, where=f"{first.where} and {len(others)} more", probabilities=mean)
 
 
 def read_soft_labels(path: str, option: str = "labels.soft") -> SoftLabels:

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from fer.data.soft_labels import check_weight, mix, read_soft_labels
+from fer.data.soft_labels import check_weight, mix, read_soft_labels, read_teachers
 from fer.errors import UserError
 
 TABLE = """id,angry,happy,sad
@@ -73,6 +73,26 @@ def test_a_missing_or_damaged_file_is_an_error(tmp_path):
     (tmp_path / "x.csv.gz").write_bytes(b"no gzip")
     with pytest.raises(UserError, match="not a table"):
         read_soft_labels(str(tmp_path / "x.csv.gz"))
+
+
+def test_several_teachers_count_with_their_mean(file):
+    other = "id,sad,angry,happy\nb,0,0.5,0.5\na,0.75,0.25,0\n"
+    soft = read_teachers([file(), file(other, "other.csv")])
+    assert soft.classes == ("angry", "happy", "sad")
+    assert soft.probabilities == pytest.approx(np.array([[0.375, 0.125, 0.5], [0.25, 0.75, 0]]))
+    assert read_teachers([file()]).digest == read_teachers(file()).digest != soft.digest
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("id,angry,happy\na,1,0\nb,0,1\n", "other.csv: other classes than .*soft.csv"),
+        ("id,angry,happy,sad\na,1,0,0\n", "other.csv: its images are not those of .*, for example b"),
+    ],
+)
+def test_teachers_of_other_images_or_classes_are_refused(file, other, message):
+    with pytest.raises(UserError, match=message):
+        read_teachers([file(), file(other, "other.csv")])
 
 
 def test_merged_classes_are_added_and_the_kept_ones_scaled(file):
