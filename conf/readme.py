@@ -9,7 +9,7 @@ from pathlib import Path
 CONF = Path(__file__).resolve().parent
 HEAD = """# Options
 
-`python -m fer.train` composes its config from one choice in every folder here; `train.yaml` names the defaults.
+`python -m fer.train` composes its config from one choice in most folders here; `train.yaml` names the defaults.
 
 | typed | effect |
 | --- | --- |
@@ -20,8 +20,9 @@ HEAD = """# Options
 | `-m optimizer=sgd,adam seed=0,1,2` | runs all combinations |
 | `--cfg job` | prints the composed config and stops; `--help` lists groups and keys |
 
-Quote what a shell would change: `'model.blocks=[[32],[64,64]]'`, `'labels.merge={disgust: angry}'`. Your own folder of
-the same shape is added with `--config-dir FOLDER`. Hydra writes no files here: a run keeps its config in `config.yaml`.
+Quote what a shell would change: `'model.blocks=[[32],[64,64]]'`, `'labels.merge={disgust: angry}'`. With
+`--config-dir myconf`, `model=mynet` also finds `myconf/model/mynet.yaml`, and so for every group. Hydra writes no files
+here: a run keeps its config in `config.yaml`.
 """
 
 

@@ -26,11 +26,11 @@ class Classifier(OptimisedModule):
     """Classifies 48×48 grey faces with a network, and trains it.
 
     model, loss, optimizer and scheduler are plain mappings with a `_target_`, built by `fer.build`; the checkpoint
-    keeps them. model may also be an nn.Module; then `load_from_checkpoint` needs it again, as `model=`. A model in a
-    mapping is offered `num_classes` and `in_channels` (1); the loss `class_counts` and `num_classes`; the scheduler
-    `total_steps`, `T_max` and, for a plateau schedule, `mode`. A model whose first convolution takes three
-    channels gets the grey picture three times. A scheduler's `interval` is "step" or "epoch"; by default it is "step"
-    for schedules that take the steps of the whole run, else "epoch".
+    keeps them. model may also be an nn.Module; then `load_from_checkpoint` needs it again, as `model=`. Where its class
+    has arguments of these names, a model in a mapping gets `num_classes` and `in_channels` (1), the loss `class_counts`
+    and `num_classes`, and the scheduler `total_steps`, `T_max` and, for a plateau schedule, `mode`. A model whose first
+    convolution takes three channels gets the grey picture three times. A scheduler's `interval` is "step" or "epoch";
+    the default is "step" for schedules that take the steps of the whole run, else "epoch".
 
     classes: names of the classes, in the order of the logits.
     class_counts: training images of each class, in the order of `classes`.

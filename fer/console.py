@@ -38,7 +38,7 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
         *(f"{name}: {value}" for name, value in resolved.items()),
     ]
     if folder != wanted:
-        lines.append(f"{wanted} is taken, so this run writes elsewhere")
+        lines.append(f"{wanted} already exists, so this run writes elsewhere")
     return [*lines, f"writing to {folder}", rule]
 
 

@@ -37,8 +37,8 @@ class Run:
         return json.loads((self.folder / runs.METRICS).read_text(encoding="utf-8"))
 
     @property
-    def figures(self) -> dict[str, float]:
-        """The final figures by split and name, such as "val/accuracy", in [0, 1]."""
+    def metrics(self) -> dict[str, float]:
+        """The final metrics by split and name, such as "val/accuracy", in [0, 1]."""
         record = self.record
         splits = record["data"]["counts"]
         return {name: value for name, value in record.items() if name.partition("/")[0] in splits and "/" in name}
@@ -53,17 +53,17 @@ class Run:
         return pd.read_csv(self.folder / runs.PREDICTIONS)
 
     def curves(self) -> pd.DataFrame:
-        """Returns the figures of training and validation by epoch, from 1; NaN where an epoch was not validated."""
+        """Returns the metrics of training and validation by epoch, from 1; NaN where an epoch was not validated."""
         table = pd.read_csv(self.folder / runs.HISTORY).filter(regex=r"^((train|val)/|images_per_s|epoch$)")
         by_epoch = table.groupby("epoch").last()
         by_epoch.index = by_epoch.index.astype(int) + 1
         return by_epoch
 
     def to_pandas(self) -> pd.DataFrame:
-        """Returns a row for each scored split with its main figures."""
-        figures = self.figures
-        splits = list(dict.fromkeys(name.partition("/")[0] for name in figures))
-        rows = {split: [figures[f"{split}/{name}"] for name in FIGURES] for split in splits}
+        """Returns a row for each scored split with its main metrics."""
+        metrics = self.metrics
+        splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
+        rows = {split: [metrics[f"{split}/{name}"] for name in FIGURES] for split in splits}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES))
 
     def __repr__(self) -> str:

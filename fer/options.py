@@ -1,8 +1,9 @@
-"""One table of every option that is not simply a hyperparameter.
+"""One table of every option that is more than a hyperparameter, and of all options at the top of a config.
 
-A hyperparameter needs no row: it changes results, so it is part of a run's name and of its identity. The identity is a
+A hyperparameter changes results, so it is part of a run's name and of its identity; it needs no row. The identity is a
 hash by which a run is found again, for example to skip it in a sweep that is repeated. A row says what is different for
-an option: `data.root` is a path, so it is part of neither, is left out of exported files, and may change on resume.
+an option: `data.root` is a path, so it is in neither the name nor the identity, is left out of exported files, and may
+change on resume.
 `tests/test_identity.py` fails for a new key of conf/ that would change the identity of earlier runs.
 """
 
@@ -30,17 +31,18 @@ class Option:
     What kind of option it is:
     group: a folder of `conf/`. none: the choice that `GROUP=null` and `GROUP=false` stand for, if there is one.
     place: a file or folder of this machine. many: a list of paths is allowed. run: a run, so `latest` is allowed.
-    free: a mapping whose keys the user chooses. named: or the name of one. text: one text, commas included.
+    free: a mapping whose keys the user chooses. named: the value may also be the name of a mapping that fer knows.
+    text: one text, commas included.
     anywhere: it can be typed without `+` although no YAML file lists it.
     owner: the command whose configuration has it; "all": several have.
 
     What it does to runs:
     names: it is part of a run's name.
     identity: HASHED, IGNORED or IF_SET. fixed: what is hashed instead of an ignored value; REMOVED: nothing is.
-    default: the value for IF_SET. before: the value that runs of versions without the option correspond to.
+    default: the value for IF_SET. before: the value that runs of versions without the option had in effect.
     looks_on: it changes no result, but is hashed because the first runs hashed it.
     resume: it may change when a run is resumed.
-    in_search: VARIES, SHARED or SEARCH. refusal: why fer.search refuses the option, which it sets for each trial.
+    in_search: VARIES, SHARED or SEARCH. refusal: the reason that fer.search prints when it refuses the option.
     """
 
     name: str

@@ -25,5 +25,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    lifeline.watch()
+    lifeline.watch()  # in a process that another run started: ends with it
     config.run_command(main, "train")

@@ -285,7 +285,7 @@ TINY = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=35", "d
 @pytest.mark.pictures
 def test_three_lines_train_and_show():
     run = fer.fit(*TINY, "optimizer=sgd")
-    assert run.figures["val/accuracy"] == run.record["val/accuracy"]
+    assert run.metrics["val/accuracy"] == run.record["val/accuracy"]
     assert len(run.predictions()) == 70
     assert list(run.curves().index) == [1]
     assert run.folder == Path("runs/train") / run.folder.parent.name / "seed-0"

@@ -152,12 +152,20 @@ def test_the_command_writes_table_page_and_small_figures_and_repeats_them(module
 
 
 def test_aims_name_the_best_row_within_their_limits(module):
-    columns = {"model": ["a", "b", "c"], "parameters": [50_000, 400_000, 3e6], "seeds": ["0", "0 1", "0"]}
+    columns = {"model": ["a", "b", "c"], "parameters": [50_000, 400_000, 3e6], "seeds": ["0", "0 1 2", "0"]}
     table = pd.DataFrame(columns | {"test_accuracy": [0.66, 0.65, 0.7], "test_macro_f1": [0.6, 0.5, 0.7]})
     entries = {name: {"row": name, "networks": [{}] * (2 if name == "c" else 1)} for name in "abc"}
     aims = module("pages").aims(table, entries)
-    assert list(aims["by"]) == ["a", "a", "a", "a", "c"]
+    assert list(aims["by"]) == ["a, seed 0", "a, seed 0", "a, seed 0", "a, seed 0", "c, seed 0"]
     assert list(aims["today"]) == ["66.00", "66.00", "66.00", "60.00", "70.00"]
+    assert list(aims["reached"]) == ["no"] * 5
+
+
+def test_an_aim_is_reached_by_the_mean_of_three_seeds(module):
+    row = {"model": ["a"], "parameters": [50_000], "test_accuracy": [0.7], "test_macro_f1": [0.6]}
+    for seeds, reached in (("0 1", "no"), ("0 1 2", "yes")):
+        aims = module("pages").aims(pd.DataFrame(row | {"seeds": [seeds]}), {"a": {"row": "a", "networks": [{}]}})
+        assert (aims["by"][0], aims["reached"][0]) == (f"a, seeds {', '.join(seeds.split())}", reached)
 
 
 def test_the_stored_table_is_what_the_stored_runs_give(module):

@@ -154,7 +154,7 @@ def test_a_taken_folder_is_not_written_into(finished, capsys):
     run(finished[0], "trainer.max_epochs=1")
     assert (finished[0] / "metrics.json").read_bytes() == before
     assert (finished[0].with_name("run-2") / "metrics.json").is_file()
-    assert "is taken, so this run writes elsewhere" in capsys.readouterr().out
+    assert "already exists, so this run writes elsewhere" in capsys.readouterr().out
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path):

@@ -86,7 +86,8 @@ def _class(name: str, new: object, own_classes: bool) -> str | None:
     renamed = text if own_classes else emotion_of(text)
     if renamed is None:
         raise UserError(
-            f"labels.rename: '{name}' becomes '{text}'; expected {', '.join(WITH_CONTEMPT)}, or null to leave it out"
+            f"labels.rename: '{name}' is renamed to '{text}', which is no known class; "
+            f"expected {', '.join(WITH_CONTEMPT)}, or null to leave it out"
         )
     return renamed
 

@@ -123,7 +123,7 @@ def translated(
         raise UserError(
             f"{where}: ",
             OPTION,
-            f" ({table(numbers)}) says nothing of {kind} {listed(missing)}; "
+            f" ({table(numbers)}) has no entry for {kind} {listed(missing)}; "
             "choose the mapping of this data set, or leave a class out with null in a mapping of your own",
         )
     return {label: numbers[number] for label, number in by_number.items()}
@@ -133,9 +133,9 @@ def _check_complete(emotions: set[str | None], numbers: Numbers, where: str) -> 
     missing = {number: name for number, name in numbers.items() if name in EMOTIONS and name not in emotions}
     if missing:
         raise UserError(
-            f"{where}: no class folder {table(missing)}, so these may be the numbers of another data set than ",
+            f"{where}: no class folder {table(missing)}; are these the numbers of another data set than ",
             OPTION,
-            " says; if not, type those that are there, as in ",
+            " says? If not, type those that are there, as in ",
             Setting("labels.numbers", EXAMPLE),
         )
 

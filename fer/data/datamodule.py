@@ -35,24 +35,27 @@ class FERDataModule(WholeBatches):
     A Trainer gets batches that unpack as `images, labels = batch`, see `Batch`: images (B, 1, 48, 48), uint8 in 0–255
     or, augmented, float32 in [0, 1]; labels (B,) int64 or, soft or mixed in training, (B, C) float32; `batch.rows`
     points into `splits[name].ids`. `train_dataset`, `val_dataset` and `test_dataset` have single faces. The data is
-    read when something that follows from it is first asked for. Raises UserError for data that cannot be used.
+    read at the first use of an attribute that depends on it. Raises UserError for data that cannot be used.
 
     source: "auto", "fer2013", "folder", "synthetic" or "own"; or a path, short for root=PATH.
-    root: path(s), see `read_faces`, as for numbers, rename, labels, columns, reader, align and max_bytes.
+    root: path(s). root, numbers, rename, labels, columns, reader, align and max_bytes go to `read_faces`.
+    classes, merge: the classes to keep, in the order of the logits, and classes that count as another, see
+        `choose_classes`.
     held_out: path(s) whose validation and test images replace the source's own.
     drop_train_copies: leaves out training images that are pixel-identical to a held-out image.
     drop_held_out_copies: leaves out held-out images that are exact or near copies of a training image.
     votes, votes_file: FER+ labels, see `relabelled`. Soft votes are training targets; evaluation uses hard labels.
     soft: table(s) of class probabilities of training images, see `read_teachers`. soft_weight: their share w of the
         training target, in [0, 1]: (1 - w)·label + w·probabilities.
-    fold: "k/n" trains on all parts of the training split but the k-th of n (see `parts`), which becomes the split
-        "fold"; the test split is not scored.
+    fold: "k/n" cuts the training split into n parts (see `parts`), trains on the others and evaluates part k as the
+        split "fold"; the test split is not scored.
     roles, val_fraction, test_fraction: see `assign_roles`.
     split_seed: for cuts and subsets; apart from `seed`, so that runs of several seeds use the same images.
     limit, per_class: see `limited` and `balanced_subset`.
     on_bad_row: "error" or "skip" for rows and pictures that cannot be used. max_pixels: the largest picture read.
     normalize: "train" (mean and standard deviation of the training pixels), "half" (0.5, 0.5) or "unit" (0, 1).
     balance: "none", or "sampler" to draw every class equally often. progressive_resizing: see `Resizing`.
+    augment: arguments of `Augment`; None for none. synthetic: of `synthetic_faces`. seed: of the order of the batches.
     """
 
     def __init__(

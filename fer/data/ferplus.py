@@ -67,13 +67,15 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
     faces: of fer2013.csv, or the pictures that FER+'s script writes, whose votes lie beside them. votes: "none",
     "majority" or "soft", which adds `targets`. The votes for a csv are read from `votes_file`, else from
     fer2013new.csv beside the csv, or beside or in its archive. Raises UserError where they are missing, cannot be
-    read or do not go row by row with the csv, and for other faces.
+    read or do not have the csv's rows, and for other faces.
     """
     if votes not in MODES:
         raise UserError(f"labels.votes={votes}: expected one of {', '.join(MODES)}")
     if votes == "none":
         if votes_file:
-            raise UserError(f"labels.votes_file={votes_file} serves labels.votes=majority or soft, which is none")
+            raise UserError(
+                f"labels.votes_file={votes_file} is set but labels.votes=none; type labels.votes=majority or soft, too"
+            )
         return faces
     if faces.layout == ferplus_pictures.LAYOUT and not votes_file:
         where, counts = ferplus_pictures.votes_of(faces)
@@ -82,8 +84,8 @@ def relabelled(faces: Faces, votes: str, votes_file: str | None = None, on_bad_r
     if others or not source.lower().endswith(".csv"):
         place = f"{faces.layout}: {', '.join(faces.sources)}"
         raise UserError(
-            f"labels.votes={votes}: FER+ goes row by row with fer2013.csv, and these faces come from something else "
-            f"({place}); give ",
+            f"labels.votes={votes}: FER+ has a row for each row of fer2013.csv, but these faces come from something "
+            f"else ({place}); give ",
             Setting("data.root", "PATH/fer2013.csv"),
         )
     table = read_votes(*find_votes(source, votes_file))
@@ -166,7 +168,7 @@ def read_votes(files: Files, name: str) -> Votes:
     bad = np.argwhere(~((counts >= 0) & (counts < 1000) & (counts == np.floor(counts))))
     for row, column in bad[:1]:
         value, line = table[COLUMNS[column]].iloc[row][:20], table.index[row] + 1
-        raise UserError(f"{where}, line {line}: '{value}' votes for {COLUMNS[column]}, expected an integer; {fix}")
+        raise UserError(f"{where}, line {line}: '{value}' in column {COLUMNS[column]}, expected an integer; {fix}")
     usage, names = table["usage"].to_numpy(str), table["image name"].to_numpy(str)
     return Votes(where, table.index.to_numpy() + 1, usage, names != "", counts.astype(np.int64))
 
@@ -175,12 +177,12 @@ def check_alignment(votes: Votes, faces: Faces, rows: np.ndarray, whole: bool) -
     """Raises UserError for the first of `rows` whose Usage differs, and for too few rows of votes or, where the faces
     are the `whole` csv, too many."""
     size, csv = rows.max() + 1, faces.sources[0]
-    fix = f"FER+ goes row by row with the fer2013.csv of the challenge: use both files unchanged; {GET}"
+    fix = f"FER+ has a row for each row of the challenge's fer2013.csv: use both files unchanged; {GET}"
     there = rows < len(votes.usage)
     ours, theirs = np.array(["", *USAGES])[faces.usage[there] + 1], votes.usage[rows[there]]
     for row in np.flatnonzero((ours != "") & (ours != theirs))[:1]:
         line, face = votes.lines[rows[there][row]], faces.ids[there][row]
-        raise UserError(f"{votes.where}, line {line}: Usage '{theirs[row][:20]}', but {face} there in {csv}; {fix}")
+        raise UserError(f"{votes.where}, line {line}: Usage '{theirs[row][:20]}', but {csv} has {face}; {fix}")
     if len(votes.usage) < size or (whole and len(votes.usage) > size):
         row, lacking = (len(votes.usage), "votes") if len(votes.usage) < size else (size, "face")
         sizes = f"{len(votes.usage):,} rows for the {size:,} of {csv}"

@@ -127,6 +127,6 @@ def _check_bounds(folder: str, visits: Counter[tuple[int, int]], above: tuple[tu
     """Counts the visit. Raises UserError for a folder that was visited too often or lies too deep."""
     visits[above[-1]] += 1
     if visits[above[-1]] > VISITS:
-        raise UserError(f"{folder}: folders that link to each other lead here in {VISITS} ways; remove such links")
+        raise UserError(f"{folder}: links between folders lead here in {VISITS} ways; remove such links")
     if len(above) > DEPTH + 1:
-        raise UserError(f"{folder[:100]}…: more than {DEPTH} folders inside each other; name one further down")
+        raise UserError(f"{folder[:100]}…: more than {DEPTH} folders inside each other; name a deeper folder")

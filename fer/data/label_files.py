@@ -99,7 +99,7 @@ def read_rows(files: Files, name: str) -> tuple[list[str], list[tuple[int, list[
     _, lines = utf8_lines(files, name)
     numbered = [(number, plain(line)) for number, line in enumerate(lines, start=1) if line.strip()]
     if not numbered:
-        raise UserError(f"{files.path(name)}: the table is empty")
+        raise UserError(f"{files.path(name)}: the table is empty; it needs a row for each picture")
     separator = separator_of(numbered[0][1].encode())
     if separator not in numbered[0][1]:
         rows = [(number, text.split()) for number, text in numbered]

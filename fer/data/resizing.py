@@ -27,7 +27,9 @@ class Resizing:
                     f"data.progressive_resizing={self.sides}: expected epochs and pixels, such as {{0: 24}}"
                 )
             if not SMALLEST <= side <= SIZE:
-                raise UserError(f"data.progressive_resizing: side {side} is not in [{SMALLEST}, {SIZE}]")
+                raise UserError(
+                    f"data.progressive_resizing: side {side} is not in [{SMALLEST}, {SIZE}]; give a side in this range"
+                )
 
     def side(self, epoch: int) -> int | None:
         """Returns the side in an epoch, or None before the first epoch that is named."""

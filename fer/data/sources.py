@@ -108,10 +108,12 @@ def check_own(source: str, reader: str | None, others: Mapping[str, object]) -> 
     if not reader:
         raise UserError("data=own: no function that reads the data; name one with ", EXAMPLE)
     if source != "own":
-        raise UserError(Setting(OPTION, reader), " reads data=own; type data=own as well, or leave it out")
+        raise UserError(Setting(OPTION, reader), " reads data=own; type data=own, too, or leave data.reader out")
     for option, value in others.items():
         if value:
-            raise UserError(f"{option}={value}: the function of data=own says which class a face has; leave it out")
+            raise UserError(
+                f"{option}={value}: the function of data=own says which class a face has; leave {option} out"
+            )
 
 
 def checked(option: str, value: object, choices: Sequence[object]) -> None:
@@ -125,7 +127,7 @@ def limits_of(max_bytes: Mapping[str, int | None] | None) -> Limits:
     """`data.max_bytes` with the defaults where it says nothing. Raises UserError for anything but positive integers."""
     if not isinstance(max_bytes or {}, Mapping):
         fix = f"data.max_bytes.file={max_bytes} or data.max_bytes.total={max_bytes}"
-        raise UserError(f"data.max_bytes={max_bytes}: two limits have that name; give {fix}")
+        raise UserError(f"data.max_bytes={max_bytes}: these are two limits; give {fix}")
     given = {name: value for name, value in (max_bytes or {}).items() if value is not None}
     for name, value in given.items():
         checked("data.max_bytes", name, ("file", "total"))

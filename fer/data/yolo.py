@@ -32,7 +32,10 @@ def listing(files: Files) -> Listing | None:
         for line in content.decode("utf-8", "replace").splitlines():
             row = line.split()
             if len(row) < 5 or row[0] not in classes:
-                raise UserError(f"{files.path(path)}: '{line[:40]}' is no class of {settings[0]} with a box")
+                raise UserError(
+                    f"{files.path(path)}: '{line[:40]}': expected CLASS X Y WIDTH HEIGHT, a class of {settings[0]}; "
+                    "correct or remove the line"
+                )
             x, y, width, height = map(float, row[1:5])
             box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2, fractions=True)
             entries.append(entry_of(picture, classes[row[0]], box))

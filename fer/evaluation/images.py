@@ -43,7 +43,10 @@ def read_data(
             datamodule = FERDataModule(**options)
         datamodule.setup()
     except TypeError as error:
-        raise UserError(f"its experiment names an option of the data that this code lacks ({error})") from error
+        raise UserError(
+            f"the run's config has an option of the data that this version does not know ({error}); "
+            "evaluate it with the version that trained it"
+        ) from error
     except UserError as error:
         raise error.rewritten(flag) from error
     return datamodule

@@ -18,7 +18,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     seen = set()
     for path in paths:
         if path.absolute() in seen:
-            raise UserError(f"{path} is given twice")
+            raise UserError(f"{path} is given twice; leave one out")
         seen.add(path.absolute())
     parts_by_path = {path: distinctive_parts(path) for path in paths}
     for depth in range(1, max(map(len, parts_by_path.values())) + 1):

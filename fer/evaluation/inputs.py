@@ -67,7 +67,7 @@ def read(path: Path, name: str, options: EvaluationOptions) -> EvaluationInput:
     Raises UserError if `path` is none of these or lacks what `options` ask for.
     """
     if options.split == ALL and not options.data:
-        raise UserError("--split all: every image of other data; name its place with --data PATH")
+        raise UserError("--split all needs other data; name its place with --data PATH")
     if not path.exists():
         raise UserError(f"no such file or folder: {path}; give {EXPECTED}")
     if path.is_dir():
@@ -87,7 +87,7 @@ def read_run(folder: Path, name: str, options: EvaluationOptions) -> EvaluationI
     record = record_of(folder)
     checkpoint = checkpoint_of(folder, record)
     if options.needs_network and not checkpoint:
-        raise UserError(f"{folder}: no checkpoint is left, which --tta and --logit-adjustment need")
+        raise UserError(f"{folder}: no checkpoint is left, which --tta and --logit-adjustment need; leave these out")
     if checkpoint and (options.needs_network or options.data):
         return replace(read_checkpoint(checkpoint, name, options, folder), path=folder)
     table = folder / runs.PREDICTIONS

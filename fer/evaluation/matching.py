@@ -48,7 +48,7 @@ def matched(
     }
     if (labels < 0).all():
         raise UserError(
-            f"{', '.join(faces.sources)}: classes {', '.join(faces.classes)}, none of which the network tells apart "
+            f"{', '.join(faces.sources)}: classes {', '.join(faces.classes)}, none of which the network knows "
             f"({', '.join(classes)}); name them with labels.rename='{{NAME: CLASS}}'"
         )
     kept = replace(faces, labels=labels, targets=None, classes=tuple(classes))

@@ -33,7 +33,10 @@ def merge(folders: Sequence[Path], out: Path) -> pd.DataFrame:
         )
     expected = sum(sum(counts.values()) for counts in training_counts(records[folders[0]]))
     if len(table) != expected:
-        raise UserError(f"--merge: {len(table):,} images in all, but the training split has {expected:,}")
+        raise UserError(
+            f"--merge: {len(table):,} images in all, but the training split has {expected:,}; "
+            "train all folds on the same data"
+        )
     with suppress(OSError):  # files.atomic reports it
         out.parent.mkdir(parents=True, exist_ok=True)
     compression = {"method": "gzip", "mtime": 0} if out.name.endswith(".gz") else None
@@ -48,7 +51,7 @@ def finished_record(folder: Path) -> dict[str, Any]:
         raise UserError(f"--merge: {folder} is not a folder; give the folders of the runs with data.fold")
     record = runs.read_record(folder)
     if not (record["config"].get("data") or {}).get("fold"):
-        raise UserError(f"--merge: {folder} was trained without data.fold=k/n")
+        raise UserError(f"--merge: {folder} was trained without data.fold=k/n; give runs with it")
     if record["status"] != "finished":
         raise UserError(f"--merge: {folder} is {record['status']}; finish it with fer.train resume={folder}")
     return record
@@ -60,7 +63,7 @@ def check_parts(records: dict[Path, dict[str, Any]]) -> None:
     counts = {count for _, count in folds.values()}
     if len(counts) > 1:
         parts_of_runs = ", ".join(f"{folder} is {part}/{count}" for folder, (part, count) in folds.items())
-        raise UserError(f"--merge: the runs have different numbers of parts ({parts_of_runs})")
+        raise UserError(f"--merge: the runs have different numbers of parts ({parts_of_runs}); give runs of one n")
     count, parts = counts.pop(), [part for part, _ in folds.values()]
     if repeated := sorted({part for part in parts if parts.count(part) > 1}):
         raise UserError(f"--merge: several runs of part {repeated[0]}/{count}; give one run for each part")

@@ -103,7 +103,9 @@ def read(path: Path) -> dict[str, Predictions]:
     try:
         table = pd.read_csv(path, dtype=as_text, na_filter=False)  # a class may be called None
     except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: not a table of predictions ({first_line(error, 100)})") from error
+        raise UserError(
+            f"{path}: not a table of predictions ({first_line(error, 100)}); fer.train writes one as predictions.csv"
+        ) from error
     missing = [column for column in ID_COLUMNS if column not in table]
     classes = tuple(str(column) for column in table if column not in ID_COLUMNS)
     if missing or len(classes) < 2:
@@ -125,7 +127,9 @@ def check_cells(table: pd.DataFrame, classes: Sequence[str], path: Path) -> None
     values = table[list(classes)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
     valid = (values >= 0).all(1) & (values <= 1).all(1) & (np.abs(values.sum(1) - 1) < 0.01)
     for row in np.flatnonzero(~valid)[:1]:
-        raise UserError(f"{path}, line {row + 2}: {len(classes)} probabilities that add up to 1 expected")
+        raise UserError(
+            f"{path}, line {row + 2}: expected {len(classes)} probabilities that add up to 1; correct the row"
+        )
     for row in np.flatnonzero(table.duplicated(["split", "id"]))[:1]:
         raise UserError(f"{path}, line {row + 2}: {table['id'].iloc[row]} occurs a second time; an id names one image")
 
@@ -154,7 +158,7 @@ def align(classifiers: Mapping[str, Predictions]) -> tuple[dict[str, Predictions
         if set(other.classes) != set(first.classes):
             common = ",".join(label for label in first.classes if label in other.classes)
             raise UserError(
-                f"{names[0]} tells {', '.join(first.classes)} apart and {name} {', '.join(other.classes)}; "
+                f"{names[0]} knows the classes {', '.join(first.classes)}, but {name} {', '.join(other.classes)}; "
                 f"compare them among the classes of both: --labels {common}"
             )
     same_classes = {

@@ -24,17 +24,17 @@ def ferplus_agreement(datamodule: FERDataModule, ids: np.ndarray, labels: Sequen
     Raises UserError if the faces do not come from one fer2013.csv, or if there are no votes beside it.
     """
     if datamodule.hparams["votes"] != "none":
-        raise UserError("the labels are those of FER+ already")
+        raise UserError("labels.votes: the labels already are those of FER+")
     source, *others = datamodule.sources
     if others or not source.lower().endswith(".csv"):
         raise UserError(
-            f"FER+ goes row by row with fer2013.csv, and these faces come from {', '.join(datamodule.sources)}"
+            f"FER+ has a row for each row of fer2013.csv, but these faces come from {', '.join(datamodule.sources)}"
         )
     votes = read_votes(*find_votes(source, fix=""))
     names = np.char.rpartition(ids.astype(str), "_")
     rows = np.array([int(row) if row.isdigit() else len(votes.usage) for row in names[:, 2]])
     exists = rows < len(votes.usage)
     if not exists.all() or (votes.usage[rows] != names[:, 0]).any():
-        raise UserError(f"{votes.where} does not go row by row with {source}")
+        raise UserError(f"{votes.where}: its rows are not those of {source}")
     choices = majority(without_outliers(votes.counts[rows]))
     return np.array([*CLASSES, "unknown", "no face", ""])[choices] == np.asarray(labels)

@@ -49,7 +49,7 @@ class ActiveRun:
         else:
             start = {"command": command or command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
             self.record = {"status": "interrupted", **start, "config": plain(self.cfg), "data": data, **machine}
-            runs.write_json(self.folder / runs.METRICS, self.record)  # holds unless the run is known to end otherwise
+            runs.write_json(self.folder / runs.METRICS, self.record)  # a process that is killed writes nothing more
         if not (self.checkpoint and runs.config_is_whole(self.folder)):
             start = {name: self.record[name] for name in runs.NO_RUN}
             content = plain(self.cfg) | {"resume": None, "found": {**data, "run": start}}

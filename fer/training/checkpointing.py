@@ -62,7 +62,7 @@ class LastCheckpoint(Checkpoint):
         if self.received:
             raise Interrupted(number)
         self.received = number
-        print("stopping after this step; press again to stop at once", flush=True)
+        print("stopping after this step; press Ctrl-C again to stop at once", flush=True)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # The state after an epoch is saved here, because Lightning logs an epoch's figures after the last of its hooks.

@@ -47,9 +47,11 @@ def figures_table(record: Record) -> list[str]:
 def sentences(record: Record, folder: Path) -> list[str]:
     """Returns what the figures mean: the chosen epoch, the majority class, and classes that are never predicted."""
     lines = [*best_epoch(record, folder), majority(record)]
-    lines += [f"{name}={value:.4g} was found and used" for name, value in record.get("found", {}).items()]
+    lines += [f"{name}={value:.4g} was found by a callback and used" for name, value in record.get("found", {}).items()]
     if record.get("test_readings", 1) > 1:
-        lines.append(f"the test split has been read {record['test_readings']} times on the way to this network")
+        lines.append(
+            f"the test split was evaluated {record['test_readings']} times for this run and the runs that it continues"
+        )
     predictions = folder / runs.PREDICTIONS
     if predictions.is_file():
         predicted = set(pd.read_csv(predictions, usecols=["predicted"])["predicted"])

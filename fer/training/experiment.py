@@ -58,18 +58,18 @@ def run(
         with suppress(Interrupted), interruptible():
             fit(resolved, datamodule, Path(resolved.output_dir), checkpoint, watchers, initial)
         return {}
-    source = prolonging.source(resolved, checkpoint)
-    if source:
-        resume.check_data(runs.read_record(source), datamodule.fingerprint, datamodule.soft_digest)
-    started = None if source else checkpoint
+    prolonged = prolonging.source(resolved, checkpoint)
+    if prolonged:
+        resume.check_data(runs.read_record(prolonged), datamodule.fingerprint, datamodule.soft_digest)
+    reopened = None if prolonged else checkpoint
     with (
         interruptible(),
         files.quiet_threads(),
-        active_run(resolved, started, datamodule.description(), identity, command) as active,
+        active_run(resolved, reopened, datamodule.description(), identity, command) as active,
     ):
-        if source:
-            active.checkpoint = prolonging.copy_state(source, active.folder)
-            active.record["test_readings"] = 1 + runs.read_record(source).get("test_readings", 1)
+        if prolonged:
+            active.checkpoint = prolonging.copy_state(prolonged, active.folder)
+            active.record["test_readings"] = 1 + runs.read_record(prolonged).get("test_readings", 1)
         with active.recorded():
             fit_and_score(active, datamodule, watchers, initial)
         print("\n".join(closing(active.record, active.folder)), flush=True)

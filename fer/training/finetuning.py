@@ -24,7 +24,10 @@ class GradualUnfreezing(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.world_size > 1:
-            raise UserError("gradual unfreezing works on one device: DistributedDataParallel needs all gradients")
+            raise UserError(
+                "gradual unfreezing works on one device, since DistributedDataParallel needs all gradients; "
+                "type trainer.devices=1"
+            )
         trainable = {name for name, parameter in pl_module.model.named_parameters() if parameter.requires_grad}
         self.depths = {name: depth for name, depth in layers.depths(pl_module.model).items() if name in trainable}
 

@@ -41,7 +41,10 @@ class InitialWeights:
         found = {name: value for name, value in self.tensors.items() if name in own and own[name].shape == value.shape}
         if not any(name.startswith(NETWORK) for name in found):
             names = ", ".join([name for name in own if name.startswith(NETWORK)][:3])
-            raise UserError(f"{self.source}: none of its weights fits the network, whose own begin with {names}")
+            raise UserError(
+                f"{self.source}: no weight has a name and shape of the network, which has {names} …; "
+                f"choose the model of {self.source}"
+            )
         return found
 
     def put_into(self, classifier: torch.nn.Module) -> str:
@@ -62,7 +65,7 @@ def initial_weights(cfg: DictConfig) -> InitialWeights | None:
     ours, node = parts.separated(plain(cfg.model))
     pretrained = ours.get("pretrained")
     if cfg.get("init_from") and pretrained:
-        raise UserError("init_from and model.pretrained: give one of them")
+        raise UserError("init_from and model.pretrained are both set; leave one out")
     if cfg.get("init_from"):
         return weights_of_run(str(cfg.init_from))
     if pretrained:

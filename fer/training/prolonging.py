@@ -77,8 +77,8 @@ def announcement(cfg: DictConfig) -> str:
     before = cfg[KEY].epochs
     more = counted(cfg.trainer.max_epochs - before, "epoch")
     if has_length(plain(cfg.scheduler)):
-        return f"goes on from epoch {before} of {cfg[KEY].folder}: the schedule starts a new cycle over {more}"
-    return f"goes on from epoch {before} of {cfg[KEY].folder}: the schedule continues for {more}"
+        return f"continues {cfg[KEY].folder} after epoch {before}: the schedule starts a new cycle over {more}"
+    return f"continues {cfg[KEY].folder} after epoch {before}: the schedule continues for {more}"
 
 
 class NewCycle(Callback):

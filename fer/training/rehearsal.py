@@ -132,7 +132,7 @@ def rehearse_other_size(classifier: Classifier, size: int) -> None:
     except (RuntimeError, AssertionError):  # timm asserts sizes
         raise ValueError(
             f"training pictures of {size}×{size} do not fit the model, which sees {SIZE}×{SIZE} in validation; use "
-            "model.head_pool=1, or give augment's crop padding and leave out data.progressive_resizing"
+            "model.head_pool=1, or augment.crop=null and no data.progressive_resizing"
         ) from None
 
 

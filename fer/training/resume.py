@@ -50,7 +50,7 @@ def checked_config(folder: Path) -> DictConfig:
     return OmegaConf.create(content)
 
 
-NOT_SAVED = "no state was saved, and a resumed run reads no initial weights; start it again with its own command"
+NOT_SAVED = "the run saved no state to resume, and started from weights that are not read again; type its command again"
 
 
 def without_initial_weights(content: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores a classifier on every split: final figures, predictions.csv and figures."""
+"""Scores a classifier on every split: final metrics, predictions.csv and pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,13 +40,13 @@ def score(
     checkpoint: str = runs.LAST.name,
     record: Mapping[str, Any] | None = None,
 ) -> dict[str, float | None]:
-    """Returns the figures of a classifier on the data module's scored splits, each read once by a fresh trainer.
+    """Returns the metrics of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
     predictions.csv, with data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and
     report.md into `folder`. checkpoint: the file that the classifier's weights come from. record: of the run, for its
     report. All is computed in float32, whatever the precision of training, so that fer.evaluate and exported networks
-    give the same figures.
+    give the same metrics.
     """
     classifier.float()
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]

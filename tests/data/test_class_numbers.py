@@ -101,7 +101,7 @@ def test_own_numbers_may_lack_emotions():
 
 @pytest.mark.parametrize(("name", "folder"), [("rafdb", "0"), ("fer2013", "7"), ("affectnet", "11")])
 def test_a_number_that_the_mapping_lacks_is_refused(name, folder):
-    with pytest.raises(UserError, match=f"here: .*says nothing of class folders {folder};"):
+    with pytest.raises(UserError, match=f"here: .*has no entry for class folders {folder};"):
         emotions_in(["1", folder], KNOWN[name], "here")
 
 

@@ -364,7 +364,7 @@ def test_faces_that_come_from_no_csv_are_refused(here, faces, write_pictures, wr
     several = read_fer2013([here, csv])
     for each in (read_fer2013([here]), read_faces("folder", str(here))[0], drawn, several):
         message = complaint(relabelled, each, "majority")
-        assert "FER+ goes row by row with fer2013.csv" in message
+        assert "FER+ has a row for each row of fer2013.csv" in message
         assert "data.root=PATH/fer2013.csv" in message
 
 
@@ -414,15 +414,15 @@ def test_columns_go_by_name_and_blank_lines_do_not_matter(header, end, start, jo
 
 GOOD = "Training,fer0000000.png,4,0,0,0,6,0,0,0,0,0"
 BAD = {
-    GOOD.replace("6", "six"): "line 4: 'six' votes for anger",
-    GOOD.replace("6", "-6"): "line 4: '-6' votes for anger",
-    GOOD.replace("6", "6.5"): "line 4: '6.5' votes for anger",
-    GOOD.replace("6", ""): "line 4: '' votes for anger",
-    GOOD.replace("6", "nan"): "line 4: 'nan' votes for anger",
-    GOOD.replace("6", "inf"): "line 4: 'inf' votes for anger",
-    GOOD.replace("6", "1e300"): "line 4: '1e300' votes for anger",
-    GOOD[:-2]: "line 4: '' votes for nf",
-    "garbage": "line 4: '' votes for anger",
+    GOOD.replace("6", "six"): "line 4: 'six' in column anger",
+    GOOD.replace("6", "-6"): "line 4: '-6' in column anger",
+    GOOD.replace("6", "6.5"): "line 4: '6.5' in column anger",
+    GOOD.replace("6", ""): "line 4: '' in column anger",
+    GOOD.replace("6", "nan"): "line 4: 'nan' in column anger",
+    GOOD.replace("6", "inf"): "line 4: 'inf' in column anger",
+    GOOD.replace("6", "1e300"): "line 4: '1e300' in column anger",
+    GOOD[:-2]: "line 4: '' in column nf",
+    "garbage": "line 4: '' in column anger",
     f"{GOOD},0": "line 4",
 }
 

@@ -357,7 +357,7 @@ def test_own_folders_that_are_numbers_are_classes_or_what_they_stand_for(tmp_pat
     assert [name.lower() for name in faces.classes] == ["cat", "dog", "happy"]
     assert faces.ids.tolist() == ["test/happy/x", "train/02/x", "train/1/x", "train/dog/x"]
     assert [faces.classes[label].lower() for label in faces.labels] == ["happy", "happy", "cat", "dog"]
-    with pytest.raises(UserError, match="says nothing of class folders 02"):
+    with pytest.raises(UserError, match="has no entry for class folders 02"):
         read_own([tmp_path], labelling=Labelling({1: "cat", 3: "dog"}))
 
 

@@ -46,7 +46,7 @@ def test_fewer_classes_in_the_data_keep_the_classes_of_the_network(make_faces):
 
 
 def test_data_without_any_class_of_the_network_is_one_line(make_faces):
-    with pytest.raises(UserError, match=r"classes a, b, none of which the network tells apart \(angry"):
+    with pytest.raises(UserError, match=r"classes a, b, none of which the network knows \(angry"):
         matched(make_faces([0, 1], classes=("a", "b")), EMOTIONS)
 
 

@@ -60,8 +60,8 @@ def test_classes_may_be_called_as_pandas_calls_nothing(table, write):
         (lambda t: t.drop(columns="true"), "no column true"),
         (lambda t: t[["split", "id", "true", "predicted", "sad"]], "fewer than two columns of probabilities"),
         (lambda t: t.replace({"true": {"sad": "bored"}}), "line .*: true class 'bored' has no column"),
-        (lambda t: t.assign(sad=0.7), "line 2: 4 probabilities that add up to 1"),
-        (lambda t: t.assign(sad="x"), "line 2: 4 probabilities that add up to 1"),
+        (lambda t: t.assign(sad=0.7), "line 2: expected 4 probabilities that add up to 1"),
+        (lambda t: t.assign(sad="x"), "line 2: expected 4 probabilities that add up to 1"),
         (lambda t: t.assign(id="one"), "line 3: one occurs a second time"),
     ],
 )

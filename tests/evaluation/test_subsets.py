@@ -76,11 +76,11 @@ def test_without_votes_there_is_a_line(datamodule):
 
 def test_votes_on_other_rows_are_refused(datamodule, tmp_path):
     write_votes(datamodule, tmp_path, lambda counts: None)
-    with pytest.raises(UserError, match="does not go row by row"):
+    with pytest.raises(UserError, match="its rows are not those of"):
         subsets.ferplus_agreement(datamodule, np.array(["PrivateTest_14", "x"]), ["sad", "sad"])
 
 
 def test_drawn_faces_have_no_votes():
     drawn = read_data({"source": "synthetic", "synthetic": {"train": 14, "val": 7, "test": 7}}, None, None)
-    with pytest.raises(UserError, match=r"FER\+ goes row by row with fer2013\.csv"):
+    with pytest.raises(UserError, match=r"FER\+ has a row for each row of fer2013\.csv"):
         subsets.ferplus_agreement(drawn, drawn.splits["val"].ids, ["sad"] * 7)

@@ -108,7 +108,7 @@ def test_pretrained_weights_come_from_a_file(library, capsys):
         (["model=resnet18", "model.pretrained=text.pth"], "cannot be read"),
         (["model=resnet18", "model.library=timm", "model.pretrained=text.pth"], "not weights of resnet18"),
         (["model.pretrained=text.pth"], "networks of timm and torchvision"),
-        (["model=resnet18", "model.pretrained=text.pth", "init_from=pocket"], "give one of them"),
+        (["model=resnet18", "model.pretrained=text.pth", "init_from=pocket"], "leave one out"),
         (["model.freeze=nothing"], "no such module"),
     ],
 )

@@ -254,7 +254,7 @@ def test_the_learning_rate_that_the_finder_finds_is_used(scheduler, capsys):
     found = record["found"]["optimizer.lr"]
     assert found != 0.05
     assert max(rate for [rate] in watcher.rates) == pytest.approx(found, rel=0.2)
-    assert "was found and used" in capsys.readouterr().out
+    assert "was found by a callback and used" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
