@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_float_dtype, is_integer_dtype
 
 from fer.files import atomic, save_figure, write_text
 from fer.report_page import page
@@ -77,12 +78,22 @@ class Report:
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Returns the cells as a Markdown table; columns of numbers are right-aligned."""
-    rows = [[str(cell) for cell in row] for row in table.astype(object).to_numpy().tolist()]
-    columns = list(zip(*rows, strict=True)) or [()] * table.shape[1]
+    columns = [texts(table.iloc[:, number]) for number in range(table.shape[1])]
     lines = [[plain(str(column)) for column in table.columns]]
     lines.append(["---:" if is_numeric(cells) else "---" for cells in columns])
-    lines += [[plain(cell) for cell in row] for row in rows]
+    lines += [[plain(cell) for cell in row] for row in zip(*columns, strict=True)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def texts(column: pd.Series) -> list[str]:
+    """Returns the cells of a column as text: thousands with commas, floats with equally many decimals."""
+    if is_integer_dtype(column):
+        return [f"{value:,}" for value in column]
+    texts = [str(value) for value in column.astype(object)]
+    if not is_float_dtype(column) or any("e" in text for text in texts):
+        return texts
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return ["nan" if pd.isna(value) else f"{value:,.{decimals}f}" for value in column]
 
 
 def is_numeric(cells: Sequence[str]) -> bool:

@@ -22,6 +22,7 @@ h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h1 { margin-top: 0; }
 h1, h2, h3, p, li { overflow-wrap: anywhere; }
 .table { overflow-x: auto; max-width: 100%; }
+.table + .table { margin-top: 1.5rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8885; text-align: left; vertical-align: top; }
 th { vertical-align: bottom; }

@@ -24,6 +24,13 @@ def report() -> Report:
     return report
 
 
+def test_numbers_of_a_column_are_written_alike():
+    table = pd.DataFrame({"n": [3995, 7], "share": [1.0, 0.65], "rate": [1e-07, 1.0], "gap": [float("nan"), 12345.5]})
+    *_, first, second = markdown_table(table).splitlines()
+    assert first == "| 3,995 | 1.00 | 1e-07 | nan |"
+    assert second == "| 7 | 0.65 | 1.0 | 12,345.5 |"
+
+
 def test_everything_is_written_and_named(report, tmp_path):
     names = report.write(tmp_path / "out")
     assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
