@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
@@ -159,7 +160,16 @@ def rehearse_loss(loss: nn.Module, labels: Tensor, num_classes: int) -> None:
 
 
 def rehearse_trainer(cfg: DictConfig) -> None:
-    """Builds loggers, callbacks and the Trainer; none of them writes a file before training starts."""
+    """Builds loggers, callbacks and the Trainer; none of them writes a file before training starts.
+
+    Raises UserError for a strategy that trains in processes whose callbacks and metrics are lost: ddp_spawn, and
+    ddp_fork, which Lightning chooses in a notebook.
+    """
     cfg = cfg.copy()
     cfg.output_dir = "."
-    trainer_for(cfg, Path("."))
+    trainer = trainer_for(cfg, Path("."))
+    if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+        raise UserError(
+            f"trainer.strategy={cfg.trainer.strategy} with trainer.devices={cfg.trainer.devices}: a run on several "
+            "devices is started in a shell, with trainer.strategy=ddp; a notebook trains on one, trainer.devices=1"
+        )

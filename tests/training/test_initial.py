@@ -103,7 +103,7 @@ def test_pretrained_weights_come_from_a_file(library, capsys):
     ("words", "message"),
     [
         (["init_from=nowhere"], "no such run or checkpoint; a shipped network is named pocket"),
-        (["init_from=pocket", "model=resnet18"], "none of its weights fits"),
+        (["init_from=pocket", "model=resnet18"], "no weight has a name and shape"),
         (["model=resnet18", "model.pretrained=gone.pth"], "model.pretrained=gone.pth: no such file"),
         (["model=resnet18", "model.pretrained=text.pth"], "cannot be read"),
         (["model=resnet18", "model.library=timm", "model.pretrained=text.pth"], "not weights of resnet18"),
