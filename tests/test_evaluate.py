@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from fer import checkpoint, evaluate
 from fer.classifier import Classifier
 from fer.data.emotions import EMOTIONS
+from fer.data.soft_labels import read_teachers
 from fer.errors import UserError
 from fer.evaluation import explain, neighbours, robustness
 from fer.evaluation.images import read_data
@@ -221,6 +222,15 @@ def test_without_its_checkpoint_a_run_is_still_evaluated(run):
     shutil.rmtree(run / "checkpoints")
     evaluate.main([str(run)])
     assert "no checkpoint is left of this run" in (run / "evaluation-val" / "report.md").read_text()
+
+
+def test_training_images_are_predicted_by_the_network_for_use_as_soft_labels(run):
+    evaluate.main([str(run), "--split", "train", "--quick"])
+    soft = read_teachers([str(run / "evaluation-train" / "predictions.csv")])
+    assert len(soft.ids) == json.loads((run / "metrics.json").read_text())["data"]["counts"]["train"]["angry"] * 7
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(UserError, match=r"no checkpoint is left, which .* --split train need"):
+        evaluate.main([str(run), "--split", "train"])
 
 
 def test_other_data_than_in_training_are_not_taken_for_it(run):

@@ -87,7 +87,9 @@ def read_run(folder: Path, name: str, options: EvaluationOptions) -> EvaluationI
     record = record_of(folder)
     checkpoint = checkpoint_of(folder, record)
     if options.needs_network and not checkpoint:
-        raise UserError(f"{folder}: no checkpoint is left, which --tta and --logit-adjustment need; leave these out")
+        raise UserError(
+            f"{folder}: no checkpoint is left, which --tta, --logit-adjustment and --split train need; leave these out"
+        )
     if checkpoint and (options.needs_network or options.data):
         return replace(read_checkpoint(checkpoint, name, options, folder), path=folder)
     table = folder / runs.PREDICTIONS

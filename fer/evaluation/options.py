@@ -43,8 +43,8 @@ class EvaluationOptions:
 
     @property
     def needs_network(self) -> bool:
-        """Whether the logits must be computed again."""
-        return bool(self.tta or self.logit_adjustment)
+        """Whether the logits must be computed; a run keeps those of its validation and test images."""
+        return bool(self.tta or self.logit_adjustment or self.split == "train")
 
 
 def parse_classes(labels: str | None) -> tuple[str, ...] | None:
