@@ -1,8 +1,12 @@
 import hashlib
 
+import numpy as np
 import pytest
+from skimage import data
 
+import fer
 from fer import shipped
+from fer.data.synthetic import synthetic_faces
 from fer.errors import UserError
 
 
@@ -61,3 +65,16 @@ def test_networks_are_found_by_name_and_standard_is_the_default(tmp_path):
     assert not shipped.is_name("large", tmp_path)
     with pytest.raises(UserError, match="no network 'large' ships with this version; there are standard, pocket, tiny"):
         shipped.network_path("large", tmp_path)
+
+
+def test_shipped_networks_agree_where_all_are_sure():
+    drawn = synthetic_faces(train=140, val=7, test=7).images
+    pictures = [np.repeat(image[..., None], 3, axis=-1) for image in drawn]
+    answers = []
+    for name in shipped.names():
+        whole = fer.Recogniser(checkpoint=name, detector="none")
+        faces = [found[0] for found in whole(pictures)] + list(fer.Recogniser(checkpoint=name)(data.astronaut()))
+        answers.append([max(face.probabilities.items(), key=lambda of: of[1]) for face in faces])
+    sure = [labels for labels in zip(*answers, strict=True) if all(share > 0.8 for _, share in labels)]
+    assert len(sure) >= 10
+    assert all(len({label for label, _ in labels}) == 1 for labels in sure)
