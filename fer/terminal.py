@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fer.console import counted
+
 RUNNING, WAITING, DONE, FAILED, INTERRUPTED = "running", "waiting", "done", "failed", "stopped"
 STYLES = {RUNNING: "bold", WAITING: "dim", DONE: "green", FAILED: "red"}
 OTHER_LINES = 8
@@ -87,7 +89,7 @@ def table(rows: Sequence[Row], title: str, heading: str, height: int) -> Group:
     for row, texts in zip(kept, cells, strict=True):
         content.add_row(*map(line, texts), style=STYLES.get(row.state, ""))
     rest = len(rows) - len(kept)
-    return Group(content, Text(f"{title}; {rest} rows more" if rest else title, style="bold"))
+    return Group(content, Text(f"{title}; {counted(rest, 'more row')}" if rest else title, style="bold"))
 
 
 def line(text: str) -> Text:

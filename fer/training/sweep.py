@@ -61,7 +61,7 @@ class Sweep:
         print("\n".join(self.closing(configs)), flush=True)
         if self.failed:
             title, error = next(iter(self.failed.items()))
-            raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {title}: {error}")
+            raise UserError(f"{len(self.failed)} of {counted(len(configs), 'run')} failed, the first: {title}: {error}")
         return results
 
     def closing(self, configs: list[DictConfig]) -> list[str]:

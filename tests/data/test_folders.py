@@ -69,7 +69,7 @@ def test_other_files_are_not_pictures(ending, tmp_path):
     (tmp_path / "happy" / f"notes{ending}").write_text("no picture")
     faces = read(tmp_path)
     assert len(faces) == 1
-    assert faces.notes == (f"{tmp_path}: 1 files left out, no pictures by their suffix: {ending or 'none'} 1",)
+    assert faces.notes == (f"{tmp_path}: 1 file without a picture's suffix left out: {ending or 'none'} 1",)
 
 
 @pytest.mark.parametrize("packing", ["folder", "zip"])

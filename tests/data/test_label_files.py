@@ -50,7 +50,7 @@ def test_a_table_labels_pictures_however_it_is_written(lines, root):
     faces = read(root, *lines)
     assert labels(faces) == EXPECTED
     assert faces.classes == ("cat", "dog")
-    assert faces.notes == (f"{root.parent}/list.csv: 1 pictures beside it without a label not used",)
+    assert faces.notes == (f"{root.parent}/list.csv: 1 picture beside it without a label not used",)
 
 
 def test_columns_may_be_named(root):
