@@ -49,7 +49,7 @@ class LiveTable:
         self.rows, self.title, self.heading = rows, title, heading
         self.live = None
         if is_interactive():
-            self.console = Console()
+            self.console = Console(file=sys.stdout)  # even while a run writes into a log file
             self.live = Live(
                 console=self.console,
                 get_renderable=self.render,

@@ -4,8 +4,9 @@
     python experiments/speed/overhead.py --data fer2013.csv --parallel
 
 Starts fer.train as a user would, in child processes, and reads the time stamps that they write. --parallel adds two
-runs of some minutes, first one after the other, then at once. Writes overhead.csv into experiments/speed/ (--out), a
-row for each figure, and rewrites README.md there. The file cache is warm: the very first start is not counted.
+runs of some minutes, first one after the other, then at once (launcher=parallel). Writes overhead.csv into
+experiments/speed/ (--out), a row for each figure, and rewrites README.md there. The file cache is warm: the very first
+start is not counted.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -37,6 +39,19 @@ MEMORY_RUN = [
     "trainer.max_steps=20",
     "test=false",
     "callbacks.early_stopping=null",
+]
+SHORT_SWEEPS = [
+    [
+        "model=cnn",
+        "model.blocks=[[4]]",
+        "model.head=[8]",
+        "trainer.max_epochs=2",
+        "data.per_class={train: 10, val: 5, test: 5}",
+        "seed=0,1,2,3,4,5",
+        f"study={study}",
+        *more,
+    ]
+    for study, more in {"with_pictures": ["report=true"], "without": []}.items()
 ]
 LONG_RUN = ["model=cnn2", "callbacks.early_stopping=null", "test=false"]
 STAGES = {
@@ -106,6 +121,7 @@ def measure(data: Sequence[str], folder: Path, epochs: int | None) -> list[Row]:
     helps = [run([sys.executable, "-m", "fer.train", "--help"], folder).seconds for _ in range(STARTS)]
     starts = [train([*SHORT_RUN, *data, f"output_dir=start{number}"], folder, cache) for number in range(STARTS)]
     sweep = train(["-m", *SHORT_RUN, *data, "study=sweep", "seed=0,1,2,3"], folder, cache)
+    short = [train(["-m", *data, *options], folder, cache) for options in SHORT_SWEEPS]
     memory = train([*MEMORY_RUN, *data, "output_dir=memory"], folder, cache)
     imports = run([sys.executable, "-c", "import fer.training.experiment"], folder)
     rows = [
@@ -114,6 +130,7 @@ def measure(data: Sequence[str], folder: Path, epochs: int | None) -> list[Row]:
         ("data, cached", median(map(data_seconds, starts)), "s"),
         *start_rows(starts),
         ("from the end of a run to the first step of the next, in a sweep", median(pauses(sweep)), "s"),
+        *short_rows(*short),
         ("peak memory of a run, cnn3, batches of 64", memory.peak_mb, "MB"),
         ("of which held by imports", imports.peak_mb, "MB"),
     ]
@@ -143,15 +160,36 @@ def pauses(sweep: Process) -> list[float]:
     return [step - end for end, step in zip(sweep.all("run ends"), sweep.all("step")[1:], strict=False)]
 
 
+def short_rows(with_pictures: Process, without: Process) -> list[Row]:
+    """Returns the time from the end of a short run to that of the next in a sweep, with and without pictures."""
+    before, after = median(periods(with_pictures)), median(periods(without))
+    return [
+        ("a run of two epochs on 70 faces in a sweep, report=true", before, "s"),
+        ("the same without pictures, as sweeps leave them out", after, "s"),
+        ("without pictures, relative", after / before, ""),
+        ("– its training steps and validations", median(training(without)), "s"),
+    ]
+
+
+def periods(sweep: Process) -> list[float]:
+    """Returns the seconds between the ends of successive runs."""
+    return [end - earlier for earlier, end in pairwise(sweep.all("run ends"))]
+
+
+def training(sweep: Process) -> list[float]:
+    """Returns the seconds between the first step of each run and the end of its fit."""
+    return [end - step for step, end in zip(sweep.all("step"), sweep.all("last epoch ends"), strict=True)]
+
+
 def parallel_rows(data: Sequence[str], folder: Path, cache: Path, epochs: int) -> list[Row]:
-    """Measures two runs one after the other, then at once."""
+    """Measures two runs one after the other on all cores, then at once, each pinned to its share of them."""
     options = ["-m", *LONG_RUN, f"trainer.max_epochs={epochs}", *data, "seed=0,1"]
     serial = train([*options, "study=serial"], folder, cache).seconds
     parallel = train([*options, "study=parallel", "launcher=parallel", "launcher.jobs=2"], folder, cache).seconds
     return [
         ("two runs, one after the other", serial, "s"),
         ("two runs at once", parallel, "s"),
-        ("at once, relative", parallel / serial, ""),
+        ("runs an hour at once, relative", serial / parallel, ""),
     ]
 
 
