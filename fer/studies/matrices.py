@@ -8,24 +8,20 @@ import numpy as np
 from fer.console import counted
 from fer.files import save_figure
 from fer.plots.matrices import confusion_figure, confusion_panels, confusion_table
-from fer.studies.factors import titles
+from fer.studies.factors import configuration_titles
 from fer.studies.records import Run, read_runs, total_confusion
-from fer.studies.selection import Studies, best_of, by_name
+from fer.studies.selection import Studies, best_of, configurations
 from fer.studies.tables import is_synthetic
 
 
 def confusion_matrices(studies: Studies, split: str, out: Path) -> list[str]:
     """Draws the confusion matrices of all configurations into one picture; returns the Markdown that shows it."""
-    tables = {}
-    for study, runs in studies.items():
-        title, groups = titles(runs), by_name(runs)
-        for name, group in groups.items():
-            total = total_confusion(group, split)
-            if total is None:
-                continue
+    tables, title = {}, configuration_titles(studies)
+    for study, name, runs in configurations(studies):
+        total = total_confusion(runs, split)
+        if total is not None:
             classes, counts = total
-            own = f"{study}, {title[name]}" if len(groups) > 1 else study
-            tables[f"{own}: {accuracy_text(counts)}"] = confusion_table(counts, classes)
+            tables[f"{title[study, name]}: {accuracy_text(counts)}"] = confusion_table(counts, classes)
     if not tables:
         return []
     save_figure(confusion_panels(tables), out / "confusion.png", colours=64)

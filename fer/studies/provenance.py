@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from fer.console import counted
+from fer.studies.factors import configuration_titles
 from fer.studies.records import Run
 from fer.studies.selection import Studies, configurations
 
@@ -82,10 +83,12 @@ def provenance(runs: list[Run]) -> str:
 
 def provenance_by_machine(studies: Studies) -> str:
     """Returns a list with one line for each machine: the runs that it made, and their provenance."""
-    lines = []
+    lines, title = [], configuration_titles(studies)
     for name, letter in machine_letters(studies).items():
         made = {study: [run for run in runs if machine(run) == name] for study, runs in studies.items()}
-        titles = [f"{study} `{run}` ({named('seed', seeds_of(group))})" for study, run, group in configurations(made)]
+        titles = [
+            f"{title[study, run]} ({named('seed', seeds_of(group))})" for study, run, group in configurations(made)
+        ]
         runs = [run for group in made.values() for run in group]
-        lines.append(f"- {letter}: {', '.join(titles)}. {provenance(runs)}")
+        lines.append(f"- {letter}: {'; '.join(titles)}. {provenance(runs)}")
     return "".join(lines)

@@ -27,10 +27,10 @@ class Sweep:
     """The runs of a sweep, one for each combination of overrides, and how many of them ended in which way.
 
     `launcher.jobs=1` runs them one after the other in this process; on a terminal, which shows a table of all runs,
-    each writes its lines into a log file. More run at the same time in child processes, see `fer.training.children`; with
-    `launcher.submit` they are jobs of SLURM, see `fer.training.slurm`. A failed run is counted and the others continue.
-    As with `existing=continue`, runs that finished before are skipped and interrupted ones resumed; runs that diverged
-    start again only with `retry=true`.
+    each writes its lines into a log file. More run at the same time in child processes, see `fer.training.children`;
+    with `launcher.submit` they are jobs of SLURM, see `fer.training.slurm`. A failed run is counted and the others
+    continue. As with `existing=continue`, runs that finished before are skipped and interrupted ones resumed; runs that
+    diverged start again only with `retry=true`.
 
     context, task: Hydra's context and the function that trains. cfg: the config of the sweep, `hydra` included.
     jobs: the overrides of each run.
@@ -75,8 +75,8 @@ class Sweep:
             return [f"{counted(self.done, 'trial')} passed; no run is left"]
         study = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
         return [
-            f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}",
             *self.without_pictures(configs),
+            f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}",
             f"next: {study}    (a table over all its runs)",
         ]
 
@@ -87,7 +87,7 @@ class Sweep:
         if not folders:
             return []
         command = shlex.join(["python", "-m", "fer.evaluate", str(folders[-1])])
-        return [f"{counted(len(folders), 'short run')} without pictures (report=true: with); to draw one: {command}"]
+        return [f"{counted(len(folders), 'run has', 'runs have')} no pictures yet; to draw those of one: {command}"]
 
     def _launch(self, configs: list[DictConfig], at_once: int) -> list[JobReturn]:
         if "submit" in self.cfg.launcher:
@@ -163,7 +163,7 @@ class Sweep:
             return self.count(index, reason)
         if result.status == JobStatus.FAILED:
             error = result._return_value
-            return self.count(index, f"{type(error).__name__}: {error}")
+            return self.count(index, f"{type(error).__name__}: {error}{f' (see {log})' if shows_table() else ''}")
         return self.count(index)
 
     def overrides(self, index: int) -> list[str]:

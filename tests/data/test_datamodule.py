@@ -431,7 +431,7 @@ def test_notes_and_warnings_are_passed_on(datamodule, tmp_path):
     with open(tmp_path / "fer2013.csv", "a") as file:
         file.write("garbage\n")
     module = datamodule(on_bad_row="skip")
-    assert "1 bad rows skipped" in module.warnings[0]
+    assert "1 bad row skipped" in module.warnings[0]
     assert module.description()["notes"] == module.warnings
 
 
