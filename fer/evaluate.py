@@ -33,6 +33,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import EvaluationOptions, is_data_option, parse_data, parse_numbers
 from fer.evaluation.predictions import align
 from fer.evaluation.records import record_of
+from fer.files import Unwritable
 from fer.memory import keep_freed
 
 FOLDER = Path("runs") / "evaluate"
@@ -82,10 +84,10 @@ def complete_run(source: EvaluationInput) -> None:
         return
     from fer.training.reporting import complete
 
-    if complete(
-        source.path, record_of(source.path), predictions.read(source.path / runs.PREDICTIONS), source.datamodule
-    ):
-        print(f"drew the pictures of {source.path}")
+    written = predictions.read(source.path / runs.PREDICTIONS)
+    with suppress(Unwritable):  # the report may go elsewhere
+        if complete(source.path, record_of(source.path), written, source.datamodule):
+            print(f"drew the pictures of {source.path}")
 
 
 def default_folder(sources: Sequence[EvaluationInput], options: EvaluationOptions) -> Path:

@@ -32,7 +32,7 @@ import pandas as pd
 
 from fer import config, places
 from fer.arguments import place as path_argument
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError
 from fer.studies.claims import read_claims
 from fer.studies.collecting import collect

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fer.console import counted
+from fer.counting import counted
 
 RUNNING, WAITING, DONE, FAILED, INTERRUPTED = "running", "waiting", "done", "failed", "stopped"
 STYLES = {RUNNING: "bold", WAITING: "dim", DONE: "green", FAILED: "red"}

@@ -2,6 +2,7 @@
 
     python experiments/speed/overhead.py --data fer2013.csv
     python experiments/speed/overhead.py --data fer2013.csv --parallel
+    python experiments/speed/overhead.py --only sweep
 
 Starts fer.train as a user would, in child processes, and reads the time stamps that they write. --parallel adds two
 runs of some minutes, first one after the other, then at once (launcher=parallel). Writes overhead.csv into
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -64,6 +66,9 @@ STAGES = {
     "step": "network, trainer, record",
 }
 """Time stamps of a start in their order, with what the process does before each."""
+
+PARTS = ("start", "sweep", "memory", "parallel")
+"""What is measured; the last only where it is asked for."""
 
 Row = tuple[str, float, str]
 """What was measured, its value and its unit."""
@@ -113,30 +118,40 @@ def read_timestamps(file: Path, start: float) -> list[tuple[str, float]]:
     return [(name, float(seconds) - start) for name, seconds in lines]
 
 
-def measure(data: Sequence[str], folder: Path, epochs: int | None) -> list[Row]:
-    """Returns all rows. `epochs`: length of the runs side by side; None leaves these out."""
+def measure(data: Sequence[str], folder: Path, parts: Sequence[str], epochs: int) -> list[Row]:
+    """Returns the rows of the named parts. `epochs`: length of the runs side by side."""
     cache = folder / "cache"
     cache.mkdir()
+    functions = {"start": starting, "sweep": sweeping, "memory": memory, "parallel": partial(parallel, epochs=epochs)}
+    return [row for part in parts for row in functions[part](data, folder, cache)]
+
+
+def starting(data: Sequence[str], folder: Path, cache: Path) -> list[Row]:
+    """Measures `--help` and the start of a run."""
     first = train([*SHORT_RUN, *data, "output_dir=first"], folder, cache)
     helps = [run([sys.executable, "-m", "fer.train", "--help"], folder).seconds for _ in range(STARTS)]
     starts = [train([*SHORT_RUN, *data, f"output_dir=start{number}"], folder, cache) for number in range(STARTS)]
-    sweep = train(["-m", *SHORT_RUN, *data, "study=sweep", "seed=0,1,2,3"], folder, cache)
-    short = [train(["-m", *data, *options], folder, cache) for options in SHORT_SWEEPS]
-    memory = train([*MEMORY_RUN, *data, "output_dir=memory"], folder, cache)
-    imports = run([sys.executable, "-c", "import fer.training.experiment"], folder)
-    rows = [
+    return [
         ("python -m fer.train --help", median(helps), "s"),
         ("data, first read", data_seconds(first), "s"),
         ("data, cached", median(map(data_seconds, starts)), "s"),
         *start_rows(starts),
-        ("from the end of a run to the first step of the next, in a sweep", median(pauses(sweep)), "s"),
-        *short_rows(*short),
-        ("peak memory of a run, cnn3, batches of 64", memory.peak_mb, "MB"),
-        ("of which held by imports", imports.peak_mb, "MB"),
     ]
-    if epochs:
-        rows += parallel_rows(data, folder, cache, epochs)
-    return rows
+
+
+def sweeping(data: Sequence[str], folder: Path, cache: Path) -> list[Row]:
+    """Measures what a run of a sweep costs besides its steps."""
+    sweep = train(["-m", *SHORT_RUN, *data, "study=sweep", "seed=0,1,2,3"], folder, cache)
+    short = [train(["-m", *data, *options], folder, cache) for options in SHORT_SWEEPS]
+    pause = ("from the end of a run to the first step of the next, in a sweep", median(pauses(sweep)), "s")
+    return [pause, *short_rows(*short)]
+
+
+def memory(data: Sequence[str], folder: Path, cache: Path) -> list[Row]:
+    """Measures the peak memory of a run."""
+    peak = train([*MEMORY_RUN, *data, "output_dir=memory"], folder, cache).peak_mb
+    imports = run([sys.executable, "-c", "import fer.training.experiment"], folder).peak_mb
+    return [("peak memory of a run, cnn3, batches of 64", peak, "MB"), ("of which held by imports", imports, "MB")]
 
 
 def data_seconds(process: Process) -> float:
@@ -167,7 +182,7 @@ def short_rows(with_pictures: Process, without: Process) -> list[Row]:
         ("a run of two epochs on 70 faces in a sweep, report=true", before, "s"),
         ("the same without pictures, as sweeps leave them out", after, "s"),
         ("without pictures, relative", after / before, ""),
-        ("– its training steps and validations", median(training(without)), "s"),
+        ("– of which besides steps and validations", median(besides(without)), "s"),
     ]
 
 
@@ -176,26 +191,28 @@ def periods(sweep: Process) -> list[float]:
     return [end - earlier for earlier, end in pairwise(sweep.all("run ends"))]
 
 
-def training(sweep: Process) -> list[float]:
-    """Returns the seconds between the first step of each run and the end of its fit."""
-    return [end - step for step, end in zip(sweep.all("step"), sweep.all("last epoch ends"), strict=True)]
+def besides(sweep: Process) -> list[float]:
+    """Returns the part of `periods` outside of the time from a run's first step to the end of its last epoch."""
+    fits = [end - step for step, end in zip(sweep.all("step"), sweep.all("last epoch ends"), strict=True)]
+    return [period - fit for period, fit in zip(periods(sweep), fits[1:], strict=True)]
 
 
-def parallel_rows(data: Sequence[str], folder: Path, cache: Path, epochs: int) -> list[Row]:
+def parallel(data: Sequence[str], folder: Path, cache: Path, epochs: int) -> list[Row]:
     """Measures two runs one after the other on all cores, then at once, each pinned to its share of them."""
     options = ["-m", *LONG_RUN, f"trainer.max_epochs={epochs}", *data, "seed=0,1"]
     serial = train([*options, "study=serial"], folder, cache).seconds
-    parallel = train([*options, "study=parallel", "launcher=parallel", "launcher.jobs=2"], folder, cache).seconds
+    at_once = train([*options, "study=parallel", "launcher=parallel", "launcher.jobs=2"], folder, cache).seconds
     return [
         ("two runs, one after the other", serial, "s"),
-        ("two runs at once", parallel, "s"),
-        ("runs an hour at once, relative", serial / parallel, ""),
+        ("two runs at once", at_once, "s"),
+        ("runs an hour at once, relative", serial / at_once, ""),
     ]
 
 
-def table(rows: list[Row], data: str, command: str) -> pd.DataFrame:
+def table(rows: list[Row], data: str, options: str, command: str) -> pd.DataFrame:
     """Returns the rows with the setting and provenance columns of `fer.benchmarking.results`."""
-    setting = dict.fromkeys(results.SETTING, "") | results.machine_columns() | {"model": "cnn2", "data": data}
+    named = {"model": "cnn2", "data": data, "options": options}
+    setting = dict.fromkeys(results.SETTING, "") | results.machine_columns() | named
     columns = setting | results.provenance_columns() | {"command": command_without_paths(command)}
     return pd.DataFrame(rows, columns=["part", "value", "unit"]).round({"value": 3}).assign(**columns)
 
@@ -203,6 +220,7 @@ def table(rows: list[Row], data: str, command: str) -> pd.DataFrame:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="PATH", help="FER2013 in any layout (default: synthetic faces)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"only these of {', '.join(PARTS)}")
     parser.add_argument("--parallel", type=whole, nargs="?", const=4, metavar="EPOCHS", help="also two runs at once")
     parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path("experiments/speed"))
     args = parser.parse_args(arguments)
@@ -211,11 +229,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return args
 
 
-def write(rows: list[Row], data: str, command: str, folder: Path) -> list[str]:
+def write(rows: list[Row], data: str, options: str, command: str, folder: Path) -> list[str]:
     """Writes overhead.csv and README.md; returns the names of all files in `folder`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        results.store(table(rows, data, command), folder / "overhead.csv")
+        results.store(table(rows, data, options, command), folder / "overhead.csv")
         return report.render(folder)
     except OSError as error:
         fix = "choose another with --out FOLDER"
@@ -228,9 +246,11 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     command = shlex.join(["python", "experiments/speed/overhead.py", *arguments])
     data = ["data=fer2013", f"data.root={args.data.absolute()}"] if args.data else ["data=synthetic"]
+    parts = args.only or [*PARTS[:-1], *(PARTS[-1:] if args.parallel else ())]
     with tempfile.TemporaryDirectory() as folder:
-        rows = measure(data, Path(folder), args.parallel)
-    files = write(rows, "FER2013" if args.data else "synthetic faces", command, args.out)
+        rows = measure(data, Path(folder), parts, args.parallel or 4)
+    options = f"--only {' '.join(args.only)}" if args.only else ""
+    files = write(rows, "FER2013" if args.data else "synthetic faces", options, command, args.out)
     for name, value, unit in rows:
         print(f"{value:10,.2f} {unit:2}  {name}")
     print(f"wrote {args.out}/: {', '.join(files)}\nnext: read {args.out}/README.md", flush=True)

@@ -19,7 +19,7 @@ from fer.benchmarking.tables import (
     setting_title,
     step_parts,
 )
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError
 from fer.files import save_figure, write_text
 from fer.plots.speed import NAMES, growth_figure, speed_figure

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
 from fer.data.faces import Faces
 from fer.errors import Setting, UserError

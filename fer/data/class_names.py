@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 import yaml
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.emotions import ALIASES, WITH_CONTEMPT, emotion_of
 from fer.errors import UserError
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_numbers import KNOWN, table
 from fer.data.csv_format import PIXELS, Format, plain, read_format, utf8_lines
 from fer.data.csv_labels import LEFT_OUT, Labels, code_table, csv_stem, is_ckplus

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.preprocess import SIZE
 
 

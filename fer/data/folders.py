@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_names import Renames, UnknownClass, key_of, rename_option
 from fer.data.class_numbers import KNOWN, Numbers, emotions_in, listed, number_of, translated
 from fer.data.decoding import decode_faces

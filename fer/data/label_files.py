@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.csv_format import Columns, plain, separator_of, utf8_lines
 from fer.data.csv_values import BadRow, parse_usage
 from fer.data.decoding import Box

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in, listed
 from fer.data.decoding import Box, decode_faces

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.duplicates import copies
 from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import Faces

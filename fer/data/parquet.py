@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in
 from fer.data.csv_format import Columns

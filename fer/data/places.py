@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_names import Renames
 from fer.data.class_numbers import Numbers, may_be_emotion
 from fer.data.emotions import USAGES

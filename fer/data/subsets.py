@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.duplicates import copies, seen
 from fer.data.faces import SPLITS, Faces
 from fer.data.splits import Rows

@@ -1,6 +1,6 @@
 """Says what files hold that is not read, and what to do."""
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.files import Directory, Files, SingleFile
 from fer.data.own_source import ARRAYS, FOR_ARRAYS
 from fer.data.places import image_names

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.class_names import key_of, suggestion
 from fer.data.emotions import emotion_of
 from fer.data.faces import Faces

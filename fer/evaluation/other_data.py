@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data import official, splits
 from fer.data.class_names import UnknownClass
 from fer.data.datamodule import FERDataModule

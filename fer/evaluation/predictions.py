@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer import confusion
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError, first_line
 from fer.evaluation import calibration
 

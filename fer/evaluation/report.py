@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import runs
-from fer.console import counted
+from fer.counting import counted
 from fer.evaluation import readings, run_facts
 from fer.evaluation.comparison import add_comparison
 from fer.evaluation.formatting import SPLIT_TITLES

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data.duplicates import audit
 from fer.exploration.dataset import Dataset, announce
 from fer.plots.duplicates import duplicate_sheet

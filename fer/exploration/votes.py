@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fer.console import counted
+from fer.counting import counted
 from fer.data import ferplus, statistics
 from fer.errors import UserError
 from fer.exploration.dataset import Dataset, join_words

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer.console import counted
+from fer.counting import counted
 from fer.evaluation import confidence, inputs, readings, sections
 from fer.evaluation.formatting import percent
 from fer.evaluation.inputs import EvaluationInput

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError
 from fer.files import atomic
 from fer.palette import class_colors

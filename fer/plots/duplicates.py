@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer.console import counted
+from fer.counting import counted
 from fer.plots import PALETTE, WRONG
 
 FACES = 7  # side by side; of a larger group the rest is only counted

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fer.console import counted
+from fer.counting import counted
 from fer.plots.curves import NOTHING, Reference, draw_accuracy, draw_rate
 from fer.plots.faces import RIGHT, draw_faces, prediction_captions
 from fer.plots.matrices import draw_matrix

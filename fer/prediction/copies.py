@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError
 from fer.pictures import Unreadable
 from fer.prediction.draw import NO_FACE, annotate

@@ -10,7 +10,8 @@ import optuna
 from omegaconf import DictConfig
 
 from fer import commandline, compat, naming
-from fer.console import counted, duration, figure_text
+from fer.console import duration, figure_text
+from fer.counting import counted
 from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan

@@ -89,7 +89,7 @@ def write_comparisons(differences: list[Difference], path: Path) -> None:
 def methods(count: int, figure: str, partners: dict[str, Partner]) -> str:
     """Returns how levels were compared, in words."""
     correction = CORRECTION.format(count=count) if count > 1 else ""
-    text = METHODS.format(figure=figure, correction=correction)
+    text = METHODS.format(figure=figure_title(figure), correction=correction)
     if partners:
         text += INTERACTIONS
     if any(is_rate(partner.name) for partner in partners.values()):

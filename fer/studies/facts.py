@@ -1,6 +1,7 @@
 """Sums up a study in five lines: data, options that vary, runs, the best of them, time and commit."""
 
-from fer.console import counted, duration
+from fer.console import duration
+from fer.counting import counted
 from fer.evaluation.formatting import figure_title
 from fer.report import plain
 from fer.studies.factors import is_range, levels, table, titles

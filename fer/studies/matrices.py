@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer.console import counted
+from fer.counting import counted
 from fer.files import save_figure
 from fer.plots.matrices import confusion_figure, confusion_panels, confusion_table
 from fer.studies.factors import configuration_titles

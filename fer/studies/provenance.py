@@ -4,7 +4,7 @@ import math
 import shlex
 from collections.abc import Iterable, Sequence
 
-from fer.console import counted
+from fer.counting import counted
 from fer.studies.factors import configuration_titles
 from fer.studies.records import Run
 from fer.studies.selection import Studies, configurations

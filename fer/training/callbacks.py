@@ -11,7 +11,8 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from fer.console import counted, duration
+from fer.console import duration
+from fer.counting import counted
 from fer.errors import UserError
 from fer.training.pictures import Pictures
 from fer.training.progress import planned_epochs, progress_bar, say, work

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from fer import run_folders, runs
-from fer.console import counted, duration, yes
+from fer.console import duration, yes
+from fer.counting import counted
 from fer.monitor import mode_of
 from fer.places import RUNS
 from fer.training.history import whole_rows

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from fer import runs
 from fer.classifier import Classifier
-from fer.console import counted
+from fer.counting import counted
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError
 from fer.memory import keep_freed

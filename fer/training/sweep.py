@@ -14,7 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fer import config, naming, runs, validation
-from fer.console import counted, duration
+from fer.console import duration
+from fer.counting import counted
 from fer.errors import STOPPED, UserError
 from fer.quoting import quoted
 from fer.streams import READABLE
