@@ -102,6 +102,8 @@ def next_commands(record: Record, folder: Path, events: bool) -> list[str]:
     if not second and events:
         second = shlex.join(["tensorboard", "--logdir", str(folder)])
     first = f"{shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}"
+    if not (folder / runs.RESULTS).exists():
+        first += "    (draws the pictures as well)"
     return [f"next: {first}", *([f"      {second}"] if second else [])]
 
 

@@ -34,9 +34,9 @@ def seconds_before(cfg: DictConfig) -> float:
 
     Runs of a sweep and of a search have existing=continue.
     """
-    report = cfg.get("report", "auto")  # runs of earlier versions have none
+    report = cfg.get("report", "auto")  # runs of earlier versions and benchmarks have none
     if report == "auto":
-        return SHORT if cfg.existing == "continue" else 0.0
+        return SHORT if cfg.get("existing") == "continue" else 0.0
     return 0.0 if report else float("inf")
 
 
