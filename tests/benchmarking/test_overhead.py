@@ -50,10 +50,10 @@ def test_a_short_run_is_timed_from_the_end_of_the_one_before(overhead):
             for name, seconds in (("step", pause), ("last epoch ends", 5), ("run ends", 1)):
                 now += seconds
                 stamps.append((name, now))
-        return overhead.Process(now, stamps, 1)
+        return overhead.Process(now, stamps, 1, [(name, second / 10) for name, second in stamps])
 
     rows = {name: value for name, value, _ in overhead.short_rows(sweep(14), sweep(4))}
-    assert list(rows.values()) == [20, 10, 0.5, 5]
+    assert list(rows.values()) == pytest.approx([20, 10, 5, 0.5, 2, 1, 0.5, 0.5])
 
 
 def test_the_named_parts_alone_are_measured(overhead, tmp_path, monkeypatch):
