@@ -73,7 +73,9 @@ def of_kind(part: Any, kinds: type | tuple[type, ...], node: Mapping[str, Any], 
     if isinstance(part, kinds):
         return part
     expected = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
-    raise BuildError(f"{where}._target_={node[TARGET]} returned a {type(part).__name__}; expected a {expected}")
+    raise BuildError(
+        f"{where}._target_={node[TARGET]} returned an object of type {type(part).__name__}; expected {expected}"
+    )
 
 
 def nested(value: Any, where: str, offered: Mapping[str, Any]) -> Any:

@@ -72,11 +72,6 @@ def figure_text(monitor: str, value: float, deviation: float | None = None) -> s
     return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Returns a number with its noun: "1 face", "2 faces", "1,000 faces"; plural: if it is not the noun with an s."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
-
-
 def quieten() -> None:
     """Silences warnings that do not apply here, and Lightning's messages that repeat the first lines of a run."""
     for message in QUIET:

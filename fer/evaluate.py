@@ -33,21 +33,24 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fer import config
+from fer import config, runs
 from fer.arguments import add_trust, again, path, place, run
 from fer.commandline import assigned
 from fer.commandline import command as command_line
 from fer.errors import UserError
-from fer.evaluation import inputs
+from fer.evaluation import inputs, predictions
 from fer.evaluation.formatting import METRIC_TITLES, interval
 from fer.evaluation.input_names import unique_names
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import EvaluationOptions, is_data_option, parse_data, parse_numbers
 from fer.evaluation.predictions import align
+from fer.evaluation.records import record_of
+from fer.files import Unwritable
 from fer.memory import keep_freed
 
 FOLDER = Path("runs") / "evaluate"
@@ -64,13 +67,27 @@ def evaluate(paths: Sequence[Path], options: EvaluationOptions, out: Path | None
     options = replace(options, images=options.images and len(paths) == 1)
     names = unique_names(paths)
     sources = [inputs.read(path, name, options) for path, name in zip(paths, names, strict=True)]
-    predictions, dropped = align({source.name: source.predictions(options.split) for source in sources})
+    aligned, dropped = align({source.name: source.predictions(options.split) for source in sources})
     folder = writable(out or default_folder(sources, options))
     from fer.evaluation.report import write_report  # imports matplotlib: after the input is known to be valid
 
-    content, files = write_report(folder, sources, predictions, dropped, options, command)
+    if len(sources) == 1:
+        complete_run(sources[0])
+    content, files = write_report(folder, sources, aligned, dropped, options, command)
     print("\n".join(closing(content, sources, folder, files)))
     return folder
+
+
+def complete_run(source: EvaluationInput) -> None:
+    """Draws the pictures of a run that left them out, as short runs of a sweep do; see `fer.training.reporting`."""
+    if source.datamodule is None or source.other_data or not source.path.is_dir():
+        return
+    from fer.training.reporting import complete
+
+    written = predictions.read(source.path / runs.PREDICTIONS)
+    with suppress(Unwritable):  # the report may go elsewhere
+        if complete(source.path, record_of(source.path), written, source.datamodule):
+            print(f"drew the pictures of {source.path}")
 
 
 def default_folder(sources: Sequence[EvaluationInput], options: EvaluationOptions) -> Path:

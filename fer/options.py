@@ -201,6 +201,7 @@ TABLE = (
     start("study", in_search=SEARCH),
     start("existing", refusal="the same command goes on with the search"),
     start("retry", in_search=SEARCH),
+    start("report", resume=True),
     start("trust", resume=True, text=True),
     Option("prolonged", names=False),  # in the config of a run with more epochs than it was planned for
     start("initial"),  # in the config of a resumed run: the weights that it started from

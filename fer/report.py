@@ -21,7 +21,7 @@ class Report:
     """Collects blocks of Markdown, tables and figures; `write` writes them into a folder.
 
     Text is Markdown, so text from files and users must be escaped with `plain`. With `with_faces=False` the report
-    holds no picture of faces and may be published even if the data may not.
+    holds no picture of faces and may be published even if the data may not; its pictures are small files.
     """
 
     def __init__(self, title: str, with_faces: bool = True):
@@ -69,7 +69,7 @@ class Report:
             with atomic(folder / f"{name}.csv") as file:
                 table.to_csv(file, index=False)
         for name, figure in self.figures.items():
-            save_figure(figure, folder / f"{name}.png")
+            save_figure(figure, folder / f"{name}.png", colours=None if self.with_faces else 256)
         write_text(folder / "report.md", self.markdown)
         write_text(folder / "report.html", page(self.title, self.markdown, folder))
         files = [f"{name}.csv" for name in self.tables] + [f"{name}.png" for name in self.figures]

@@ -15,7 +15,7 @@ from fer.files import atomic
 from fer.schema import check_plain
 
 CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
-HISTORY = "metrics.csv"
+HISTORY, RESULTS = "metrics.csv", "results.png"
 OPINIONS = "opinions.csv"
 """Predictions of the part of the training split that a run with data.fold left out."""
 LAST, PREVIOUS = Path("checkpoints") / "last.ckpt", Path("checkpoints") / "previous.ckpt"

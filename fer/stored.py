@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,11 @@ def write(place: Path, records: dict[str, dict[str, Any]]) -> None:
     write_gzip(place / NAME, "".join(f"{line}\n" for line in lines))
     for loose in place.glob(LOOSE):
         loose.unlink()
+
+
+def remove(place: Path) -> None:
+    """Removes all records, and the folder if nothing else lies in it."""
+    for path in [*place.glob(NAME), *place.glob(LOOSE)]:
+        path.unlink()
+    with suppress(OSError):
+        place.rmdir()

@@ -12,12 +12,14 @@ with all its options. Where options differ between the runs, it compares their l
 pairs.csv) and shows two figures. Its table and its conclusions are printed as well.
 --with-test adds the columns of the test split; choose by validation first.
 
-experiments/studies.yaml holds a question and an answer for each study, which open its README.md; notes.md in the
-study's folder follows the tables. --index writes the table in experiments/README.md from studies.yaml.
+experiments/studies.yaml holds a question and an answer for each study, which open its README.md. What stands there
+between the marks `<!-- notes -->` and `<!-- end of notes -->` is kept, below the tables. --index writes the table in
+experiments/README.md from studies.yaml.
 
---together NAME makes one report of several studies in experiments/NAME/: one table, the accuracy of each emotion, a
-confusion matrix for each configuration, and the predictions of its first seed. experiments/NAME/reported.csv (study,
-figure, value, note) holds what others reported. --readme puts the table between the `<!-- results -->` marks of a file.
+--together NAME makes one report of several studies in experiments/NAME/: one table, the accuracy of each emotion, and
+a confusion matrix for each configuration. experiments/NAME/reported.csv (study, figure, value, note) holds what others
+reported. --predictions also stores the predictions of each configuration's first seed, as a CSV file that fer.evaluate
+reads. --readme puts the table between the `<!-- results -->` marks of a file.
 """
 
 import argparse
@@ -30,7 +32,7 @@ import pandas as pd
 
 from fer import config, places
 from fer.arguments import place as path_argument
-from fer.console import counted
+from fer.counting import counted
 from fer.errors import UserError
 from fer.studies.claims import read_claims
 from fer.studies.collecting import collect
@@ -46,6 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=path_argument("--out"), default=Path("experiments"))
     parser.add_argument("--together", metavar="NAME", help="one report of all the studies in NAME below --out")
     parser.add_argument("--with-test", action="store_true", help="show the test split as well; never select by it")
+    parser.add_argument(
+        "--predictions", action="store_true", help="store those of the first seeds, a .csv.gz file each"
+    )
     parser.add_argument("--readme", type=path_argument("--readme"), help="file with <!-- results --> marks to fill")
     parser.add_argument("--index", action="store_true", help="write the table of all studies in README.md of --out")
     args = parser.parse_args(arguments)
@@ -62,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
 def write_reports(args: argparse.Namespace) -> None:
     """Writes one report for each study, or one for all of them with --together, and the table of --readme."""
     place = args.out / (args.together or "")
-    studies = collect(args.studies, args.runs, place, together=bool(args.together))
+    studies = collect(args.studies, args.runs, place, bool(args.together), args.predictions)
     from fer.studies.report import write_study, write_together  # matplotlib and SciPy, after all names were checked
 
     if args.together:
@@ -70,7 +75,8 @@ def write_reports(args: argparse.Namespace) -> None:
         table = compare(studies, claims, args.with_test)
         write_together(args.together, studies, table, claims, place)
         print("\n".join(study_lines(table, [], terminal_width())))
-        print(f"wrote {place}/: README.md, report.html, results.csv, {len(table)} confusion matrices")
+        stored = counted(sum(map(len, studies.values())), "run")
+        print(f"wrote {place}/: README.md, report.html, results.csv, confusion.png, records of {stored}")
         readme_table = overview(studies, args.with_test)
     else:
         tables = {study: summarise(study, runs, args.with_test) for study, runs in studies.items()}

@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fer.counting import counted
+
 RUNNING, WAITING, DONE, FAILED, INTERRUPTED = "running", "waiting", "done", "failed", "stopped"
 STYLES = {RUNNING: "bold", WAITING: "dim", DONE: "green", FAILED: "red"}
 OTHER_LINES = 8
@@ -47,7 +49,7 @@ class LiveTable:
         self.rows, self.title, self.heading = rows, title, heading
         self.live = None
         if is_interactive():
-            self.console = Console()
+            self.console = Console(file=sys.stdout)  # even while a run writes into a log file
             self.live = Live(
                 console=self.console,
                 get_renderable=self.render,
@@ -87,7 +89,7 @@ def table(rows: Sequence[Row], title: str, heading: str, height: int) -> Group:
     for row, texts in zip(kept, cells, strict=True):
         content.add_row(*map(line, texts), style=STYLES.get(row.state, ""))
     rest = len(rows) - len(kept)
-    return Group(content, Text(f"{title}; {rest} rows more" if rest else title, style="bold"))
+    return Group(content, Text(f"{title}; {counted(rest, 'more row')}" if rest else title, style="bold"))
 
 
 def line(text: str) -> Text:

@@ -53,6 +53,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.drop_held_out_copies": (True, False),
     "existing": ("new", "continue"),
     "retry": (True, False),
+    "report": ("auto", True, False),
     "test": (True, False),
     "trainer.precision": ("auto", "32-true", "16-mixed", "bf16-mixed", "bf16-true", "16-true", "64-true", 32, 16, 64),
     "trainer.deterministic": (True, False, "warn", None),

@@ -53,8 +53,7 @@ def _trusts_nothing(monkeypatch):
 def _without_pictures(request, monkeypatch):
     """Runs leave out their pictures and report, which take three times as long as a tiny training."""
     if "pictures" not in request.keywords:
-        monkeypatch.setattr("fer.training.scoring.draw", lambda *_, **__: None)
-        monkeypatch.setattr("fer.training.scoring.short_report", lambda *_, **__: None)
+        monkeypatch.setattr("fer.training.scoring.write_report", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="session")

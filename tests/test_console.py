@@ -8,11 +8,6 @@ def test_durations_are_in_the_unit_one_would_say(seconds, words):
     assert console.duration(seconds) == words
 
 
-@pytest.mark.parametrize(("number", "words"), [(0, "0 faces"), (1, "1 face"), (2, "2 faces"), (1000, "1,000 faces")])
-def test_one_is_no_plural(number, words):
-    assert console.counted(number, "face") == words
-
-
 def test_the_table_of_counts_lines_up():
     lines = console.counts_table({"train": {"angry": 3995, "surprise": 7}, "val": {"angry": 0, "surprise": 12}})
     assert len({len(line) for line in lines}) == 1

@@ -42,8 +42,7 @@ pytestmark = [
 @pytest.fixture
 def without_pictures_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fer.training.scoring.draw", lambda *_, **__: None)
-    monkeypatch.setattr("fer.training.scoring.short_report", lambda *_, **__: None)
+    monkeypatch.setattr("fer.training.scoring.write_report", lambda *_, **__: None)
 
 
 class Watcher(Callback):

@@ -273,4 +273,4 @@ def test_fer2013_is_found_as_it_is_known(real_root, tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "35,887 faces of 7 classes, 28,709 in train, 3,589 in val, 3,589 in test" in text
     assert "happy has 7,215 training images, 16.5 times disgust's 436." in text
-    assert "12 of 35,887 images have one grey level throughout" in text
+    assert "One grey level throughout: 12 of 35,887 images" in text

@@ -168,7 +168,7 @@ def test_several_are_compared(run):
     result = content(Path("out"))
     assert len(result["models"]) == 4
     assert result["images"] == 13
-    assert result["dropped"] == ["1 images are not in all of them and were left out."]
+    assert result["dropped"] == ["Left out: 1 image that is not in all of them."]
     assert len(result["pairs"]) == 1
 
 

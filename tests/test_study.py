@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from fer import study
+from fer import stored, study
 from fer.errors import UserError
 from fer.studies.records import read_predictions, read_runs, read_stored
 from fer.studies.tables import summarise
@@ -79,14 +79,21 @@ def test_the_test_split_stays_closed_unless_asked_for(runs):
     assert "test/accuracy" in summarise("mine", found, with_test=True)
 
 
-def test_the_summary_opens_the_readme_and_notes_follow_the_tables(runs, tmp_path):
+def test_the_summary_opens_the_readme_and_notes_below_the_tables_are_kept(runs, tmp_path):
     (tmp_path / "out/mine").mkdir(parents=True)
     (tmp_path / "out/studies.yaml").write_text("mine: {question: 'Which is better?', answer: 'a is, by 20 points.'}\n")
     (tmp_path / "out/mine/notes.md").write_text("Seed 0 was tried thrice.\n")
     study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
-    text = (tmp_path / "out/mine/README.md").read_text()
+    readme = tmp_path / "out/mine/README.md"
+    text = readme.read_text()
     assert text.startswith("# Mine\n\n**Which is better?** a is, by 20 points.\n")
     assert text.index("| run |") < text.index("Seed 0 was tried thrice.") < text.index("python -m fer.study")
+    assert not (tmp_path / "out/mine/notes.md").exists()
+    readme.write_text(text.replace("thrice", "twice"))
+    study.main(["mine", "--runs", str(runs.parent), "--out", str(tmp_path / "out")])
+    assert readme.read_text() == text.replace("thrice", "twice")
+    assert "tried twice" in (page := (tmp_path / "out/mine/report.html").read_text())
+    assert "<!-- notes" not in page
 
 
 def test_the_table_and_the_conclusions_are_printed(runs, tmp_path, capsys):
@@ -250,10 +257,17 @@ def test_one_report_of_several_studies(two_studies):
     assert "18 / 2 / 2 images | 0, 1 |" in main
     assert main.endswith("| 1.5 | 3–4 |")
     assert emotions.endswith("| 90.0 ± 0.0 | 90.0 ± 0.0 (57.6) |")
-    assert [("not comparable" in row, " none |" in row) for row in table_rows(text, "mine")[:2]] == [(False, True)] * 2
+    assert [("not comparable" in row, " none |" in row) for row in table_rows(text, "mine, a")[:1]] == [(False, True)]
     assert "chosen by val/accuracy" in text
     assert text.index("data.root=PATH") < text.index("python -m fer.study mine yours --together both --with-test")
-    assert {path.name for path in out.glob("*.png")} == {"mine-a.png", "mine-b.png", "yours-c.png"}
+    assert {path.name for path in out.iterdir()} == {
+        "README.md",
+        "report.html",
+        "results.csv",
+        "runs.jsonl.gz",
+        "reported.csv",
+        "confusion.png",
+    }
     assert pd.read_csv(out / "results.csv")["study"].tolist() == ["mine"] * 4 + ["yours"] * 2
 
 
@@ -269,9 +283,9 @@ def test_minutes_of_two_machines_stay_apart(two_studies):
     finished(two_studies / "runs" / "mine", "a", 3, 0.7, cpu="fast")
     run_study(two_studies, *TOGETHER)
     text = (two_studies / "out" / "both" / "README.md").read_text()
-    assert "| 1.5 (A), 1.5 (B) |" in table_rows(text, "mine")[0]
-    assert "- A: mine `a` (seeds 0, 1, 2), mine `b` (seeds 0), yours `c` (seeds 0, 1)." in text
-    assert "- B: mine `a` (seeds 3)." in text
+    assert "| 1.5 (A), 1.5 (B) |" in table_rows(text, "mine, a")[0]
+    assert "- A: mine, a (seeds 0, 1, 2); mine, b (seed 0); yours (seeds 0, 1)." in text
+    assert "- B: mine, a (seed 3)." in text
     assert "fast, 2 threads" in text
 
 
@@ -280,17 +294,32 @@ def test_runs_of_another_day_join_the_stored_ones(two_studies):
     shutil.rmtree(two_studies / "runs")
     finished(two_studies / "runs" / "yours", "c", 2, 0.6)
     run_study(two_studies, *TOGETHER)
-    assert [run["config"]["seed"] for run in read_stored(two_studies / "out" / "both" / "yours")] == [0, 1, 2]
+    assert [run["config"]["seed"] for run in read_stored(two_studies / "out" / "both", "yours")] == [0, 1, 2]
+    assert [run["name"] for run in read_stored(two_studies / "out" / "both", "mine")] == ["a", "a", "a", "b"]
+
+
+def test_records_that_lie_in_folders_by_study_move_into_one_file(two_studies):
+    run_study(two_studies, *TOGETHER)
+    out = two_studies / "out" / "both"
+    first = contents(out)
+    for name, record in stored.read(out).items():
+        study_name, _, run_name = name.partition(",")
+        (out / study_name).mkdir(exist_ok=True)
+        stored.write(out / study_name, stored.read(out / study_name) | {run_name: record})
+    (out / stored.NAME).unlink()
+    shutil.rmtree(two_studies / "runs")
+    run_study(two_studies, *TOGETHER)
+    assert contents(out) == first
 
 
 def test_a_failed_run_neither_replaces_a_stored_one_nor_enters_a_common_report(two_studies):
     run_study(two_studies, *TOGETHER)
-    stored = contents(two_studies / "out" / "both" / "mine")
+    before = contents(two_studies / "out" / "both")
     finished(two_studies / "runs" / "mine", "b", 1, 0.5)
     for path in (two_studies / "runs" / "mine" / "b").glob("*/metrics.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
     run_study(two_studies, *TOGETHER)
-    assert contents(two_studies / "out" / "both" / "mine") == stored
+    assert contents(two_studies / "out" / "both") == before
 
 
 def test_a_failed_run_is_counted_when_it_is_gone(runs, tmp_path):
@@ -302,21 +331,25 @@ def test_a_failed_run_is_counted_when_it_is_gone(runs, tmp_path):
     assert "| 2 | 1 | 75.0 ± 7.1 |" in (tmp_path / "out" / "mine" / "README.md").read_text()
 
 
-def test_a_common_report_keeps_the_predictions_of_each_first_seed(runs, tmp_path):
-    run_study(tmp_path, "mine", "--together", "all")
-    stored = read_stored(tmp_path / "out" / "all" / "mine")
-    assert [run["config"]["seed"] for run in stored if run["predictions"].is_file()] == [0, 0]
-    for run, kept in zip(read_runs(runs), stored, strict=True):
+@pytest.mark.parametrize(("together", "place"), [(("--together", "all"), ("all", "mine")), ((), ("mine", ""))])
+def test_predictions_of_each_first_seed_are_kept_where_they_are_asked_for(runs, tmp_path, together, place):
+    folder, study_name = place
+    run_study(tmp_path, "mine", *together)
+    assert not list((tmp_path / "out").rglob("*.csv.gz"))
+    run_study(tmp_path, "mine", *together, "--predictions")
+    kept_runs = read_stored(tmp_path / "out" / folder, study_name)
+    assert [run["config"]["seed"] for run in kept_runs if run["predictions"].is_file()] == [0, 0]
+    for run, kept in zip(read_runs(runs), kept_runs, strict=True):
         if kept["predictions"].is_file():
             pd.testing.assert_frame_equal(read_predictions(run), read_predictions(kept), atol=5e-5)
 
 
 def test_records_keep_the_confusion_counts_of_every_run(runs, tmp_path):
     run_study(tmp_path, "mine")
-    for run, stored in zip(read_runs(runs), read_stored(tmp_path / "out" / "mine"), strict=True):
+    for run, kept in zip(read_runs(runs), read_stored(tmp_path / "out" / "mine"), strict=True):
         for split, table in read_predictions(run).groupby("split"):
             expected = metrics.confusion_matrix(table["true"], table["predicted"], labels=CLASSES)
-            assert stored["confusion"][split] == {"classes": CLASSES, "counts": expected.tolist()}
+            assert kept["confusion"][split] == {"classes": CLASSES, "counts": expected.tolist()}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from fer.benchmarking.tables import (
     setting_title,
     step_parts,
 )
+from fer.counting import counted
 from fer.errors import UserError
 from fer.files import save_figure, write_text
 from fer.plots.speed import NAMES, growth_figure, speed_figure
@@ -62,7 +63,7 @@ def write(cfg: DictConfig, measurement: Measurement) -> list[str]:
     folder = Path(cfg.output_dir)
     data = measurement.data
     if cfg.growth != "data":
-        data += f", {measurement.images:,} images"
+        data += f", {counted(measurement.images, 'image')}"
     setting = setting_columns(cfg, data)
     columns = setting | provenance_columns()
     file = f"growth_{cfg.growth}.csv" if cfg.growth else "benchmark.csv"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.emotions import EMOTIONS, WITH_CONTEMPT
 from fer.data.faces import Faces
 from fer.errors import Setting, UserError
@@ -19,8 +20,8 @@ def without_contempt(
         return faces
     kept = faces.labels != contempt
     note = (
-        f"{(~kept).sum():,} pictures of contempt left out, which FER2013 lacks; name it in labels.classes=[…] to keep "
-        "them, or count them as another class with labels.merge='{contempt: disgust}'"
+        f"{counted((~kept).sum(), 'picture')} of contempt left out, which FER2013 lacks; name it in "
+        "labels.classes=[…] to keep them, or count them as another class with labels.merge='{contempt: disgust}'"
     )
     return replace(faces.take(kept), classes=EMOTIONS).noting([note])
 

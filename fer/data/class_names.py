@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import yaml
 
+from fer.counting import counted
 from fer.data.emotions import ALIASES, WITH_CONTEMPT, emotion_of
 from fer.errors import UserError
 
@@ -115,7 +116,7 @@ def require_known(labels: Mapping[str, int], class_of: Mapping[str, str | None],
     """Raises UserError for labels, with their counts, that are no emotions and have no class in `class_of`."""
     unknown = sorted(label for label in labels if label not in class_of)
     if unknown:
-        shown = ", ".join(f"'{label[:20]}' ({labels[label]} pictures)" for label in unknown[:3])
+        shown = ", ".join(f"'{label[:20]}' ({counted(labels[label], 'picture')})" for label in unknown[:3])
         raise UnknownClass(
             f"{where}: unknown label {shown}; type {rename_option(unknown[:8])} (null leaves a class out), or train on "
             "your own classes with data=folder"

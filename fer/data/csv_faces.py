@@ -7,6 +7,7 @@ from itertools import chain
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.class_numbers import KNOWN, table
 from fer.data.csv_format import PIXELS, Format, plain, read_format, utf8_lines
 from fer.data.csv_labels import LEFT_OUT, Labels, code_table, csv_stem, is_ckplus
@@ -80,9 +81,9 @@ def _notes(where: str, parser: "Parser", bad: int, left_out: int) -> Iterator[st
     if remarks:
         yield f"{where}: read {', '.join(remarks)}"
     if bad:
-        yield f"{where}: {bad} bad rows skipped"
+        yield f"{where}: {counted(bad, 'bad row')} skipped"
     if left_out:
-        yield f"{where}: {left_out} rows left out as labels.numbers or labels.rename says"
+        yield f"{where}: {counted(left_out, 'row')} left out as labels.numbers or labels.rename says"
 
 
 def with_index(fmt: Format, row: bytes) -> Format:

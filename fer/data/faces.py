@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fer.counting import counted
 from fer.preprocess import SIZE
 
 
@@ -141,7 +142,8 @@ def without_repeats(faces: Faces) -> Faces:
         earlier.append(row)
         keep.append(row)
     repeats = len(faces) - len(keep)
-    notes = [f"{repeats} images were there twice under the same name: kept once"] if repeats else []
+    twice = f"{counted(repeats, 'image was', 'images were')} there twice under the same name: kept once"
+    notes = [twice] if repeats else []
     return replace(faces.take(np.array(keep)), ids=np.array(ids)).noting(notes)
 
 

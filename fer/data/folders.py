@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.class_names import Renames, UnknownClass, key_of, rename_option
 from fer.data.class_numbers import KNOWN, Numbers, emotions_in, listed, number_of, translated
 from fer.data.decoding import decode_faces
@@ -56,15 +57,15 @@ def read_folders(
         raise UserError(f"{files.root}: {problem}; check ", Setting("data.root"))
     notes = []
     if bad:
-        notes.append(f"{files.root}: {bad} unreadable pictures skipped")
+        notes.append(f"{files.root}: {counted(bad, 'unreadable picture')} skipped")
     if faceless:
-        notes.append(f"{files.root}: {faceless:,} pictures {NO_FACE}")
+        notes.append(f"{files.root}: {counted(faceless, 'picture')} {NO_FACE}")
     if outside:
-        notes.append(f"{files.root}: {outside} pictures outside of the class folders not used")
+        notes.append(f"{files.root}: {counted(outside, 'picture')} outside of the class folders not used")
     notes += other_files(files, bases)
     if unwanted:
         option = "labels.rename says" if names else "labels.numbers says"
-        notes.append(f"{files.root}: {unwanted.total()} pictures of {listed(unwanted)} left out as {option}")
+        notes.append(f"{files.root}: {counted(unwanted.total(), 'picture')} of {listed(unwanted)} left out as {option}")
     by_rafdb = numbers is None and classes in (EMOTIONS, WITH_CONTEMPT) and is_rafdb(kept)
     if by_rafdb:
         notes.append(f"{files.root}: folders numbered as in RAF-DB, which the names of the pictures show")
@@ -112,7 +113,9 @@ def classes_of_folders(
     classes = emotions_in(folders, numbers, str(files.root), names)
     unknown = Counter(posixpath.dirname(name) for name, place in places.items() if place.label not in classes)
     if unknown:
-        shown = ", ".join(f"{files.path(folder)} ({count} pictures)" for folder, count in unknown.most_common(3))
+        shown = ", ".join(
+            f"{files.path(folder)} ({counted(count, 'picture')})" for folder, count in unknown.most_common(3)
+        )
         labels = sorted({place.label for place in places.values()} - set(classes))
         raise UnknownClass(
             f"unknown class folder: {shown}; type {rename_option(labels[:8])} (null leaves a class out), or train on "

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fer.counting import counted
 from fer.data.csv_format import Columns, plain, separator_of, utf8_lines
 from fer.data.csv_values import BadRow, parse_usage
 from fer.data.decoding import Box
@@ -87,7 +88,7 @@ def read_label_file(files: Files, path: str, columns: Columns | None = None, on_
     if not entries:
         problem = f"{where}: no row with a picture of {files.root}; check "
         raise UserError(problem, Setting("data.root"), " and ", Setting("data.labels"))
-    notes = (f"{where}: {len(missing):,} rows skipped, without a usable picture",) if missing else ()
+    notes = (f"{where}: {counted(len(missing), 'row')} skipped, without a usable picture",) if missing else ()
     return Listing(files, where, f"pictures with {name}", entries, notes)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in, listed
 from fer.data.decoding import Box, decode_faces
@@ -153,20 +154,22 @@ def _notes(
     class_of: Mapping[str | None, str | None],
     faceless: int,
 ) -> list[str]:
-    notes = [f"{listing.where}: {faceless:,} pictures {NO_FACE}"] if faceless else []
+    notes = [f"{listing.where}: {counted(faceless, 'picture')} {NO_FACE}"] if faceless else []
     unread = len(chosen) - len(kept) - faceless
     if unread:
-        notes.append(f"{listing.where}: {unread} unreadable pictures skipped")
+        notes.append(f"{listing.where}: {counted(unread, 'unreadable picture')} skipped")
     unlabelled = sum(entry.label == "" for entry in listing.entries)
     if unlabelled:
-        notes.append(f"{listing.where}: {unlabelled:,} faces without a label, which only labels.votes=soft may use")
+        notes.append(
+            f"{listing.where}: {counted(unlabelled, 'face')} without a label, which only labels.votes=soft may use"
+        )
     left_out = Counter(entry.label for entry in listing.entries if class_of[entry.label] is None)
     if left_out:
         named = listed([label for label in left_out if label])
-        notes.append(f"{listing.where}: {left_out.total():,} faces left out{f' ({named})' if named else ''}")
+        notes.append(f"{listing.where}: {counted(left_out.total(), 'face')} left out{f' ({named})' if named else ''}")
     unlisted = len(image_names(listing.files)) - len({entry.picture for entry in listing.entries})
     if unlisted > 0:
-        notes.append(f"{listing.where}: {unlisted:,} pictures beside it without a label not used")
+        notes.append(f"{listing.where}: {counted(unlisted, 'picture')} beside it without a label not used")
     return notes
 
 

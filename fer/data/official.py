@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.duplicates import copies
 from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import Faces
@@ -49,7 +50,7 @@ def _sizes(usage: np.ndarray) -> list[str]:
         if size < expected:
             differences.append(f"{expected - size:,} of {expected:,} {name} images missing")
         if size > expected:
-            differences.append(f"{size - expected:,} {name} images more than {expected:,}")
+            differences.append(f"{counted(size - expected, f'{name} image')} more than {expected:,}")
     return differences
 
 
@@ -59,7 +60,7 @@ def _emotions(usage: np.ndarray, emotion: np.ndarray) -> list[str]:
         counts = np.bincount(emotion[usage == role], minlength=len(EMOTIONS))
         for code, expected in enumerate(COUNTS[role]):
             if counts[code] != expected:
-                differences.append(f"{counts[code]:,} {name} images of {EMOTIONS[code]}, not {expected:,}")
+                differences.append(f"{counted(counts[code], f'{name} image')} of {EMOTIONS[code]}, not {expected:,}")
     return differences
 
 

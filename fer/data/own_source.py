@@ -54,7 +54,7 @@ def read_with(reader: str, root: Root = None) -> Faces:
     except Exception as error:
         raise UserError(f"{name}: {reason(error)}") from error
     if not isinstance(faces, Faces):
-        raise UserError(f"{name} returned {type(faces).__name__}; expected fer.data.faces.Faces")
+        raise UserError(f"{name} returned an object of type {type(faces).__name__}; expected fer.data.faces.Faces")
     problem = next(_problems(faces), "") if len(faces) else "no faces"
     if problem:
         raise UserError(f"{name}: {problem}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.class_names import Renames, require_known
 from fer.data.class_numbers import Numbers, emotions_in
 from fer.data.csv_format import Columns
@@ -54,11 +55,13 @@ def read_tables(
     notes = []
     faceless = sum(table.faceless for table in tables)
     if faceless:
-        notes.append(f"{where}: {faceless:,} pictures {NO_FACE}")
+        notes.append(f"{where}: {counted(faceless, 'picture')} {NO_FACE}")
     if len(faces) + faceless < len(rows):
-        notes.append(f"{where}: {len(rows) - len(faces) - faceless} bad rows skipped")
+        notes.append(f"{where}: {counted(len(rows) - len(faces) - faceless, 'bad row')} skipped")
     if len(kept) < len(faces):
-        notes.append(f"{where}: {len(faces) - len(kept)} rows left out as labels.numbers or labels.rename says")
+        notes.append(
+            f"{where}: {counted(len(faces) - len(kept), 'row')} left out as labels.numbers or labels.rename says"
+        )
     return Faces(
         images=np.stack([row.image for row in kept]),
         labels=np.array([codes[class_of[row.label]] for row in kept], dtype=np.int64),

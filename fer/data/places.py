@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fer.counting import counted
 from fer.data.class_names import Renames
 from fer.data.class_numbers import Numbers, may_be_emotion
 from fer.data.emotions import USAGES
@@ -113,7 +114,7 @@ def other_files(files: Files, bases: Collection[str]) -> list[str]:
     names = [name for name in names if place_of(name).label and place_of(name).base in bases]
     if not names:
         return []
-    return [f"{files.root}: {len(names)} files left out, no pictures by their suffix: {suffixes_of(names)}"]
+    return [f"{files.root}: {counted(len(names), 'file')} without a picture's suffix left out: {suffixes_of(names)}"]
 
 
 def suffixes_of(names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data import folds
 from fer.data.duplicates import copies, seen
 from fer.data.faces import SPLITS, Faces
@@ -65,7 +66,8 @@ def balanced_subset(faces: Faces, rows: np.ndarray, per_class: int, split: str, 
         of_class = rows[faces.labels[rows] == label]
         if len(of_class) < per_class:
             raise UserError(
-                f"data.per_class.{split}={per_class}: only {len(of_class)} images of '{name}'; take at most that many"
+                f"data.per_class.{split}={per_class}: only {counted(len(of_class), 'image')} of '{name}'; take at most "
+                "that many"
             )
         chosen.append(random.permutation(of_class)[:per_class])
     return np.sort(np.concatenate(chosen))

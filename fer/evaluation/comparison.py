@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fer import confusion
-from fer.console import counted
+from fer.counting import counted
 from fer.evaluation import calibration, intervals
 from fer.evaluation.formatting import METRIC_TITLES, interval, join_words, p_value, percent, percentage_points
 from fer.evaluation.predictions import Predictions, ensemble

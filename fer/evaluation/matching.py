@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data.class_names import key_of, suggestion
 from fer.data.emotions import emotion_of
 from fer.data.faces import Faces
@@ -64,7 +65,7 @@ def sentences(left_out: Mapping[str, int], absent: Sequence[str], classes: Seque
     if left_out:
         names = ", ".join(f"{name} {count:,}{_likely(name, classes)}" for name, count in left_out.items())
         total = sum(left_out.values())
-        lines.append(f"{total:,} images left out, of classes that the network does not tell apart: {names}.")
+        lines.append(f"{counted(total, 'image')} left out, of classes that the network does not tell apart: {names}.")
     if absent:
         lines.append(
             f"The data hold no image of {', '.join(absent)}, which the network may predict nevertheless: such "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fer.counting import counted
 from fer.data import official, splits
 from fer.data.class_names import UnknownClass
 from fer.data.datamodule import FERDataModule
@@ -89,7 +90,8 @@ class OtherData(FERDataModule):
                 if (role == 2).any()
                 else "--split all evaluates every image"
             )
-            remarks.append(f"The data have no validation split: {len(rows['val']):,} images were cut off; {others}.")
+            cut = counted(len(rows["val"]), "image was", "images were")
+            remarks.append(f"The data have no validation split: {cut} cut off; {others}.")
         self.remarks = remarks
         return remarks
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer import confusion
+from fer.counting import counted
 from fer.errors import UserError, first_line
 from fer.evaluation import calibration
 
@@ -174,9 +175,9 @@ def align(classifiers: Mapping[str, Predictions]) -> tuple[dict[str, Predictions
     ids = table.index[agrees]
     sentences = []
     if missing := max(map(len, classifiers.values())) - len(table):
-        sentences.append(f"{missing:,} images are not in all of them and were left out.")
+        sentences.append(f"Left out: {counted(missing, 'image that is', 'images that are')} not in all of them.")
     if not agrees.all():
-        sentences.append(f"{(~agrees).sum():,} images have different true classes in them and were left out.")
+        sentences.append(f"Left out: {counted((~agrees).sum(), 'image')} with different true classes in them.")
     aligned = {name: part.take(pd.Index(part.ids).get_indexer(ids)) for name, part in same_classes.items()}
     return aligned, sentences
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import runs
+from fer.counting import counted
 from fer.evaluation import readings, run_facts
 from fer.evaluation.comparison import add_comparison
 from fer.evaluation.formatting import SPLIT_TITLES
@@ -70,7 +71,7 @@ def title(sources: Sequence[EvaluationInput]) -> str:
 def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, dropped: Sequence[str]) -> list[str]:
     """Returns sentences on the images and on each classifier; predictions: those of one of them."""
     classes = predictions.classes
-    lines = [f"{len(predictions):,} images of {len(classes)} classes: {', '.join(classes)}.", *dropped]
+    lines = [f"{counted(len(predictions), 'image')} of {len(classes)} classes: {', '.join(classes)}.", *dropped]
     for source in sources:
         lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
     return lines

@@ -6,7 +6,8 @@ from typing import Any
 
 from fer import confusion
 from fer.commandline import hyperparameters
-from fer.console import counted, duration
+from fer.console import duration
+from fer.counting import counted
 from fer.evaluation import intervals
 from fer.evaluation.formatting import FEWEST_IMAGES, SPLIT_TITLES, interval
 from fer.evaluation.predictions import Predictions

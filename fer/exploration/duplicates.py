@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from fer.counting import counted
 from fer.data.duplicates import audit
 from fer.exploration.dataset import Dataset, announce
 from fer.plots.duplicates import duplicate_sheet
@@ -39,8 +40,8 @@ def add_duplicates(report: Report, data: Dataset) -> dict[str, int]:
     for split in ("val", "test"):
         report.text(leak_sentence(split, len(data.module.splits[split]), counts, near))
     report.text(
-        f"The data hold {counts['groups']:,} groups of identical images; in {counts['conflicting']:,} of them the "
-        "labels differ."
+        f"The data hold {counted(counts['groups'], 'group')} of identical images; in {counts['conflicting']:,} of them "
+        "the labels differ."
     )
     if not near:
         report.text("Near copies were not searched (`near=false`).")
@@ -56,7 +57,7 @@ def add_duplicates(report: Report, data: Dataset) -> dict[str, int]:
 def leak_sentence(split: str, size: int, counts: dict[str, int], near: bool) -> str:
     """Returns a sentence on the number of images of a held-out split with a copy in training; size: of the split."""
     images = f"{counts[f'{split}_in_train']:,} of {size:,} {SPLIT_TITLES[split]} images"
-    sentence = f"{images} are identical to a training image"
+    sentence = f"Identical to a training image: {images}"
     if near:
-        sentence += f"; {counts[f'near_{split}_in_train']:,} more are near copies of one"
+        sentence += f"; near copies of one: {counts[f'near_{split}_in_train']:,} more"
     return f"{sentence}."

@@ -93,11 +93,11 @@ def add_blanks(report: Report, data: Dataset) -> None:
         return
     splits, ids, names = data.splits[rows], data.ids[rows], data.label_names()[rows]
     constant = int((contrast == 0).sum())
-    counts = [f"{(splits == split).sum():,} in {split}" for split in dict.fromkeys(splits)]
+    counts = [f"in {split} ({(splits == split).sum():,})" for split in dict.fromkeys(splits)]
     report.text(
-        f"{constant:,} of {len(contrast):,} images have one grey level throughout, and {len(rows) - constant:,} more "
-        f"have hardly any contrast (below {statistics.BLANK:g} grey levels): {join_words(counts)}. Whatever their "
-        "labels say, nothing can be learnt from them."
+        f"One grey level throughout: {constant:,} of {len(contrast):,} images; hardly any contrast, below "
+        f"{statistics.BLANK:g} grey levels: {len(rows) - constant:,} more. They lie {join_words(counts)}. Whatever "
+        "their labels say, nothing can be learnt from them."
     )
     titles = [f"{name}, {split}\n{short_id(id)}" for name, split, id in zip(names, splits, ids, strict=True)]
     sheet = partial(face_sheet, data.images[rows[:MAX_BLANKS]], titles[:MAX_BLANKS])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from fer.counting import counted
 from fer.data import ferplus, statistics
 from fer.errors import UserError
 from fer.exploration.dataset import Dataset, join_words
@@ -29,8 +30,8 @@ def add_agreement(report: Report, data: Dataset) -> None:
     report.text(
         f"FER2013's label leads FER+'s ten votes on {100 * agrees.mean():.1f} % of the images ({phrases}), most often "
         f"if it is {plain(best)} ({shares[best]:.0f} %), least often if {plain(worst)} ({shares[worst]:.0f} %). On "
-        f"{(leaders == NO_LEADER).sum():,} images no emotion leads ({NO_LEADER}): several are level, or unknown or not "
-        "a face has the most."
+        f"{counted((leaders == NO_LEADER).sum(), 'image')} no emotion leads ({NO_LEADER}): several are level, or "
+        "unknown or not a face has the most."
     )
     columns = list(dict.fromkeys(names))
     matrix = pd.crosstab(labels, leaders).reindex(index=data.classes, columns=columns, fill_value=0)

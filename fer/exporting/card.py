@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer.counting import counted
 from fer.evaluation import confidence, inputs, readings, sections
 from fer.evaluation.formatting import percent
 from fer.evaluation.inputs import EvaluationInput
@@ -75,9 +76,10 @@ def protocol(record: Record, command: str) -> str:
     views = record["config"]["classifier"]["tta"]
     return (
         f"A network of {record['parameters']:,} parameters, trained on the training part of FER2013 for "
-        f"{record['epochs']} epochs with seed {record['config']['seed']}, in {record['fit_seconds'] / 60:.0f} minutes "
-        f"on {where}. The epoch was chosen on PublicTest; PrivateTest was predicted once, at the end. Test-time "
-        f"augmentation: {views}.\n\n```\n{trained}\n{command_without_paths(command)}\n```\n\n"
+        f"{counted(record['epochs'], 'epoch')} with seed {record['config']['seed']}, in "
+        f"{counted(round(record['fit_seconds'] / 60), 'minute')} on {where}. The epoch was chosen on PublicTest; "
+        f"PrivateTest was predicted once, at the end. Test-time augmentation: {views}.\n\n"
+        f"```\n{trained}\n{command_without_paths(command)}\n```\n\n"
         f"Commit {record['commit']}."
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
+from fer.counting import counted
 from fer.errors import UserError
 from fer.files import atomic
 from fer.palette import class_colors
@@ -55,7 +56,7 @@ def write_page(network: Path | None, folder: Path, runtime: Mapping[str, bytes],
     size = sum(map(len, content.values())) / 1e6
     command = f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(folder))}"
     return [
-        f"wrote {folder}: {len(content)} files, {size:.1f} MB, for any web server",
+        f"wrote {folder}: {counted(len(content), 'file')}, {size:.1f} MB, for any web server",
         "most browsers have no face detector: people move a square onto each face",
         f"next: {command}, and open http://127.0.0.1:8000",
     ]

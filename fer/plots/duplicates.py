@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fer.counting import counted
 from fer.plots import PALETTE, WRONG
 
 FACES = 7  # side by side; of a larger group the rest is only counted
@@ -47,7 +48,7 @@ def draw(axes: Axes, image: np.ndarray, face: Mapping[Hashable, Any], classes: S
 
 
 def headline(figure: Figure, group: pd.DataFrame, x: float, y: float) -> None:
-    lines = [f"group {group['group'].iloc[0]}", f"{group['kind'].iloc[0]}, {len(group)} images"]
+    lines = [f"group {group['group'].iloc[0]}", f"{group['kind'].iloc[0]}, {counted(len(group), 'image')}"]
     lines += [f"{len(group) - FACES} not shown"] * (len(group) > FACES)
     figure.text(x, y, "\n".join(lines), va="top", fontsize=8, linespacing=1.4)
     if group.loc[group["label"] >= 0, "label"].nunique() > 1:

@@ -1,7 +1,7 @@
-"""Matrices of counts: the confusion matrix, and the labels of one source against those of another."""
+"""Matrices of counts: confusion matrices, and the labels of one source against those of another."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,32 @@ from matplotlib.patches import Rectangle
 from fer.palette import text_color
 
 INK = "#3d3d3d"
+PANELS = 3
+"""Matrices in a row of `confusion_panels`."""
 SHADES = colormaps["Blues"]
 
 
 def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
     """Draws (C, C) counts, rows = true class, as `matrix_figure` does."""
     return matrix_figure(confusion_table(confusion, classes), "predicted", "true", title)
+
+
+def confusion_panels(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draws several confusion matrices, PANELS in a row. tables: title -> counts as `confusion_table` returns them."""
+    columns = min(PANELS, len(tables))
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(4.1 * columns, 3.5 * rows + 0.4), dpi=90, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, counts) in zip(grid, tables.items(), strict=False):
+        draw_matrix(axes, counts, "", "", fontsize=8)
+        axes.set(xlabel="", ylabel="")
+        axes.tick_params(labelsize=8)
+        axes.set_title(textwrap.fill(title, 44), fontsize=9, parse_math=False)
+    for axes in grid[len(tables) :]:
+        axes.axis("off")
+    figure.supxlabel("predicted, % of the row", fontsize=10)
+    figure.supylabel("true (images)", fontsize=10)
+    return figure
 
 
 def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fer.counting import counted
 from fer.plots.curves import NOTHING, Reference, draw_accuracy, draw_rate
 from fer.plots.faces import RIGHT, draw_faces, prediction_captions
 from fer.plots.matrices import draw_matrix
@@ -67,4 +68,6 @@ def draw_strip(figure, faces: Faces, split: str) -> None:
     draw_faces(axes, faces.images[:COLUMNS], captions[:COLUMNS], colors[:COLUMNS], COLUMNS, fontsize)
     right = colors[:COLUMNS].count(RIGHT)
     number = len(captions[:COLUMNS])
-    axes.set_title(f"{number} {split} images, evenly spread over the split: {right} right, {number - right} wrong")
+    axes.set_title(
+        f"{counted(number, f'{split} image')}, evenly spread over the split: {right} right, {number - right} wrong"
+    )

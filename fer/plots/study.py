@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from fer.palette import text_color
 
@@ -108,6 +109,7 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
                     **(single_point if len(curve) == 1 else {}),
                 )
         axes.set(title=factor, xlabel=along)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         if len(levels) > 1:
             axes.legend(fontsize=8, framealpha=0.85, edgecolor="none", handlelength=1.5)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from fer.counting import counted
 from fer.errors import UserError
 from fer.pictures import Unreadable
 from fer.prediction.draw import NO_FACE, annotate
@@ -88,7 +89,7 @@ class NetworkView:
             self.count += 1
 
     def close(self) -> str | None:
-        return f"{self.folder}/: {self.count} faces as the network saw them"
+        return f"{self.folder}/: {counted(self.count, 'face')} as the network saw {'it' if self.count == 1 else 'them'}"
 
 
 def unused_path(path: Path, taken: set[Path]) -> Path:

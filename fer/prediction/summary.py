@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from fer.console import counted
+from fer.counting import counted
 from fer.prediction.draw import NO_FACE
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import UNSURE, Face

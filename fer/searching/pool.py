@@ -18,7 +18,7 @@ from fer.searching.plan import Plan
 from fer.searching.stopwatch import Stopwatch
 from fer.searching.trial_rows import TrialRows
 from fer.terminal import LiveTable, shows_table
-from fer.training.children import last_line, share
+from fer.training.children import last_line, pin, share
 
 POLL = 0.5
 """Seconds between looks at the workers."""
@@ -93,6 +93,7 @@ class WorkerPool:
                 env=share(slot, self.workers, self.gpus),
                 start_new_session=True,
             )
+        pin(process.pid, slot, self.workers, self.gpus)
         self.processes[slot] = process
         stdin = standard_input(process)
         stdin.write(f"{self.plan.to_json()}\n".encode())

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from fer import commandline, compat, naming
 from fer.console import duration, figure_text
+from fer.counting import counted
 from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan
@@ -67,7 +68,7 @@ def table_row(trial: optuna.trial.FrozenTrial, plan: Plan) -> dict[str, Any]:
 def summary(study: optuna.Study, plan: Plan, best: optuna.trial.FrozenTrial, seconds: float) -> list[str]:
     """Returns lines that name the best trial, the command that trains it and the written files."""
     progress = trials.progress(study)
-    counts = f"{progress.complete} trials done, {progress.pruned} pruned, {progress.failed} failed"
+    counts = f"{counted(progress.complete, 'trial')} done, {progress.pruned} pruned, {progress.failed} failed"
     figure = figure_text(plan.monitor, trials.value(best))
     if plan.seeds > 1:
         figure += f", mean of {plan.seeds} seeds"
@@ -115,7 +116,7 @@ def confirmation(study: optuna.Study, plan: Plan, search_value: float) -> list[s
     figure = figure_text(plan.monitor, statistics.mean(figures), deviation)
     planned = plan.trials or len(figures)
     if len(figures) < planned:
-        figure += f", {planned - len(figures)} runs failed"
-    seeds = f"{len(figures)} fresh seeds ({plan.seed} to {plan.seed + planned - 1})"
+        figure += f", {counted(planned - len(figures), 'run')} failed"
+    seeds = f"{counted(len(figures), 'fresh seed')} ({plan.seed} to {plan.seed + planned - 1})"
     searched = figure_text(plan.monitor, search_value)
     return [f"confirmed over {seeds}: {plan.monitor} {figure}; the search itself saw {searched}"]

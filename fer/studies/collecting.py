@@ -8,20 +8,22 @@ from fer.studies.records import read_runs, read_stored, store
 from fer.studies.selection import Studies, finished
 
 
-def collect(studies: list[str], runs: Path, place: Path, together: bool) -> Studies:
+def collect(studies: list[str], runs: Path, place: Path, together: bool, with_predictions: bool = False) -> Studies:
     """Stores the runs of the studies in `place`, and returns all runs that are stored there.
 
-    together: whether only finished runs count, and predictions are stored. Raises UserError for an unknown study.
+    together: whether all are stored in one file, and only finished runs count; else each study has a folder below
+    `place`. with_predictions: see `store`. Raises UserError for an unknown study.
     """
     new = {study: read_runs(runs / study) for study in studies}
     if together:
         new = {study: finished(group) for study, group in new.items()}
+    where = {study: (place, study) if together else (place / study, "") for study in studies}
     for study, group in new.items():
-        if not group and not read_stored(place / study):
+        if not group and not read_stored(*where[study]):
             raise UserError(unknown_study(study, runs, place))
     for study, group in new.items():
-        store(group, place / study, with_predictions=together)
-    stored = {study: read_stored(place / study) for study in studies}
+        store(group, *where[study], with_predictions=with_predictions)
+    stored = {study: read_stored(*where[study]) for study in studies}
     if together:
         stored = {study: finished(group) for study, group in stored.items()}
     for study, group in stored.items():

@@ -19,10 +19,10 @@ from fer.studies.sentences import conclusions, points, probability
 
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed and the same other options: mean difference in "
-    "{figure} and paired t test. p values and the intervals in brackets are corrected for all {count} comparisons "
-    "(Holm), so an interval excludes 0 exactly where the difference is significant. The sample are the seeds: all runs "
-    "are judged on the same validation images."
+    "{figure} and paired t test.{correction} The interval in brackets excludes 0 exactly where the difference is "
+    "significant. The sample are the seeds: all runs are judged on the same validation images."
 )
+CORRECTION = " p values and intervals are corrected for all {count} comparisons (Holm)."
 INTERACTIONS = (
     " Whether the effect of one option depends on another is tested by the F test of their interaction in a linear "
     "model, corrected for all pairs of options. Such an option is also compared at each level of the other, corrected "
@@ -88,7 +88,8 @@ def write_comparisons(differences: list[Difference], path: Path) -> None:
 
 def methods(count: int, figure: str, partners: dict[str, Partner]) -> str:
     """Returns how levels were compared, in words."""
-    text = METHODS.format(count=count, figure=figure)
+    correction = CORRECTION.format(count=count) if count > 1 else ""
+    text = METHODS.format(figure=figure_title(figure), correction=correction)
     if partners:
         text += INTERACTIONS
     if any(is_rate(partner.name) for partner in partners.values()):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fer.commandline import hyperparameters
 from fer.studies.records import Run
+from fer.studies.selection import Studies
 
 DEFAULT = "default"
 RANGE_LEVELS = 7
@@ -70,6 +71,15 @@ def titles(runs: Sequence[Run]) -> dict[str, str]:
     words = rows[factors].apply(lambda row: ", ".join(f"{name} {level}" for name, level in row.items()), axis=1)
     title = dict(zip(rows["name"], words, strict=True))
     return title if len(set(title.values())) == len(title) else {name: name for name in names}
+
+
+def configuration_titles(studies: Studies) -> dict[tuple[str, str], str]:
+    """Returns (study, name of a configuration) -> the study, and of several configurations in it their levels."""
+    result = {}
+    for study, runs in studies.items():
+        title = titles(runs)
+        result |= {(study, name): f"{study}, {text}" if len(title) > 1 else study for name, text in title.items()}
+    return result
 
 
 def levels(column: pd.Series) -> list[str]:

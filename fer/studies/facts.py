@@ -1,10 +1,11 @@
 """Sums up a study in five lines: data, options that vary, runs, the best of them, time and commit."""
 
-from fer.console import counted, duration
+from fer.console import duration
+from fer.counting import counted
 from fer.evaluation.formatting import figure_title
 from fer.report import plain
 from fer.studies.factors import is_range, levels, table, titles
-from fer.studies.provenance import machine, seeds
+from fer.studies.provenance import machine, named, seeds_of
 from fer.studies.records import Run
 from fer.studies.selection import best_of, finished, judged_by
 from fer.studies.tables import data_title, mean_and_spread
@@ -16,11 +17,11 @@ SHOWN_LEVELS = 6
 def facts(runs: list[Run], with_test: bool) -> str:
     """Returns the lines as a Markdown list."""
     done = finished(runs)
-    names = len({run["name"] for run in runs})
+    configurations = counted(len({run["name"] for run in runs}), "configuration")
     lines = [
         f"Data: {'; '.join(dict.fromkeys(map(data_title, runs)))}.",
         f"Varied: {varied(runs)}.",
-        f"Runs: {len(done)} of {len(runs)} finished, {counted(names, 'configuration')}, seeds {seeds(runs)}.",
+        f"Runs: {len(done)} of {len(runs)} finished, {configurations}, {named('seed', seeds_of(runs))}.",
         *([best_line(runs, done, with_test)] if done else []),
         time_line(done),
     ]
@@ -54,5 +55,5 @@ def time_line(done: list[Run]) -> str:
     """Returns how long all fits took, on which machines and at which commits."""
     seconds = sum(run["fit_seconds"] for run in done)
     machines = "; ".join(sorted({machine(run) for run in done}))
-    commits = ", ".join(sorted({str(run.get("commit")) for run in done}))
-    return f"Time: {duration(seconds)} of training on {machines or 'no machine'}; commit {commits or 'unknown'}."
+    commits = named("commit", sorted({str(run.get("commit")) for run in done}) or ["unknown"])
+    return f"Time: {duration(seconds)} of training on {machines or 'no machine'}; {commits}."

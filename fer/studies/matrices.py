@@ -1,24 +1,31 @@
-"""Draws the confusion matrices of a study, and copies the drawn faces of its best run."""
+"""Draws the confusion matrices of studies, and copies the drawn faces of the best run."""
 
 import shutil
 from pathlib import Path
 
-from fer.console import counted
+import numpy as np
+
+from fer.counting import counted
 from fer.files import save_figure
-from fer.plots import confusion_figure
+from fer.plots.matrices import confusion_figure, confusion_panels, confusion_table
+from fer.studies.factors import configuration_titles
 from fer.studies.records import Run, read_runs, total_confusion
 from fer.studies.selection import Studies, best_of, configurations
 from fer.studies.tables import is_synthetic
 
 
 def confusion_matrices(studies: Studies, split: str, out: Path) -> list[str]:
-    """Draws the confusion matrix of each configuration into `out`; returns the Markdown that shows them."""
-    parts = []
-    for study, run_name, runs in configurations(studies):
-        picture = f"{study}-{run_name}.png".replace("/", ",")
-        if draw_confusion(runs, split, out / picture, dpi=80):
-            parts.append(f"{study}, `{run_name}`:\n\n![confusion matrix]({picture})\n")
-    return parts
+    """Draws the confusion matrices of all configurations into one picture; returns the Markdown that shows it."""
+    tables, title = {}, configuration_titles(studies)
+    for study, name, runs in configurations(studies):
+        total = total_confusion(runs, split)
+        if total is not None:
+            classes, counts = total
+            tables[f"{title[study, name]}: {accuracy_text(counts)}"] = confusion_table(counts, classes)
+    if not tables:
+        return []
+    save_figure(confusion_panels(tables), out / "confusion.png", colours=64)
+    return ["![a confusion matrix for each configuration](confusion.png)\n"]
 
 
 def best_figures(runs: list[Run], out: Path, source: Path) -> list[str]:
@@ -46,12 +53,16 @@ def copy_faces(runs: list[Run], out: Path, source: Path) -> None:
             return
 
 
-def draw_confusion(runs: list[Run], split: str, path: Path, dpi: int | str = "figure") -> bool:
+def draw_confusion(runs: list[Run], split: str, path: Path) -> bool:
     """Draws one matrix over the predictions of all `runs`; returns whether any run has stored counts."""
     total = total_confusion(runs, split)
     if total is None:
         return False
     classes, counts = total
-    title = f"{split}, {counted(len(runs), 'run')}, accuracy {100 * counts.trace() / counts.sum():.1f} %"
-    save_figure(confusion_figure(counts, classes, title), path, colours=256, dpi=dpi)
+    title = f"{split}, {counted(len(runs), 'run')}, accuracy {accuracy_text(counts)}"
+    save_figure(confusion_figure(counts, classes, title), path, colours=256)
     return True
+
+
+def accuracy_text(counts: np.ndarray) -> str:
+    return f"{100 * counts.trace() / counts.sum():.1f} %"

@@ -2,9 +2,10 @@
 
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from fer.console import counted
+from fer.counting import counted
+from fer.studies.factors import configuration_titles
 from fer.studies.records import Run
 from fer.studies.selection import Studies, configurations
 
@@ -12,7 +13,17 @@ TRAIN = ["python", "-m", "fer.train"]
 
 
 def seeds(runs: list[Run]) -> str:
-    return ", ".join(str(seed) for seed in sorted({run["config"]["seed"] for run in runs}))
+    """Returns the seeds of the runs, `0, 1, 2`."""
+    return ", ".join(map(str, seeds_of(runs)))
+
+
+def seeds_of(runs: list[Run]) -> list[int]:
+    return sorted({run["config"]["seed"] for run in runs})
+
+
+def named(noun: str, values: Sequence[object]) -> str:
+    """Returns values after their noun: `seed 0`, `seeds 0, 1`."""
+    return f"{noun if len(values) == 1 else f'{noun}s'} {', '.join(map(str, values))}"
 
 
 def machine(run: Run) -> str:
@@ -65,17 +76,19 @@ def provenance(runs: list[Run]) -> str:
     machines = sorted({machine(run) for run in runs})
     fingerprints = sorted({run["data"]["fingerprint"] for run in runs})
     return (
-        f"Seeds {seeds(runs)}; commit {', '.join(commits)}; {'; '.join(libraries)}; {'; '.join(precisions)}; "
-        f"hardware: {'; '.join(machines)}. Data fingerprint {', '.join(fingerprints)}.\n"
+        f"{named('Seed', seeds_of(runs))}; {named('commit', commits)}; {'; '.join(libraries)}; "
+        f"{'; '.join(precisions)}; hardware: {'; '.join(machines)}. {named('Data fingerprint', fingerprints)}.\n"
     )
 
 
 def provenance_by_machine(studies: Studies) -> str:
     """Returns a list with one line for each machine: the runs that it made, and their provenance."""
-    lines = []
+    lines, title = [], configuration_titles(studies)
     for name, letter in machine_letters(studies).items():
         made = {study: [run for run in runs if machine(run) == name] for study, runs in studies.items()}
-        titles = [f"{study} `{run}` (seeds {seeds(group)})" for study, run, group in configurations(made)]
+        titles = [
+            f"{title[study, run]} ({named('seed', seeds_of(group))})" for study, run, group in configurations(made)
+        ]
         runs = [run for group in made.values() for run in group]
-        lines.append(f"- {letter}: {', '.join(titles)}. {provenance(runs)}")
+        lines.append(f"- {letter}: {'; '.join(titles)}. {provenance(runs)}")
     return "".join(lines)

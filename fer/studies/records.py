@@ -36,28 +36,31 @@ def read_runs(folder: Path) -> list[Run]:
     return _prepare(runs)
 
 
-def read_stored(place: Path) -> list[Run]:
-    """Returns the runs that `store` wrote into `place`."""
+def read_stored(place: Path, study: str = "") -> list[Run]:
+    """Returns the runs that `store` wrote into `place`; of several studies there, those of `study`."""
+    start = _start(study)
     runs = [
-        _checked(record, place / stored.NAME, name.rpartition("-seed-")[0], _predictions_file(place, name))
-        for name, record in stored.read(place).items()
+        _checked(record, place / stored.NAME, _run_name(name, start), _predictions_file(place, name))
+        for name, record in _records(place, study).items()
+        if name.startswith(start)
     ]
     return _prepare(runs)
 
 
-def store(runs: list[Run], place: Path, with_predictions: bool = False) -> None:
+def store(runs: list[Run], place: Path, study: str = "", with_predictions: bool = False) -> None:
     """Adds the records of runs to runs.jsonl.gz in `place`; a run that did not finish keeps its stored record.
 
-    Each record of a finished run gets its learning curves and the confusion counts of each held-out split.
-    with_predictions: whether the predictions of each configuration's first seed are stored as `<name>-seed-<n>.csv.gz`.
-    The same runs give the same bytes.
+    study: the study of the runs, where `place` holds several: its name precedes theirs, with a comma. Each record of a
+    finished run gets its learning curves and the confusion counts of each held-out split. with_predictions: whether
+    the predictions of each configuration's first seed are stored as `<name>-seed-<n>.csv.gz`. The same runs give the
+    same bytes.
     """
     place.mkdir(parents=True, exist_ok=True)
-    records = stored.read(place)
-    _forget_former_names(runs, records, place)
+    records = _records(place, study)
+    _forget_former_names(runs, records, place, _start(study))
     first_seeds = {run["name"]: run["config"]["seed"] for run in reversed(_sorted(runs))}
     for run in runs:
-        name, is_finished = _stored_name(run), run["status"] == "finished"
+        name, is_finished = _stored_name(run, _start(study)), run["status"] == "finished"
         if not is_finished and name in records:
             continue
         record = {key: value for key, value in run.items() if key not in ("name", "predictions")}
@@ -74,6 +77,9 @@ def store(runs: list[Run], place: Path, with_predictions: bool = False) -> None:
         records[name] = without_paths(record)
     if records:
         stored.write(place, records)
+        if study:
+            _move_predictions(place, study)
+            stored.remove(place / study)
 
 
 def confusion_counts(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -145,20 +151,44 @@ def _folder_name(folder: Path) -> str:
     return ",".join(parts) or "defaults"
 
 
-def _stored_name(run: Run) -> str:
-    return f"{run['name']}-seed-{run['config']['seed']}"
+def _records(place: Path, study: str) -> dict[str, dict[str, Any]]:
+    """Returns the records in `place` by name, with those of `study` in a folder of its own, as earlier versions did."""
+    records = stored.read(place)
+    if not study:
+        return records
+    return {f"{_start(study)}{name}": record for name, record in stored.read(place / study).items()} | records
+
+
+def _start(study: str) -> str:
+    """Returns what precedes the names of the runs of a study, where several are stored together."""
+    return f"{study},".replace("/", ",") if study else ""
+
+
+def _run_name(name: str, start: str) -> str:
+    """Returns `adam` for `study,adam-seed-0`, where `start` is `study,`."""
+    return name.removeprefix(start).rpartition("-seed-")[0]
+
+
+def _stored_name(run: Run, start: str) -> str:
+    return f"{start}{run['name']}-seed-{run['config']['seed']}"
 
 
 def _predictions_file(place: Path, name: str) -> Path:
     return place / f"{name}.csv.gz"
 
 
-def _forget_former_names(runs: list[Run], records: dict[str, dict[str, Any]], place: Path) -> None:
+def _move_predictions(place: Path, study: str) -> None:
+    """Moves the predictions in a study's own folder, as earlier versions stored them, beside the records."""
+    for path in (place / study).glob("*-seed-*.csv.gz"):
+        path.replace(_predictions_file(place, f"{_start(study)}{path.name.removesuffix('.csv.gz')}"))
+
+
+def _forget_former_names(runs: list[Run], records: dict[str, dict[str, Any]], place: Path, start: str) -> None:
     """Removes stored records of these runs under other names: a name changes when the study gets further runs."""
-    names = {run.get("identity"): _stored_name(run) for run in runs}
+    names = {run.get("identity"): _stored_name(run, start) for run in runs}
     for name, record in list(records.items()):
         identity = record.get("identity")
-        if identity and name != names.get(identity, name):
+        if identity and name.startswith(start) and name != names.get(identity, name):
             del records[name]
             _predictions_file(place, name).unlink(missing_ok=True)
 

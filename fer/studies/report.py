@@ -1,5 +1,6 @@
 """Writes the report of a study, and that of several studies together: README.md, report.html, results.csv, figures."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,9 @@ from fer.studies.summaries import read_summary
 from fer.studies.tables import markdown, per_emotion, per_run
 
 NOTES = "notes.md"
+"""A file of notes, which move into README.md."""
+KEPT = re.compile(r"<!-- notes -->\n(.*)<!-- end of notes -->\n", re.DOTALL)
+"""The part of README.md that is written by hand."""
 
 
 def write_study(
@@ -38,7 +42,7 @@ def write_study(
         markdown(without_known_data(table.drop(columns="study"), runs)),
         "" if with_test else "The test split is not shown; choose by validation, then `--with-test`.\n",
         *conclusion,
-        read_notes(out),
+        notes(out),
         "## Commands and machines\n",
         commands_block(commands(runs), f"{study} --with-test" if with_test else study),
         provenance(runs),
@@ -49,7 +53,7 @@ def write_study(
 
 
 def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.DataFrame, out: Path) -> None:
-    """Writes README.md, report.html, results.csv and a confusion matrix for each row of `table` into `out`."""
+    """Writes README.md, report.html, results.csv and a picture of all confusion matrices into `out`."""
     with_test = "test/accuracy" in table
     split = "test" if with_test else "val"
     runs = [run for group in studies.values() for run in group]
@@ -69,7 +73,7 @@ def write_together(name: str, studies: Studies, table: pd.DataFrame, claims: pd.
         markdown(per_emotion(studies, claims, split)),
         f"## Confusion matrices on {split}, over all seeds\n",
         *confusion_matrices(studies, split, out),
-        read_notes(out),
+        notes(out),
         "## Commands and machines\n",
         commands_block(
             [line for group in studies.values() for line in commands(group)],
@@ -95,10 +99,14 @@ def without_known_data(table: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
 
 
 def write_pages(name: str, parts: list[str], out: Path) -> None:
-    """Writes README.md from the parts that are not empty, and report.html with the same content."""
+    """Writes README.md from the parts that are not empty, and report.html with the same content.
+
+    The notes are in README.md then, so their file is removed.
+    """
     text = "\n".join(part for part in parts if part)
     write_text(out / "README.md", text)
-    write_text(out / "report.html", page(in_words(name), text, out))
+    write_text(out / "report.html", page(in_words(name), KEPT.sub(r"\1", text), out))
+    (out / NOTES).unlink(missing_ok=True)
 
 
 def write_results(table: pd.DataFrame, out: Path) -> None:
@@ -106,8 +114,15 @@ def write_results(table: pd.DataFrame, out: Path) -> None:
         table.to_csv(file, index=False)
 
 
-def read_notes(out: Path) -> str:
-    return (out / NOTES).read_text(encoding="utf-8") if (out / NOTES).is_file() else ""
+def notes(out: Path) -> str:
+    """Returns the notes of an earlier README.md between their marks, or those of notes.md; "" without any."""
+    if (out / NOTES).is_file():
+        text = (out / NOTES).read_text(encoding="utf-8")
+    else:
+        readme = out / "README.md"
+        kept = KEPT.search(readme.read_text(encoding="utf-8")) if readme.is_file() else None
+        text = kept[1] if kept else ""
+    return f"<!-- notes -->\n{text.rstrip()}\n<!-- end of notes -->\n" if text.strip() else ""
 
 
 def commands_block(trained: list[str], arguments: str) -> str:

@@ -33,7 +33,7 @@ def conclusions(
         lines = conditional(runs, factor, other, figure, own)
         items.append(
             f"**{factor}**: its effect depends on {other} (interaction, p {probability(p, '= ')}). "
-            f"On average over {other}, {overall}." + "".join(f"\n  - {line}" for line in lines)
+            f"On average over {other}, {overall}." + "".join(f"\n    - {line}" for line in lines)
         )
     return items
 

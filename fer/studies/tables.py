@@ -11,7 +11,7 @@ from fer.data.emotions import EMOTIONS
 from fer.evaluation.formatting import SPLIT_TITLES, figure_title
 from fer.report import markdown_table
 from fer.studies.claims import claim_text, claims_of
-from fer.studies.factors import titles
+from fer.studies.factors import configuration_titles, titles
 from fer.studies.provenance import machine, machine_letters, seeds
 from fer.studies.records import Run
 from fer.studies.selection import Studies, best_of, by_name, configurations, finished
@@ -39,10 +39,10 @@ def summarise(study: str, runs: list[Run], with_test: bool) -> pd.DataFrame:
 def compare(studies: Studies, claims: pd.DataFrame, with_test: bool) -> pd.DataFrame:
     """Returns one row for each configuration of all studies, with the figures that its system reported."""
     figures = ["train/accuracy", "val/accuracy", *(["test/accuracy"] if with_test else [])]
-    machines = machine_letters(studies)
+    machines, title = machine_letters(studies), configuration_titles(studies)
     rows = []
     for study, name, runs in configurations(studies):
-        row = {"study": study, "run": name, "data": "; ".join(dict.fromkeys(map(data_title_with_counts, runs)))}
+        row = {"run": title[study, name], "data": "; ".join(dict.fromkeys(map(data_title_with_counts, runs)))}
         row["seeds"] = seeds(runs)
         for figure in figures:
             row[figure] = mean_and_spread(runs, figure)
@@ -76,9 +76,9 @@ def per_emotion(studies: Studies, claims: pd.DataFrame, split: str) -> pd.DataFr
     """Returns the recall of each class and configuration, in percent; in brackets what its system reported."""
     names = dict.fromkeys(name for runs in studies.values() for run in runs for name in run["data"]["counts"]["train"])
     classes = [name for name in EMOTIONS if name in names] + [name for name in names if name not in EMOTIONS]
-    rows = []
+    rows, title = [], configuration_titles(studies)
     for study, run_name, runs in configurations(studies):
-        row = {"study": study, "run": run_name}
+        row = {"run": title[study, run_name]}
         for name in classes:
             figure = f"{split}/accuracy/{name}"
             reported = " / ".join(claims_of(claims, study, figure)["value"])
@@ -148,7 +148,7 @@ def data_title(run: Run) -> str:
 
 def data_title_with_counts(run: Run) -> str:
     """Returns `data_title` with the images of each split; splits other than FER2013's are marked not comparable."""
-    images = " / ".join(str(sum(counts.values())) for counts in run["data"]["counts"].values())
+    images = " / ".join(f"{sum(counts.values()):,}" for counts in run["data"]["counts"].values())
     title = data_title(run)
     if not run["data"]["official_split"] or is_synthetic(run):
         title = f"{title.removesuffix(', own split')}, not comparable: own split"

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from fer.console import duration
+from fer.counting import counted
 from fer.errors import UserError
 from fer.training.pictures import Pictures
 from fer.training.progress import planned_epochs, progress_bar, say, work
@@ -69,9 +70,9 @@ class ValidatedInTime(Callback):
         ) * trainer.num_training_batches
         if last < first:
             raise UserError(
-                f"training ends after {last} batches, before the first validation after {first}, which early stopping "
-                "waits for; train longer, validate sooner (trainer.val_check_interval) or set "
-                "callbacks.early_stopping=null"
+                f"training ends after {counted(int(last), 'batch', 'batches')}, before the first validation after "
+                f"{first}, which early stopping waits for; train longer, validate sooner "
+                "(trainer.val_check_interval) or set callbacks.early_stopping=null"
             )
 
 
@@ -114,4 +115,5 @@ class Throughput(Callback):
         epochs = planned_epochs(trainer)
         rest = step * trainer.num_training_batches * work(trainer, 0, epochs) / work(trainer, 0, 1)
         rate = self.images / self.seconds
-        say(trainer, f"{rate:,.0f} images/s: about {duration(rest)} for {epochs} epochs, less if it stops early")
+        whole = f"about {duration(rest)} for {counted(epochs, 'epoch')}"
+        say(trainer, f"{rate:,.0f} images/s: {whole}, less if it stops early")

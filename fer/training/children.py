@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ class Children:
     """The child processes of a sweep. Each takes one of the slots 0, 1, … while it runs."""
 
     def __init__(self, sweep: "Sweep", at_once: int, lifeline: Lifeline):
-        self.sweep, self.lifeline = sweep, lifeline
+        self.sweep, self.at_once, self.lifeline = sweep, at_once, lifeline
         self.slots = list(range(at_once))
         self.processes: set[subprocess.Popen] = set()
 
@@ -69,11 +70,12 @@ class Children:
         folder = config.config_dir(self.sweep.cfg.hydra)
         own_configs = [f"--config-dir={folder}"] if folder else []
         command = [sys.executable, "-m", "fer.train", *own_configs, *self.sweep.overrides(index)]
-        environment = share(slot, launcher.jobs, launcher.gpus) | self.lifeline.environment
+        environment = share(slot, self.at_once, launcher.gpus) | self.lifeline.environment
         pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
             process = subprocess.Popen(command, env=environment, stdout=file, **pipes, **NEW_GROUP)
+            pin(process.pid, slot, self.at_once, launcher.gpus)
             self.processes.add(process)
             if self.sweep.stopping:
                 process.terminate()
@@ -107,7 +109,7 @@ class Children:
 
 
 def log_file(sweep: "Sweep", index: int) -> Path:
-    """Returns the file for the output of a child, named after the run and its seed."""
+    """Returns the file for the output of a run, named after it and its seed."""
     seeds = [part.partition("=")[2] for part in sweep.jobs[index] if part.startswith("seed=")]
     name = "-seed-".join([sweep.names[index], *seeds[-1:]])
     return Path(sweep.cfg.hydra.sweep.dir) / "logs" / f"{name}.log"
@@ -124,5 +126,28 @@ def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
     environment = config.child_environment() | {"PYTHONIOENCODING": "utf-8"}  # the output goes into a log file
     if gpus:
         return environment | {"CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return environment | {"OMP_NUM_THREADS": str(max(1, cores // jobs))}
+    return environment | {"OMP_NUM_THREADS": str(len(cores_of(slot, jobs, all_cores())))}
+
+
+def pin(pid: int, slot: int, jobs: int, gpus: Sequence[int] | None) -> None:
+    """Keeps the process in a slot on the cores of its own, where the system can; one with a GPU uses all.
+
+    Threads that share a core wait for each other at every barrier of OpenMP.
+    """
+    if hasattr(os, "sched_setaffinity") and not gpus:
+        with suppress(OSError):  # the process has ended, or the system forbids it
+            os.sched_setaffinity(pid, cores_of(slot, jobs, all_cores()))
+
+
+def all_cores() -> list[int]:
+    """Returns the numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def cores_of(slot: int, jobs: int, cores: Sequence[int]) -> list[int]:
+    """Returns the cores of one of `jobs` slots: equal shares, or one core that several slots take in turn."""
+    share = max(1, len(cores) // jobs)
+    first = slot * share % len(cores)
+    return list(cores[first : first + share])

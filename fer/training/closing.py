@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from fer import run_folders, runs
-from fer.console import counted, duration, yes
+from fer.console import duration, yes
+from fer.counting import counted
 from fer.monitor import mode_of
 from fer.places import RUNS
 from fer.training.history import whole_rows
@@ -103,6 +104,8 @@ def next_commands(record: Record, folder: Path, events: bool) -> list[str]:
     if not second and events:
         second = shlex.join(["tensorboard", "--logdir", str(folder)])
     first = f"{shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}"
+    if not (folder / runs.RESULTS).exists():
+        first += "    (draws the pictures as well)"
     return [f"next: {first}", *([f"      {second}"] if second else [])]
 
 

@@ -23,6 +23,7 @@ from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
 from fer.training.initial import InitialWeights
 from fer.training.rehearsal import rehearse
+from fer.training.reporting import seconds_before
 from fer.training.scoring import score
 from fer.training.tensorboard import log_hyperparameters
 
@@ -97,7 +98,8 @@ def fit_and_score(
     classifier = best_classifier(trainer, run.folder)
     run.record |= fit_summary(trainer, run.cfg, run.folder)
     accelerator, checkpoint = run.cfg.trainer.accelerator, run.record["checkpoint"]
-    run.record |= score(classifier, datamodule, run.folder, accelerator, checkpoint, run.record)
+    with_report = run.record["fit_seconds"] >= seconds_before(run.cfg)
+    run.record |= score(classifier, datamodule, run.folder, accelerator, checkpoint, run.record, with_report)
     log_hyperparameters(trainer.loggers, plain(run.cfg), run.record, trainer.global_step)
 
 

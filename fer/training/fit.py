@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from fer import runs
 from fer.classifier import Classifier
-from fer.console import counted
+from fer.counting import counted
 from fer.data.datamodule import FERDataModule
 from fer.errors import Interrupted, UserError
 from fer.memory import keep_freed
@@ -159,5 +159,5 @@ def classifier_of(trainer: pl.Trainer) -> Classifier:
     """Returns the classifier that the trainer fits. Raises TypeError for another module."""
     module = trainer.lightning_module
     if not isinstance(module, Classifier):
-        raise TypeError(f"the trainer fits a {type(module).__name__}; expected a Classifier")
+        raise TypeError(f"the trainer fits a module of type {type(module).__name__}; expected Classifier")
     return module

@@ -1,11 +1,13 @@
 """Adds pictures, the network's graph and distributions of weights to TensorBoard."""
 
 import io
+import time
 import warnings
 from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -22,22 +24,41 @@ class Pictures(Callback):
 
     At the start: augmented faces and the network's graph. Every `every_n_epochs` epochs and at the end: the confusion
     matrix of the validation and some of its faces with true and predicted label; with `histograms` the distributions of
-    the weights, too.
+    the weights, too. Before `wait` seconds of training nothing is drawn, and those of the start later.
     """
+
+    wait = 0.0
 
     def __init__(self, every_n_epochs: int = 5, faces: int = 32, histograms: bool = False):
         self.every_n_epochs, self.faces, self.histograms = every_n_epochs, faces, histograms
+        self.started = 0.0
+        self.first: np.ndarray | None = None  # augmented faces that wait to be drawn
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        self.started = time.perf_counter()
 
     def on_train_batch_start(self, trainer, pl_module: Classifier, batch, batch_idx) -> None:
         if trainer.global_step == 0 and batch_idx == 0:
             images = batch[0][: self.faces, 0].float().cpu().numpy()
-            images = images / (255 if batch[0].dtype == torch.uint8 else 1)
-            self._draw(trainer, "training faces", face_sheet(images))
-            add_graph(trainer, pl_module)
+            self.first = images / (255 if batch[0].dtype == torch.uint8 else 1)
+            self._draw_first(trainer, pl_module)
+
+    def _draw_first(self, trainer: pl.Trainer, classifier: Classifier) -> None:
+        """Draws the pictures of the start as soon as it is time for them."""
+        if self.first is not None and self._is_time():
+            self._draw(trainer, "training faces", face_sheet(self.first))
+            add_graph(trainer, classifier)
+            self.first = None
+
+    def _is_time(self) -> bool:
+        return time.perf_counter() - self.started >= self.wait
 
     def on_validation_end(self, trainer, pl_module: Classifier) -> None:
+        if trainer.sanity_checking or not self._is_time():
+            return
+        self._draw_first(trainer, pl_module)
         epoch = trainer.current_epoch + 1
-        if trainer.sanity_checking or (epoch % self.every_n_epochs and epoch != planned_epochs(trainer)):
+        if epoch % self.every_n_epochs and epoch != planned_epochs(trainer):
             return
         confusion = pl_module.confusion.cpu().numpy()
         self._draw(trainer, "predictions", self._sheet(trainer, pl_module))

@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer import parts, runs
 from fer.build import ALIASES, resolve, signature_of, target_of
-from fer.console import counted
 from fer.containers import plain
+from fer.counting import counted
 from fer.errors import UserError
 from fer.training import states
 from fer.training.building import with_output_dir

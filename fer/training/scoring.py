@@ -1,35 +1,23 @@
-"""Scores a classifier on every split: final metrics, predictions.csv and pictures."""
+"""Scores a classifier on every split: final metrics and predictions.csv."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
 
 from fer import files, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.data.folds import FOLD
 from fer.evaluation import calibration, predictions
-from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.predictions import Predictions
-from fer.evaluation.single import short_report
 from fer.metrics import figures
-from fer.monitor import mode_of
-from fer.plots import confusion_figure, curves_figure, prediction_sheet
-from fer.plots.curves import Reference
-from fer.plots.matrices import confusion_table
-from fer.plots.results import COLUMNS, Faces, results_figure
-from fer.training.closing import monitored
-
-SHEET_SIZE = 32
-"""Faces on faces.png."""
+from fer.training.reporting import write_report
 
 
 def score(
@@ -39,14 +27,14 @@ def score(
     accelerator: str,
     checkpoint: str = runs.LAST.name,
     record: Mapping[str, Any] | None = None,
+    with_report: bool = True,
 ) -> dict[str, float | None]:
     """Returns the metrics of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
     With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
-    predictions.csv, with data.fold opinions.csv, results.png, confusion.png, faces.png, curves.png, report.html and
-    report.md into `folder`. checkpoint: the file that the classifier's weights come from. record: of the run, for its
-    report. All is computed in float32, whatever the precision of training, so that fer.evaluate and exported networks
-    give the same metrics.
+    predictions.csv, with data.fold opinions.csv, and with_report pictures and report into `folder`; checkpoint and
+    record are for these, see `write_report`. All is computed in float32, whatever the precision of training, so that
+    fer.evaluate and exported networks give the same metrics.
     """
     classifier.float()
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
@@ -77,8 +65,8 @@ def score(
     write_predictions(held_out, folder / runs.PREDICTIONS)
     if FOLD in predicted:
         write_predictions({"train": predicted[FOLD]}, folder / runs.OPINIONS)
-    draw(predicted, datamodule, folder, checkpoint)
-    short_report(folder, held_out, datamodule.description(), record)
+    if with_report:
+        write_report(predicted, datamodule, folder, checkpoint, record)
     return results
 
 
@@ -93,53 +81,6 @@ def write_predictions(predicted: Mapping[str, Predictions], path: Path) -> None:
     table = pd.concat([part.table(split) for split, part in predicted.items()])
     with files.atomic(path) as file:
         table.to_csv(file, index=False, float_format=predictions.DIGITS)
-
-
-def draw(
-    predicted: Mapping[str, Predictions], datamodule: FERDataModule, folder: Path, checkpoint: str = runs.LAST.name
-) -> None:
-    """Writes results.png, confusion.png and faces.png of the last split, which is test if it was read, and curves.png.
-
-    Without metrics.csv there is no curves.png, and results.png has no curves.
-    """
-    split, last = list(predicted.items())[-1]
-    name = SPLIT_TITLES.get(split, split)
-    score_text = f"{100 * np.mean(last.hits):.1f} % of {len(last):,} {name} images right"
-    faces = spread_faces(last, datamodule.splits[split].images)
-    title = f"{datamodule.origin}: {score_text}"
-    table = confusion_table(last.confusion, last.classes)
-    files.save_figure(confusion_figure(last.confusion, last.classes, score_text), folder / "confusion.png")
-    files.save_figure(prediction_sheet(*faces, heading=title), folder / "faces.png")
-    metrics, reference = None, Reference()
-    if (folder / runs.HISTORY).is_file():
-        metrics = pd.read_csv(folder / runs.HISTORY)
-        reference = Reference(best_epoch(folder, checkpoint), majority(datamodule.counts))
-        heading = f"{datamodule.origin}: {folder.parent.name}/{folder.name}"
-        files.save_figure(curves_figure(metrics, reference, heading), folder / "curves.png")
-    strip = spread_faces(last, datamodule.splits[split].images, COLUMNS)
-    results = results_figure(title, name, table, strip, metrics, reference)
-    files.save_figure(results, folder / "results.png", colours=256)
-
-
-def best_epoch(folder: Path, checkpoint: str) -> int | None:
-    """Returns the epoch, from 1, whose weights are scored; None where no figure chose it."""
-    if Path(checkpoint).name == runs.LAST.name or not (folder / runs.CONFIG).is_file():
-        return None
-    monitor = runs.read_config(folder).get("monitor")
-    curve = monitored(folder, monitor)
-    if curve is None:
-        return None
-    best = int(curve.argmin() if mode_of(monitor) == "min" else curve.argmax())
-    return int(curve.index[best]) + 1
-
-
-def majority(counts: Mapping[str, Mapping[str, int]]) -> tuple[str, float] | None:
-    """Returns the commonest class of training and its share of validation; None without validation images."""
-    validation = counts.get("val", {})
-    if not sum(validation.values()):
-        return None
-    commonest = max(counts["train"], key=lambda name: counts["train"][name])
-    return commonest, validation.get(commonest, 0) / sum(validation.values())
 
 
 class Collected(Callback):
@@ -160,18 +101,3 @@ class Collected(Callback):
         self.filled[dataloader_idx] += len(outputs[0])
         for kept, values in zip(self.splits[dataloader_idx], outputs, strict=True):
             kept[start : start + len(values)] = values
-
-
-def spread_faces(predicted: Predictions, images: Tensor, number: int = SHEET_SIZE) -> Faces:
-    """Returns some faces of a split, evenly spread, with their labels and predictions.
-
-    images: (N, 1, 48, 48), in the order of `predicted`.
-    """
-    rows = np.linspace(0, len(predicted) - 1, min(number, len(predicted))).astype(int)
-    names = np.array(predicted.classes)
-    return Faces(
-        images[torch.from_numpy(rows), 0].cpu().numpy(),
-        names[predicted.labels[rows]].tolist(),
-        names[predicted.predicted[rows]].tolist(),
-        predicted.confidence[rows].tolist(),
-    )

@@ -4,28 +4,34 @@ import shlex
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fer import config, naming, validation
-from fer.console import counted, duration
+from fer import config, naming, runs, validation
+from fer.console import duration
+from fer.counting import counted
 from fer.errors import STOPPED, UserError
 from fer.quoting import quoted
+from fer.streams import READABLE
 from fer.terminal import DONE, FAILED, INTERRUPTED, LiveTable, shows_table
-from fer.training.sweep_rows import SweepRows
+from fer.training.children import last_line, log_file, run_in_children
+from fer.training.sweep_rows import SweepRows, drawn, folder_of, newest
 
 
 class Sweep:
     """The runs of a sweep, one for each combination of overrides, and how many of them ended in which way.
 
-    `launcher.jobs=1` runs them one after the other in this process. More run at the same time in child processes, see
-    `fer.training.children`; with `launcher.submit` they are jobs of SLURM, see `fer.training.slurm`. A failed run is
-    counted and the others continue. As with `existing=continue`, runs that finished before are skipped and interrupted
-    ones resumed; runs that diverged start again only with `retry=true`.
+    `launcher.jobs=1` runs them one after the other in this process; on a terminal, which shows a table of all runs,
+    each writes its lines into a log file. More run at the same time in child processes, see `fer.training.children`;
+    with `launcher.submit` they are jobs of SLURM, see `fer.training.slurm`. A failed run is counted and the others
+    continue. As with `existing=continue`, runs that finished before are skipped and interrupted ones resumed; runs that
+    diverged start again only with `retry=true`.
 
     context, task: Hydra's context and the function that trains. cfg: the config of the sweep, `hydra` included.
     jobs: the overrides of each run.
@@ -61,7 +67,7 @@ class Sweep:
         print("\n".join(self.closing(configs)), flush=True)
         if self.failed:
             title, error = next(iter(self.failed.items()))
-            raise UserError(f"{len(self.failed)} of {len(configs)} runs failed, the first: {title}: {error}")
+            raise UserError(f"{len(self.failed)} of {counted(len(configs), 'run')} failed, the first: {title}: {error}")
         return results
 
     def closing(self, configs: list[DictConfig]) -> list[str]:
@@ -70,9 +76,19 @@ class Sweep:
             return [f"{counted(self.done, 'trial')} passed; no run is left"]
         study = shlex.join(["python", "-m", "fer.study", str(self.cfg.study)])
         return [
+            *self.without_pictures(configs),
             f"wrote {self.cfg.hydra.sweep.dir}/: {counted(self.done, 'finished run')}",
             f"next: {study}    (a table over all its runs)",
         ]
+
+    def without_pictures(self, configs: list[DictConfig]) -> list[str]:
+        """Returns a line on the runs that left out their pictures, and the command that draws them."""
+        folders = [newest(folder_of(cfg, name)) for cfg, name in zip(configs, self.names, strict=True)]
+        folders = [folder for folder in folders if (folder / runs.PREDICTIONS).is_file() and not drawn(folder)]
+        if not folders:
+            return []
+        command = shlex.join(["python", "-m", "fer.evaluate", str(folders[-1])])
+        return [f"{counted(len(folders), 'run has', 'runs have')} no pictures yet; to draw those of one: {command}"]
 
     def _launch(self, configs: list[DictConfig], at_once: int) -> list[JobReturn]:
         if "submit" in self.cfg.launcher:
@@ -81,8 +97,6 @@ class Sweep:
             return submit(self)
         if at_once == 1 and not any(map(is_distributed, configs)):
             return [self.run_here(index, cfg) for index, cfg in enumerate(configs)]
-        from fer.training.children import run_in_children
-
         return run_in_children(self, at_once)
 
     def compose(self, overrides: list[str]) -> DictConfig:
@@ -135,18 +149,22 @@ class Sweep:
             cfg.hydra.job.id, cfg.hydra.job.num, cfg.existing = str(index), index, "continue"
             cfg.hydra.sweep.subdir = self.names[index]
         self.begin(index)
+        log = log_file(self, index)
         try:
-            result = run_job(self.task, cfg, "hydra.sweep.dir", None, self.context)
+            with written_to(log) if shows_table() else nullcontext():
+                result = run_job(self.task, cfg, "hydra.sweep.dir", None, self.context)
+                if result.status == JobStatus.FAILED:
+                    traceback.print_exception(result._return_value)
         except SystemExit as end:  # the run has printed its one-line message
             if end.code in STOPPED:
                 self.stopping = True
                 self.count(index, stopped=True)
                 raise
-            return self.count(index, f"exit code {end.code}")
+            reason = f"{last_line(log)} (see {log})" if shows_table() else f"exit code {end.code}"
+            return self.count(index, reason)
         if result.status == JobStatus.FAILED:
             error = result._return_value
-            traceback.print_exception(error)
-            return self.count(index, f"{type(error).__name__}: {error}")
+            return self.count(index, f"{type(error).__name__}: {error}{f' (see {log})' if shows_table() else ''}")
         return self.count(index)
 
     def overrides(self, index: int) -> list[str]:
@@ -174,6 +192,8 @@ class Sweep:
                 self.rows.end(index, DONE)
             if not shows_table():  # whose title it is
                 print(self.progress(), flush=True)
+            elif error:
+                print(f"{self.title(self.jobs[index])}: {error}", flush=True)
         result = JobReturn(overrides=self.jobs[index])
         result.return_value, result.status = None, JobStatus.COMPLETED
         return result
@@ -192,6 +212,18 @@ class Sweep:
             seconds = (time.perf_counter() - self.started) / ended * (waiting + self.running)
             line += f"; about {duration(seconds)} left"
         return line
+
+
+@contextmanager
+def written_to(log: Path) -> Iterator[None]:
+    """Appends what the block prints to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("a", encoding="utf-8", errors=READABLE, buffering=1) as file,
+        redirect_stdout(file),
+        redirect_stderr(file),
+    ):
+        yield
 
 
 def is_distributed(cfg: DictConfig) -> bool:

@@ -80,6 +80,11 @@ def newest(folder: Path) -> Path:
     return [folder, *run_folders.siblings(folder)][-1]
 
 
+def drawn(folder: Path) -> bool:
+    """Whether the pictures of a run are drawn."""
+    return (folder / runs.RESULTS).exists()
+
+
 def read_curve(folder: Path, monitor: str) -> tuple[int, float | None]:
     """Returns the number of epochs in a run's metrics.csv, and the best value of `monitor`; 0 and None without any."""
     epochs, values = 0, []

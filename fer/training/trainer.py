@@ -16,7 +16,9 @@ from fer.containers import plain
 from fer.errors import UserError
 from fer.training.building import Node, build_as, nodes
 from fer.training.checkpointing import LastCheckpoint, WholeCSVLogger, WholeFiles
+from fer.training.pictures import Pictures
 from fer.training.progress import progress_bar
+from fer.training.reporting import seconds_before
 from fer.training.tensorboard import hyperparameters
 
 PROFILERS: dict[str, type[Profiler]] = {
@@ -89,6 +91,9 @@ def build_callbacks(cfg: DictConfig, folder: Path) -> list[Callback]:
     Every run saves its last state, measures its time and, unless `enable_progress_bar=false`, shows its progress.
     """
     callbacks = [build_as(Callback, node, f"callbacks.{name}") for name, node in nodes(cfg.callbacks)]
+    for callback in callbacks:
+        if isinstance(callback, Pictures):
+            callback.wait = seconds_before(cfg)
     if cfg.trainer.get("enable_progress_bar") is False:
         callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     elif not has(callbacks, ProgressBar):

@@ -30,8 +30,7 @@ def gpu(load_script):
 def rehearsed(gpu, tmp_path, monkeypatch):
     """Results and folder of all steps: the speedrun trains, the other commands are parsed and leave made figures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fer.training.scoring.draw", lambda *_, **__: None)
-    monkeypatch.setattr("fer.training.scoring.short_report", lambda *_, **__: None)
+    monkeypatch.setattr("fer.training.scoring.write_report", lambda *_, **__: None)
 
     def runner(step, log):
         words = step.command[step.command.index("-m") + 1 :]

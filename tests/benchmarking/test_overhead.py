@@ -43,6 +43,27 @@ def test_the_stages_of_a_start_add_up_to_it(overhead):
     assert sum(seconds for _, seconds, _ in stages) == total
 
 
+def test_a_short_run_is_timed_from_the_end_of_the_one_before(overhead):
+    def sweep(pause: float):
+        stamps, now = [], 0.0
+        for _ in range(3):
+            for name, seconds in (("step", pause), ("last epoch ends", 5), ("run ends", 1)):
+                now += seconds
+                stamps.append((name, now))
+        return overhead.Process(now, stamps, 1, [(name, second / 10) for name, second in stamps])
+
+    rows = {name: value for name, value, _ in overhead.short_rows(sweep(14), sweep(4))}
+    assert list(rows.values()) == pytest.approx([20, 10, 5, 0.5, 2, 1, 0.5, 0.5])
+
+
+def test_the_named_parts_alone_are_measured(overhead, tmp_path, monkeypatch):
+    monkeypatch.setattr(overhead, "sweeping", lambda *_: [("a pause", 1.0, "s")])
+    monkeypatch.setattr(overhead, "starting", lambda *_: pytest.fail("started"))
+    overhead.main(["--only", "sweep", "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "overhead.csv")
+    assert table[["part", "options"]].to_numpy().tolist() == [["a pause", "--only sweep"]]
+
+
 def test_a_run_that_fails_is_one_line(overhead, tmp_path):
     with pytest.raises(UserError, match=r"failed: error: no option 'nothing'"):
         overhead.train(["nothing=1"], tmp_path)

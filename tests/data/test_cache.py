@@ -171,7 +171,7 @@ def test_relative_and_absolute_paths_share_a_file(csv, monkeypatch):
 def test_notes_are_shown_again_from_the_cache(csv):
     csv.write_bytes(csv.read_bytes() + b"garbage\n")
     notes = [read_faces("fer2013", str(csv), on_bad_row="skip")[0].notes for _ in range(2)]
-    assert notes[0] == notes[1] == (f"{csv}: 1 bad rows skipped",)
+    assert notes[0] == notes[1] == (f"{csv}: 1 bad row skipped",)
 
 
 def test_what_was_skipped_once_is_still_an_error_without_skip(csv):

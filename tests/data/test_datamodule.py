@@ -277,7 +277,7 @@ def test_all_of_fer2013_is_official_whatever_is_trained_on(datamodule, tmp_path)
         (np.arange(41), "1 of 14 PrivateTest images missing"),
         (np.arange(1, 42), "1 of 14 Training images missing"),
         (np.arange(28), "14 of 14 PrivateTest images missing"),
-        ([*range(42), 0], "1 Training images more than 14"),
+        ([*range(42), 0], "1 Training image more than 14"),
     ],
 )
 def test_a_csv_that_lost_or_repeats_rows_is_not_official_and_says_so(
@@ -431,7 +431,7 @@ def test_notes_and_warnings_are_passed_on(datamodule, tmp_path):
     with open(tmp_path / "fer2013.csv", "a") as file:
         file.write("garbage\n")
     module = datamodule(on_bad_row="skip")
-    assert "1 bad rows skipped" in module.warnings[0]
+    assert "1 bad row skipped" in module.warnings[0]
     assert module.description()["notes"] == module.warnings
 
 

@@ -53,7 +53,7 @@ def test_pictures_are_cropped_to_the_largest_face(photographs, source, labels):
     root = str(photographs / "photos")
     faces, _ = read_faces(source, root, align=True, **options)
     assert sorted(faces.images[:, 24, 24].tolist()) == list(range(211, 218))
-    assert any("1 pictures without a face" in note for note in faces.notes)
+    assert any("1 picture without a face" in note for note in faces.notes)
     whole, _ = read_faces(source, root, **options)
     assert len(whole) == 8
     assert whole.fingerprint != faces.fingerprint

@@ -349,14 +349,14 @@ def test_pictures_that_lie_in_two_packs_are_read_once(make_faces, write_pictures
         write_pictures(here, make_faces([3]), f"{name}/PublicTest_2.png")
     found = read_fer2013([here / "small", here / "large"])
     assert found.ids.tolist() == ["PublicTest_2"]
-    assert "1 images were there twice" in found.notes[0]
+    assert "1 image was there twice" in found.notes[0]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         *((name, r"no csv with emotion and pixels.*kaggle.*data.root") for name in ("notes.txt", "iris.csv")),
-        ("cats/tom.png", r"1 pictures such as cats/tom\.png and no labels.*data\.labels=FILE.*data=folder"),
+        ("cats/tom.png", r"1 picture such as cats/tom\.png and no labels.*data\.labels=FILE.*data=folder"),
     ],
 )
 def test_a_place_without_faces_says_how_to_get_them(name, message, here):

@@ -69,7 +69,7 @@ def test_other_files_are_not_pictures(ending, tmp_path):
     (tmp_path / "happy" / f"notes{ending}").write_text("no picture")
     faces = read(tmp_path)
     assert len(faces) == 1
-    assert faces.notes == (f"{tmp_path}: 1 files left out, no pictures by their suffix: {ending or 'none'} 1",)
+    assert faces.notes == (f"{tmp_path}: 1 file without a picture's suffix left out: {ending or 'none'} 1",)
 
 
 @pytest.mark.parametrize("packing", ["folder", "zip"])
@@ -92,7 +92,7 @@ def test_files_left_out_are_counted_by_suffix_where_the_data_set_lies(packing, t
     assert len(faces) == 3
     [note] = faces.notes
     counts, named = note.rsplit(": ", 1)
-    assert "4 files left out" in counts
+    assert "4 files without a picture's suffix left out" in counts
     assert sorted(named.split(", ")) == [".\\x1b[5m 1", ".jxl 2", ".txt 1"]
 
 
@@ -220,7 +220,7 @@ def test_unknown_class_folders_are_named_with_what_to_type(tmp_path):
         save(tmp_path / "train" / name / "x.png")
     with pytest.raises(UserError) as error:
         read(tmp_path)
-    assert "train/bored (1 pictures)" in str(error.value)
+    assert "train/bored (1 picture)" in str(error.value)
     assert "labels.rename='{Suprise: surprise, bored: null}'" in str(error.value)
 
 
@@ -232,7 +232,7 @@ def test_renamed_class_folders_are_read_or_left_out(tmp_path):
     faces = read_folders(files, image_names(files), names=names)
     labels = {int(image[0, 0]): faces.classes[label] for image, label in zip(faces.images, faces.labels, strict=True)}
     assert labels == {0: "happy", 2: "surprise", 3: "angry"}
-    assert faces.notes == (f"{tmp_path}: 1 pictures of bored left out as labels.rename says",)
+    assert faces.notes == (f"{tmp_path}: 1 picture of bored left out as labels.rename says",)
     own = read_own([tmp_path], labelling=Labelling(names=parse_renames("{bored: null, Ärger: Wut}", own_classes=True)))
     assert own.classes == ("happy", "suprise", "Wut")
 
@@ -303,7 +303,7 @@ def test_unreadable_pictures_can_be_skipped_and_are_counted(content, tmp_path):
     (tmp_path / "happy" / "bad.jpg").write_bytes(content)
     faces = read(tmp_path, on_bad_row="skip")
     assert faces.ids.tolist() == ["happy/good"]
-    assert "1 unreadable pictures skipped" in faces.notes[0]
+    assert "1 unreadable picture skipped" in faces.notes[0]
 
 
 def test_any_damage_to_a_picture_is_an_error_of_one_line_or_none(tmp_path):

@@ -50,7 +50,7 @@ def test_a_table_labels_pictures_however_it_is_written(lines, root):
     faces = read(root, *lines)
     assert labels(faces) == EXPECTED
     assert faces.classes == ("cat", "dog")
-    assert faces.notes == (f"{root.parent}/list.csv: 1 pictures beside it without a label not used",)
+    assert faces.notes == (f"{root.parent}/list.csv: 1 picture beside it without a label not used",)
 
 
 def test_columns_may_be_named(root):
@@ -82,7 +82,7 @@ def test_a_row_without_a_picture_is_an_error_or_skipped(line, complaint, root):
     assert "data.on_bad_row=skip" in str(error.value)
     faces = read(root, *lines, on_bad_row="skip")
     assert labels(faces) == {20: "dog", 40: "cat"}
-    assert "1 rows skipped" in faces.notes[0]
+    assert "1 row skipped" in faces.notes[0]
 
 
 def test_splits_and_persons_are_read(root):
@@ -123,9 +123,7 @@ def test_emotions_are_read_by_name_and_by_number(root):
         10: "neutral",
         30: "happy",
     }
-    with pytest.raises(
-        UserError, match=r"unknown label 'Freud' \(1 pictures\); type labels\.rename='\{Freud: happy\}'"
-    ):
+    with pytest.raises(UserError, match=r"unknown label 'Freud' \(1 picture\); type labels\.rename='\{Freud: happy\}'"):
         read(root, "path,label", "a/x.png,Freud", reader=read_fer2013)
 
 

@@ -51,7 +51,7 @@ def test_each_role_that_falls_short_is_said(whole):
 
 def test_images_more_than_fer2013_has_are_counted(whole):
     again = whole.take(np.append(np.arange(len(whole)), 0))
-    assert departures(again) == [f"1 Training images more than {(whole.usage == 0).sum()}"]
+    assert departures(again) == [f"1 Training image more than {(whole.usage == 0).sum()}"]
 
 
 def test_another_label_is_seen(whole):

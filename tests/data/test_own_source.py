@@ -89,7 +89,7 @@ def test_pixels_and_labels_are_in_the_identity(mydata):
         ("broken.read", "^data.reader=broken.read: module 'broken' has no 'read'"),
         ("read", "^data.reader=read: expected an import path"),
         ("broken.number", "neither a class nor a function"),
-        ("broken.nothing", "returned list; expected fer.data.faces.Faces"),
+        ("broken.nothing", "returned an object of type list; expected fer.data.faces.Faces"),
         ("broken.fails", r"KeyError: 'pixels' \(broken.py, line 9\)"),
         ("broken.small", r"expected images \(N, 48, 48\)"),
         ("broken.floats", "images of float64, expected uint8"),

@@ -138,7 +138,7 @@ def test_a_row_without_a_picture_is_an_error_or_skipped(tmp_path):
         read_fer2013([tmp_path])
     found = read_fer2013([tmp_path], "skip")
     assert found.ids.tolist() == ["x_1"]
-    assert "1 bad rows skipped" in found.notes[0]
+    assert "1 bad row skipped" in found.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_joining_keeps_the_same_images_in_the_same_order(table, write):
     assert together["a"].ids.tolist() == together["b"].ids.tolist()
     assert np.array_equal(together["a"].labels, together["b"].labels)
     assert np.array_equal(together["a"].probabilities, together["b"].probabilities)
-    assert dropped == ["10 images are not in all of them and were left out."]
+    assert dropped == ["Left out: 10 images that are not in all of them."]
 
 
 def test_joining_leaves_out_images_with_other_true_classes(table, write):

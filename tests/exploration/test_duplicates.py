@@ -3,7 +3,7 @@ from fer.exploration import duplicates
 
 def test_copies_across_splits_are_counted_and_shown(csv, section):
     report = section(duplicates.add_duplicates, f"data.root={csv}", "near=false")
-    assert "1 of 20 test images are identical to a training image." in report.markdown
+    assert "Identical to a training image: 1 of 20 test images." in report.markdown
     assert "`near=false`" in report.markdown
     groups = report.tables["duplicates"][["id", "label"]].to_numpy().tolist()
     assert groups == [["Training_5", "surprise"], ["PrivateTest_45", "surprise"]]
@@ -14,5 +14,5 @@ def test_near_copies_are_looked_for_when_asked(csv, made, write_csv, section):
     made.images[46] = made.images[6][:, ::-1]
     write_csv(csv, made)
     text = section(duplicates.add_duplicates, f"data.root={csv}").markdown
-    assert "1 of 20 test images are identical to a training image; 1 more are near copies of one." in text
+    assert "Identical to a training image: 1 of 20 test images; near copies of one: 1 more." in text
     assert "`near=false`" not in text

@@ -5,6 +5,7 @@ from matplotlib.colors import to_hex
 
 from fer.palette import contrast
 from fer.plots import confusion_figure, matrix_figure
+from fer.plots.matrices import confusion_panels, confusion_table
 
 
 def cells(figure) -> dict[tuple[float, float], str]:
@@ -46,3 +47,18 @@ def test_texts_stay_inside_and_apart(classes, check_readable):
     counts = np.random.default_rng(0).integers(0, 5000, (classes, classes))
     names = [f"emotion number {n}" for n in range(classes)]
     check_readable(confusion_figure(counts, names, "test, 12 runs of some_study_name, accuracy 71.2 %"))
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_several_matrices_stand_side_by_side(number, check_readable):
+    classes = ["angry", "happy", "surprise"]
+    counts = np.random.default_rng(0).integers(1, 5000, (number, 3, 3))
+    titles = [f"some_long_name_of_a_study, model a_network_{n}: 61.2 %" for n in range(number)]
+    figure = confusion_panels(
+        {title: confusion_table(part, classes) for title, part in zip(titles, counts, strict=True)}
+    )
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [" ".join(axes.get_title().split()) for axes in panels] == titles
+    for axes, part in zip(panels, counts, strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), part / part.sum(1, keepdims=True))
+    check_readable(figure)

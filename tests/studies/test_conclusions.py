@@ -1,9 +1,11 @@
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from fer.report_page import page
 from fer.studies.conclusions import conclude
 from fer.studies.factors import DEFAULT
 
@@ -44,6 +46,7 @@ def test_an_option_that_depends_on_another_is_told_at_each_of_its_values(runs, t
     assert "  - at scheduler default: adam beats sgd by 10" in text
     assert "  - at scheduler step: sgd beats adam by 2" in text
     assert "| optimizer at scheduler step |" in text
+    assert re.search(r"On average over scheduler.*?<ul>\n<li>at scheduler default", page("", text, tmp_path), re.DOTALL)
     assert "also compared at each level of the other" in text
 
 
@@ -59,6 +62,15 @@ def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
     assert "  - each at its own best (sgd 0.1, adam 0.01): adam beats sgd by 9.0 points" in text
     assert text.count("each at its own best") == 1
     assert "| optimizer at optimizer.lr best |" in text
+
+
+@pytest.mark.parametrize(("levels", "sentence"), [(2, False), (3, True)])
+def test_one_comparison_is_not_corrected(levels, sentence, tmp_path):
+    runs = [run(f"o{n}", DEFAULT, seed, 0.5 + n / 10 + seed**n / 1000) for n in range(levels) for seed in range(3)]
+    text = "\n".join(conclude(runs, tmp_path).parts)
+    assert ("corrected for all 3 comparisons (Holm)" in text) is sentence
+    assert "comparisons (Holm)" in text or not sentence
+    assert " 1 comparisons" not in text
 
 
 def test_of_many_options_the_two_that_need_each_other_most_are_drawn(runs, tmp_path):
@@ -100,7 +112,7 @@ def test_a_study_is_judged_by_what_steered_all_its_runs(runs, tmp_path):
         one["val/balanced_accuracy"] = 1 - one["val/accuracy"]
     text = "\n".join(conclude(runs, tmp_path).parts)
     assert "- **optimizer**: sgd beats adam by 10.0 points" in text
-    assert "mean difference in val/balanced_accuracy" in text
+    assert "mean difference in validation balanced accuracy" in text
     runs[0]["config"]["monitor"] = "val/loss"  # of one run alone: the epochs of the runs were chosen differently
     assert "- **optimizer**: adam beats sgd" in "\n".join(conclude(runs, tmp_path).parts)
 

@@ -6,7 +6,7 @@ import yaml
 from fer.config import compose_config
 from fer.evaluation import predictions
 from fer.evaluation.loading import load_classifier
-from fer.training.scoring import best_epoch, majority
+from fer.training.reporting import best_epoch, majority
 from fer.training.start import train
 
 from .test_trainer import TINY

@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 
 from fer import runs
 from fer.config import compose_config
+from fer.terminal import LiveTable
 from fer.training import sweep
 
 TINY = [
@@ -104,6 +107,52 @@ def test_a_stopped_sweep_goes_on_where_it_was(launcher, number, tmp_path):
     wrote, following = output.splitlines()[-2:]
     assert wrote == "wrote runs/s/: 3 finished runs"
     assert following.startswith("next: python -m fer.study s ")
+
+
+@pytest.fixture
+def sweep_here(tmp_path, monkeypatch):
+    """A sweep of two runs in this process, of which the second fails, and their configs."""
+    monkeypatch.setattr(sweep, "run_job", run_job)
+    content = {"hydra": {"job": {}, "sweep": {"dir": str(tmp_path), "subdir": "."}}, "existing": "new"}
+    configs = [OmegaConf.create(content) for _ in range(2)]
+    plan = make_sweep(["optimizer=sgd", "seed=0"], ["optimizer=adam", "seed=0"])
+    plan.cfg = configs[0]
+    return plan, configs
+
+
+def run_job(task, cfg, *_) -> JobReturn:
+    print(f"epoch 1/1 of run {cfg.hydra.job.num}")
+    if cfg.hydra.job.num == 1:
+        print("error: too bad", file=sys.stderr)
+        raise SystemExit(2)
+    result = JobReturn(status=JobStatus.COMPLETED)
+    result.return_value = {}
+    return result
+
+
+def test_on_a_terminal_the_lines_of_a_run_go_into_its_log(sweep_here, terminal, tmp_path):
+    plan, configs = sweep_here
+    with terminal(80) as screen, LiveTable(lambda: [], plan.progress, "val/accuracy"):
+        for index, cfg in enumerate(configs):
+            plan.run_here(index, cfg)
+    log = tmp_path / "logs" / "adam-seed-0.log"
+    assert log.read_text() == "epoch 1/1 of run 1\nerror: too bad\n"
+    assert (tmp_path / "logs" / "sgd-seed-0.log").read_text() == "epoch 1/1 of run 0\n"
+    assert plan.failed == {"optimizer=adam": f"too bad (see {log})"}
+    text = "".join(screen.lines())
+    assert "optimizer=adam: too bad" in text
+    assert "epoch 1/1" not in text
+
+
+def test_in_a_pipe_the_lines_of_a_run_stay(sweep_here, capsys, tmp_path):
+    plan, configs = sweep_here
+    plan.started = time.perf_counter()
+    for index, cfg in enumerate(configs):
+        plan.run_here(index, cfg)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("epoch")] == ["epoch 1/1 of run 0", "epoch 1/1 of run 1"]
+    assert lines[-1] == "sweep: 1 done, 1 failed, 0 running, 0 to go"
+    assert not list(tmp_path.iterdir())
 
 
 LONG = ["trainer.max_epochs=400", "callbacks.early_stopping=null"]
