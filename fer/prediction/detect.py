@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,21 +77,22 @@ class Haar:
     name, framing = "haar", Framing(MARGIN)
 
     def __init__(self):
-        self.cv2, self.divisor = opencv(), MIN_FACE_DIVISOR
+        self.cv2 = opencv()
+        self.divisor: float = MIN_FACE_DIVISOR
         self.local = threading.local()  # a cascade has state, so each thread has its own
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
         small, scale = shrink(self.cv2, grey)
         least = max(24, int(min(small.shape) // self.divisor))
         for step, hits in self.PASSES:
-            boxes = self._cascade().detectMultiScale(small, step, hits, minSize=(least, least))
+            boxes = np.asarray(self._cascade().detectMultiScale(small, step, hits, minSize=(least, least)))
             if len(boxes):
                 return [scale_box(box, scale, grey.shape) for box in sorted(boxes.tolist())]
         return []
 
     def _cascade(self):
         if not hasattr(self.local, "cascade"):
-            path = Path(self.cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml"
+            path = files("cv2.data") / "haarcascade_frontalface_alt2.xml"
             self.local.cascade = self.cv2.CascadeClassifier(str(path))
         return self.local.cascade
 

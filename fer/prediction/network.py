@@ -10,15 +10,22 @@ from fer.errors import UserError
 
 
 class Network(Protocol):
-    """Interface of a back end. temperature: None if the probabilities were never calibrated."""
+    """Base class of back ends. temperature: None if the probabilities were never calibrated; remark: on it."""
 
     name: str
     classes: tuple[str, ...]
     temperature: float | None
+    remark: str = ""
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """(N, 48, 48) uint8 -> (N, C) float32, rows sum to 1."""
         ...
+
+    def use_bfloat16(self) -> None:
+        """Computes in bfloat16 from now on, if the back end can and the processor has instructions for it."""
+
+    def close(self) -> None:
+        """Ends the child process, if there is one; waiting calls raise."""
 
 
 def load(path: Path | None, differentiable: bool = False) -> Network:
@@ -40,8 +47,7 @@ def load(path: Path | None, differentiable: bool = False) -> Network:
 
 def accelerate(network: Network) -> Network:
     """Lets a checkpoint compute in bfloat16 on processors with instructions for it; returns the network."""
-    if hasattr(network, "use_bfloat16"):
-        network.use_bfloat16()
+    network.use_bfloat16()
     return network
 
 
@@ -62,6 +68,6 @@ def describe(network: Network) -> str:
     if network.temperature is None:
         probabilities = "probabilities are not calibrated"
     else:
-        remark = f", {network.remark}" if getattr(network, "remark", "") else ""
+        remark = f", {network.remark}" if network.remark else ""
         probabilities = f"probabilities calibrated on validation (temperature {network.temperature:.2f}{remark})"
     return f"{network.name}: {', '.join(network.classes)}; {probabilities}"

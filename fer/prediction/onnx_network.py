@@ -16,6 +16,7 @@ import numpy as np
 
 from fer import shipped
 from fer.errors import UserError
+from fer.prediction.network import Network
 from fer.prediction.onnx_content import Content, Value, content_of
 from fer.prediction.onnx_worker import INPUT, MAX_MESSAGE, OUTPUT, run, session_of
 from fer.preprocess import SIZE
@@ -43,7 +44,7 @@ class Description(NamedTuple):
     temperature: float | None
 
 
-class OnnxNetwork:
+class OnnxNetwork(Network):
     """A file of fer.export.
 
     Raises UserError if onnxruntime is missing, if fer.export did not write the file, or if its output is wrong.

@@ -156,15 +156,17 @@ class Recogniser:
         bgr: whether arrays have OpenCV's order of channels. Raises UserError for what is no picture.
         """
         if isinstance(pictures, list | tuple):
-            images = [to_image(picture, bgr) for picture in pictures]
-            found = [self.predictor.detect(image) for image in images]
-            faces = self.predictor.recognise(found)
-            parts = zip(images, faces, found, strict=True)
-            return [Recognition(image, group, detection.detector) for image, group, detection in parts]
-        return self([pictures], bgr)[0]
+            return self._recognitions([to_image(picture, bgr) for picture in pictures])
+        return self._recognitions([to_image(pictures, bgr)])[0]
+
+    def _recognitions(self, images: Sequence[Image.Image]) -> list[Recognition]:
+        detections = [self.predictor.detect(image) for image in images]
+        faces = self.predictor.recognise(detections)
+        parts = zip(images, faces, detections, strict=True)
+        return [Recognition(image, group, detection.detector) for image, group, detection in parts]
 
 
-def to_image(picture: Picture, bgr: bool = False) -> Image.Image:
+def to_image(picture: object, bgr: bool = False) -> Image.Image:
     """Returns the upright RGB picture. Raises UserError for what is no picture, and for URLs."""
     if isinstance(picture, Image.Image):
         return upright(picture).convert("RGB")

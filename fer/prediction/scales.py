@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from fer.pictures import ENOUGH, decode_reduced
-from fer.prediction.detect import MAX_SIDE, Location, Region
+from fer.prediction.detect import MAX_SIDE, Box, Location, Region
 from fer.prediction.upright import crop_face
 from fer.preprocess import to_grey, upright
 
@@ -36,7 +36,7 @@ class Scales:
         """Returns a face found in `grey` with its box in pixels of the whole picture."""
         if self.grey.size == self.size:
             return location
-        return location._replace(box=tuple(scaled(location.box, self.grey.size, self.size)))
+        return location._replace(box=scaled(location.box, self.grey.size, self.size))
 
     def faces(self, regions: Sequence[Region], tilts: Sequence[float]) -> list[np.ndarray]:
         """Returns the (48, 48) uint8 face in each square of the whole picture; see `Location` for tilts."""
@@ -47,7 +47,7 @@ class Scales:
     def face(self, region: Region, tilt: float = 0.0) -> np.ndarray:
         """Returns the face in one of the squares."""
         picture = self._for(region[2] - region[0])
-        return crop_face(picture, tuple(scaled(region, self.size, picture.size)), tilt)
+        return crop_face(picture, scaled(region, self.size, picture.size), tilt)
 
     def _for(self, side: int) -> Image.Image:
         """Returns the smallest decoded picture in which `side` pixels of the whole one are MIN_PIXELS, or the whole."""
@@ -67,7 +67,7 @@ def file_scales(content: bytes | Path, name: object, limit: int) -> Scales:
     def at(side: int) -> tuple[Image.Image, tuple[int, int]]:
         picture, size = decode_reduced(content, name, side, limit)
         grey = upright(picture)
-        return to_grey(grey), size if grey.size == picture.size else size[::-1]
+        return to_grey(grey), size if grey.size == picture.size else (size[1], size[0])
 
     grey, size = at(MAX_SIDE)
     if max(grey.size) < MAX_SIDE < max(size):  # a little smaller than the copy that detectors make of the whole picture
@@ -75,7 +75,8 @@ def file_scales(content: bytes | Path, name: object, limit: int) -> Scales:
     return Scales(grey, size, lambda side: at(ceil(side / ENOUGH))[0])
 
 
-def scaled(box: tuple[int, int, int, int], size: tuple[int, int], other: tuple[int, int]) -> list[int]:
+def scaled(box: Box, size: tuple[int, int], other: tuple[int, int]) -> Box:
     """Returns left, top and two further numbers of a picture of one size in pixels of the same picture in another."""
     across, down = other[0] / size[0], other[1] / size[1]
-    return [round(value * factor) for value, factor in zip(box, (across, down) * 2, strict=True)]
+    left, top, third, fourth = box
+    return round(left * across), round(top * down), round(third * across), round(fourth * down)

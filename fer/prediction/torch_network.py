@@ -9,6 +9,7 @@ from torch import Tensor
 from fer import checkpoint
 from fer.evaluation.tta import evaluation_mode
 from fer.hardware import cpu_has_bf16
+from fer.prediction.network import Network
 from fer.prediction.temperature import calibration_for
 from fer.views import views
 
@@ -19,7 +20,7 @@ VIEWS = {"none": 1, "flip": 2, "fivecrop": 5, "tencrop": 10}
 """Test-time augmentation -> number of views of a face."""
 
 
-class TorchNetwork:
+class TorchNetwork(Network):
     """The classifier of a checkpoint on the machine's accelerator, with the temperature of its run.
 
     Raises UserError if the file is no checkpoint of fer.

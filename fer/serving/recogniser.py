@@ -45,7 +45,7 @@ class Recogniser:
 
     def _detect(self, source: Source) -> Detection | str:
         try:
-            picture = decode(source.content, source.name, self.limits.pixels)
+            picture = decode(source.file, source.name, self.limits.pixels)
             return largest_faces(self.predictor.detect(picture), self.limits.faces)
         except Unreadable as error:
             return error.reason

@@ -27,7 +27,7 @@ from fer import serve
 from fer.errors import one_line_errors
 from fer.prediction import detect, network
 
-class Flat:
+class Flat(network.Network):
     name, classes, temperature = "flat", ("dark", "bright"), None
     def probabilities(self, faces):
         return np.full((len(faces), 2), 0.5, np.float32)
