@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from fer.classifier import Classifier
 from fer.errors import UserError
+from fer.prediction.inference_form import inference_form
 from fer.preprocess import SIZE
 
 AXES = {0: "batch", 2: "height", 3: "width"}
@@ -62,13 +63,9 @@ def exported_model(classifier: Classifier, temperature: float | None, fixed: boo
 
 
 def fuse(module: ExportedModel) -> ExportedModel:
-    """Returns a copy with the network's inference form if the network has a method `fused`, else `module` itself."""
-    fused = getattr(module.classifier.model, "fused", None)
-    if not callable(fused):
-        return module
-    module, network = copy.deepcopy(module), fused()
-    assert isinstance(network, nn.Module)
-    module.classifier.model = network
+    """Returns a copy with the inference form of the network."""
+    module = copy.deepcopy(module)
+    module.classifier.model = inference_form(module.classifier.model)
     return module
 
 

@@ -58,6 +58,7 @@ class OnnxNetwork(Network):
         except ValueError as error:
             raise UserError(f"{path}: not an ONNX file that onnxruntime can load ({error})") from error
         self.classes, self.temperature = read_description(content, path)
+        self.precision = "int8" if content.metadata.get("precision") == "int8" else "float32"
         if find_spec("onnxruntime") is None:
             raise UserError(f"{path} needs onnxruntime: pip install 'fer-lightning[export]'")
         self.batch = BATCH if content.inputs[0].sizes[0] < 0 else content.inputs[0].sizes[0]  # as with --fixed

@@ -8,18 +8,26 @@ from fer.errors import UserError
 
 NAMES = ("haar", "centerface", "yunet", "none")
 """As in `fer.prediction.detect`, which imports NumPy."""
+PRECISIONS = ("32", "bf16", "int8")
+"""As in `fer.prediction.network`, which imports NumPy."""
 
 if TYPE_CHECKING:
     from fer.prediction.predictor import Predictor
 
 
 def add_predictor_options(parser: ArgumentParser) -> None:
-    """Adds --checkpoint, --detector, --yunet, --threshold and --trust."""
+    """Adds --checkpoint, --precision, --detector, --yunet, --threshold and --trust."""
     parser.add_argument(
         "--checkpoint",
         type=network_or_run("--checkpoint"),
         metavar="FILE",
         help="standard, pocket or tiny, a run's folder, a .ckpt, or fer.export's .onnx",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="arithmetic of the network: 32, bf16 (default for a checkpoint if the processor has it), or int8, which "
+        "reads the file of fer.export --precision int8",
     )
     parser.add_argument(
         "--detector",
@@ -50,10 +58,13 @@ def predictor_from(args: Namespace, differentiable: bool = False) -> "Predictor"
     from fer.prediction import detect, network
     from fer.prediction.predictor import Predictor
 
+    if differentiable and args.precision not in (None, "32"):
+        raise UserError(f"--precision {args.precision}: answers are explained in float32; leave it out")
     detector = detect.named(detector_name(args), args.yunet)
-    loaded = network.load(args.checkpoint, differentiable=differentiable)
+    path = network.int8_file(args.checkpoint) if args.precision == "int8" else args.checkpoint
+    loaded = network.load(path, differentiable=differentiable)
     if not differentiable:
-        network.accelerate(loaded)
+        network.accelerate(loaded, args.precision)
     return Predictor(loaded, detector, args.threshold, getattr(args, "margin", None))
 
 
