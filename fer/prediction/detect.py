@@ -67,13 +67,20 @@ MAX_CROPPED = 64
 class Haar:
     """Viola–Jones cascade for frontal faces that ships with OpenCV (Lienhart & Maydt 2002).
 
-    PASSES holds the scale step and the number of overlapping hits of each pass. The first, coarse pass takes half the
-    time of the second, which runs only if the first detects nothing, and recovers one more face in ten. On 250 FER2013
-    faces in scenes the passes detected 60 % and 72 %, and on 27 pictures without a face nothing. With 3 hits instead of
-    5 and 4 they detected 68 % and 74 %, and faces in a coin, a flower and a motorcycle.
+    Windows of 20 pixels are compared with copies of the picture, each 1.2 times smaller than the one before. PASSES
+    holds the size of the largest copy and the number of overlapping hits of each pass. The second pass runs only if the
+    first detects nothing, on the sizes between, and adds its hits to those of the first; it recovers one more face in
+    five. Faces from 40 pixels on are searched in a copy of half the sides, where OpenCV's windows move by four times as
+    many pixels; each hit there counts twice. On 700 FER2013 faces in scenes this recalls as many faces as the whole
+    search of OpenCV, in half its time: see experiments/faces_in_scenes.
     """
 
-    PASSES = ((1.2, 5), (1.1, 4))
+    STEP = 1.2
+    PASSES = ((1.0, 5), (STEP**0.5, 4))
+    WINDOW, HALVED = 20, 40
+    """Sides in pixels of the window, and of the faces that are searched in half the sides."""
+    OVERLAP = 0.2
+    """How much the sides of overlapping hits differ, as in OpenCV."""
     name, framing = "haar", Framing(MARGIN)
 
     def __init__(self):
@@ -83,12 +90,25 @@ class Haar:
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
         small, scale = shrink(self.cv2, grey)
-        least = max(24, int(min(small.shape) // self.divisor))
-        for step, hits in self.PASSES:
-            boxes = np.asarray(self._cascade().detectMultiScale(small, step, hits, minSize=(least, least)))
+        least, hits = max(24, int(min(small.shape) // self.divisor)), []
+        for shift, overlapping in self.PASSES:
+            split = self.HALVED * shift
+            hits += self._hits(small, shift, least, split)
+            hits += 2 * self._hits(small, 2 * shift, max(least, split), max(small.shape) + 1)
+            boxes, _ = self.cv2.groupRectangles(hits, overlapping, self.OVERLAP)
             if len(boxes):
-                return [scale_box(box, scale, grey.shape) for box in sorted(boxes.tolist())]
+                return sorted(scale_box(box, scale, grey.shape) for box in boxes)
         return []
+
+    def _hits(self, grey: np.ndarray, divisor: float, least: float, below: float) -> list[Box]:
+        """Returns the single hits with sides from `least` to `below`, in a copy with `divisor` times smaller sides."""
+        size = [round(side / divisor) for side in grey.shape[::-1]]
+        if least >= below or min(size) < self.WINDOW:
+            return []
+        copy = grey if divisor == 1 else self.cv2.resize(grey, size, interpolation=self.cv2.INTER_AREA)
+        low, high = math.ceil(least / divisor), math.ceil(below / divisor) - 1
+        boxes = self._cascade().detectMultiScale(copy, self.STEP, 0, minSize=(low, low), maxSize=(high, high))
+        return [tuple(round(value * divisor) for value in box) for box in boxes]
 
     def _cascade(self):
         if not hasattr(self.local, "cascade"):
