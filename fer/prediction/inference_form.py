@@ -24,16 +24,13 @@ def inference_form(network: nn.Module) -> nn.Module:
 
 
 def fold(layers: nn.Sequential) -> None:
-    """Folds normalisations into the convolutions before them, and lets the ReLUs after them work in place."""
+    """Folds normalisations into the convolutions before them, and lets the ReLUs after them work in place.
+
+    Subclasses, which may compute more, and normalisations without running statistics stay.
+    """
     for index in range(len(layers) - 1):
         convolution, norm = layers[index], layers[index + 1]
-        if not is_foldable(convolution, norm):
-            continue
-        layers[index], layers[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-        if index + 2 < len(layers) and type(layers[index + 2]) is nn.ReLU:
-            layers[index + 2] = nn.ReLU(inplace=True)
-
-
-def is_foldable(convolution: nn.Module, norm: nn.Module) -> bool:
-    """Whether the layers are a convolution and a normalisation with running statistics; subclasses may do more."""
-    return type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
+        if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
+            layers[index], layers[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+            if index + 2 < len(layers) and type(layers[index + 2]) is nn.ReLU:
+                layers[index + 2] = nn.ReLU(inplace=True)
