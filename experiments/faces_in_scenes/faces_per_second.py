@@ -25,7 +25,7 @@ from fer.errors import one_line_errors
 from fer.evaluation.loading import load_classifier
 from fer.evaluation.tta import evaluation_mode
 from fer.prediction.network import INT8, accelerate
-from fer.prediction.onnx_network import OnnxNetwork
+from fer.prediction.onnx_network import InProcess, OnnxNetwork
 from fer.prediction.outputs import make_folder
 from fer.prediction.torch_network import TorchNetwork
 from fer.report import markdown_table
@@ -50,6 +50,8 @@ def ways_of(path: Path) -> dict[str, Way]:
     for suffix in (".onnx", INT8):
         if (file := path.with_suffix(suffix)).is_file():
             network = OnnxNetwork(file)
+            network.close()
+            network.run = InProcess(file.read_bytes())  # its processor time is that of this process
             ways[f"onnxruntime, {network.precision}"] = network.probabilities
     return ways
 

@@ -77,7 +77,7 @@ class Haar:
     WINDOW, STEP, LAST_STEP = 20, 1.2, 1.1
     LARGEST = (1.0, STEP**0.5)
     """Number of times by which the largest copy of each search is smaller than the picture."""
-    HALF, WEIGHT = 2.0, 3
+    HALF, DENSE, WEIGHT = 2.0, 4.0, 3
     """Number of times by which a copy is smaller from which on hits count as several, and as how many."""
     HITS, OVERLAP = 4, 0.2
     """A face has more overlapping hits than this. How much their sides may differ, as in OpenCV."""
@@ -103,20 +103,26 @@ class Haar:
                 return boxes
         return self._cascade().detectMultiScale(grey, self.LAST_STEP, self.HITS, minSize=(least, least))
 
-    def _hits(self, grey: np.ndarray, least: int, factor: float) -> list[Box]:
-        """Returns the windows that look like faces; factor: that of the largest copy."""
-        hits = []
-        while self.WINDOW * factor <= min(grey.shape):
-            if self.WINDOW * factor >= least:
-                hits += self._hits_in_copy(grey, factor) * (1 if factor < self.HALF else self.WEIGHT)
+    def _hits(self, grey: np.ndarray, least: int, largest: float) -> list[Box]:
+        """Returns the windows that look like faces; largest: number of times by which the largest copy is smaller."""
+        copy, hits, factor = self._copy(grey, largest), [], 1.0
+        while factor < self.DENSE and self.WINDOW * factor <= min(copy.shape):
+            if self.WINDOW * factor * largest >= least:
+                hits += self._windows(copy, factor) * (1 if factor < self.HALF else self.WEIGHT)
             factor *= self.STEP
-        return hits
+        side = max(round(self.WINDOW * factor), math.ceil(least / largest))
+        hits.extend(self._cascade().detectMultiScale(copy, self.STEP, 0, minSize=(side, side)))
+        return [scale_box(box, largest, grey.shape) for box in hits]
 
-    def _hits_in_copy(self, grey: np.ndarray, factor: float) -> list[Box]:
-        size, window = [round(side / factor) for side in grey.shape[::-1]], (self.WINDOW, self.WINDOW)
-        copy = self.cv2.resize(grey, size, interpolation=self.cv2.INTER_LINEAR_EXACT)
-        boxes = self._cascade().detectMultiScale(copy, self.STEP, 0, minSize=window, maxSize=window)
+    def _windows(self, grey: np.ndarray, factor: float) -> list[Box]:
+        """Returns those of a single copy, in pixels of the picture."""
+        window = (self.WINDOW, self.WINDOW)
+        boxes = self._cascade().detectMultiScale(self._copy(grey, factor), self.STEP, 0, minSize=window, maxSize=window)
         return [scale_box(box, factor, grey.shape) for box in boxes]
+
+    def _copy(self, grey: np.ndarray, factor: float) -> np.ndarray:
+        size = [round(side / factor) for side in grey.shape[::-1]]
+        return self.cv2.resize(grey, size, interpolation=self.cv2.INTER_LINEAR_EXACT)
 
     def _cascade(self):
         if not hasattr(self.local, "cascade"):
