@@ -52,12 +52,12 @@ def page(args: argparse.Namespace) -> None:
 
     if args.kind != "onnx" or args.out is not None:
         raise UserError("--page names the folder and takes an ONNX file: leave --out and --format out")
-    is_checkpoint = args.checkpoint is not None and not is_onnx(args)
-    if not is_checkpoint and (args.data or args.opset or args.fixed or args.precision != "fp32"):
+    checkpoint = None if is_onnx(args) else args.checkpoint
+    if checkpoint is None and (args.data or args.opset or args.fixed or args.precision != "fp32"):
         raise UserError("--precision, --data, --opset and --fixed are for a CHECKPOINT; ONNX files stay as they are")
     runtime, network, name = runtime_files(args.runtime), args.checkpoint, ""
-    if is_checkpoint:
-        args.out, name = args.page / NETWORK, network.name
+    if checkpoint is not None:
+        args.out, name = args.page / NETWORK, checkpoint.name
         export(args)
         network = args.out
     print("\n".join(write_page(network, args.page, runtime, name)))

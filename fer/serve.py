@@ -17,7 +17,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from fer.arguments import share, whole
+from fer.arguments import whole
 from fer.errors import UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
 
@@ -53,12 +53,6 @@ def parser() -> argparse.ArgumentParser:
         help="addresses or networks whose X-Forwarded-Host, -Proto and -Prefix count",
     )
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="origin whose pages may ask")
-    parser.add_argument(
-        "--min-face",
-        type=share,
-        metavar="SHARE",
-        help="smallest face that the cascade searches, in shorter sides of the picture (default 0.04)",
-    )
     parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and detect")
     parser.add_argument(
         "--limit", action="append", default=[], metavar="NAME=VALUE", help="change a limit; --limit help lists them"
@@ -75,18 +69,7 @@ def serve(args: argparse.Namespace) -> None:
     listener = listen.bind(args.host, args.port)  # before anything is loaded: the port may be taken
     with listener:
         predictor = predictor_from(args)
-        if args.min_face is not None:
-            search_from(args.min_face, predictor)
         run(predictor, listener, with_host_names(settings, listener))
-
-
-def search_from(share: float, predictor: "Predictor") -> None:
-    """Makes the cascade search faces from this share of the shorter side on. Raises UserError for other detectors."""
-    from fer.prediction.detect import Haar
-
-    if not isinstance(predictor.detector, Haar) or share == 0:
-        raise UserError(f"--min-face {share:g}: expected a share above 0, and the cascade as the detector")
-    predictor.detector.divisor = 1 / share
 
 
 def run(predictor: "Predictor", listener: "socket.socket", settings: "Settings") -> None:

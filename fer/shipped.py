@@ -17,8 +17,10 @@ NAMES = ("standard", "pocket", "tiny")
 REMEDY = "install fer again, or name another network with --checkpoint FILE"
 
 
-def network_path(name: str | None = None, folder: Path = WEIGHTS, differentiable: bool = False) -> Path:
-    """Returns the file of a network to load, the .pt file if `differentiable`.
+def network_path(
+    name: str | None = None, folder: Path = WEIGHTS, differentiable: bool = False, suffix: str | None = None
+) -> Path:
+    """Returns the file of a network to load, the .pt file if `differentiable`, another kind of file by its `suffix`.
 
     name: of the network, by default the first of NAMES that ships. Raises UserError if no network ships, or if the file
     is missing or modified.
@@ -30,7 +32,10 @@ def network_path(name: str | None = None, folder: Path = WEIGHTS, differentiable
         raise UserError(f"no network '{name}' ships with this version; there are {', '.join(shipping)}")
     with_onnx = find_spec("onnxruntime") and not differentiable
     stem = name or shipping[0]
-    path = folder / (f"{stem}.onnx" if with_onnx and f"{stem}.onnx" in sums else f"{stem}.pt")
+    suffix = suffix or (".onnx" if with_onnx and f"{stem}.onnx" in sums else ".pt")
+    path = folder / f"{stem}{suffix}"
+    if path.name not in sums:
+        raise UserError(f"no {path.name} ships with this version; leave --precision out")
     if not path.is_file():
         raise UserError(f"{path} is missing; {REMEDY}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:

@@ -57,7 +57,8 @@ def watch(args: argparse.Namespace) -> int:
             times.append(time.perf_counter())
             for output in (summary, *outputs):
                 output.add(result)
-            screen.show(annotate(result.picture, result.faces, f"{rate(times):.1f} frames/s"))
+            if result.picture is not None:
+                screen.show(annotate(result.picture, result.faces, f"{rate(times):.1f} frames/s"))
             if not screen.open or summary.frames == args.frames:
                 break
     except Interrupted:
@@ -93,7 +94,7 @@ def frames_of(source: "Source") -> Iterator["Frame"]:
     from fer.prediction.live import live
     from fer.prediction.video import Video
 
-    return (live(source.content) if source.kind == "live" else Video(source.content)).frames()
+    return (live(str(source.content)) if source.kind == "live" else Video(source.file)).frames()
 
 
 def rate(times: deque[float]) -> float:

@@ -1,10 +1,11 @@
-"""Measures how fast cropped faces are recognised, from ONNX and from a checkpoint, and the accuracy of each way.
+"""Measures how fast cropped faces are recognised, from checkpoints and from ONNX, and the accuracy of each way.
 
-    python experiments/faces_in_scenes/faces_per_second.py pocket --data ~/data/fer2013.csv
+    python experiments/faces_in_scenes/faces_per_second.py pocket best.ckpt --data ~/data/fer2013.csv
 
-NAME is a network of fer/weights. Each way sees the same faces of PublicTest in turn: onnxruntime and torch in batches
-of several sizes, torch in float32 and in bfloat16, and torch as it was, views one after another in batches of 256.
-Time is that of the processor, over all threads. Prints a table and writes faces_per_second.csv to --out.
+NETWORK is a network of fer/weights or a checkpoint. The files that fer.export wrote beside a checkpoint, best.onnx and
+best.int8.onnx, are measured too. All ways see the same faces of PublicTest in turn, in batches of 256; the least
+processor time of several rounds counts, over all threads. Accuracy is that on all of PublicTest. Prints a table and
+writes faces_per_second.csv to --out.
 """
 
 import argparse
@@ -15,77 +16,87 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from rich.progress import track
 
+from fer import shipped
 from fer.arguments import whole
+from fer.data.datamodule import Split
 from fer.errors import one_line_errors
 from fer.evaluation.loading import load_classifier
 from fer.evaluation.tta import evaluation_mode
-from fer.prediction import onnx_network, torch_network
-from fer.prediction.network import accelerate
-from fer.prediction.onnx_network import OnnxNetwork
+from fer.prediction.network import INT8, accelerate
+from fer.prediction.onnx_network import InProcess, OnnxNetwork
 from fer.prediction.outputs import make_folder
 from fer.prediction.torch_network import TorchNetwork
 from fer.report import markdown_table
-from fer.shipped import WEIGHTS
 
-SIZES = (256, 64, 16)
-ROUNDS = 2
-
-
-def ways_of(name: str) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Returns name -> function from (N, 48, 48) uint8 faces to (N, C) probabilities."""
-    exact, half = TorchNetwork(WEIGHTS / f"{name}.pt"), accelerate(TorchNetwork(WEIGHTS / f"{name}.pt"))
-    ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
-    for size in SIZES:
-        network = OnnxNetwork(WEIGHTS / f"{name}.onnx")
-        network.batch = size
-        ways[f"onnxruntime, {size} faces"] = network.probabilities
-        ways[f"torch, {size} images"] = in_batches(exact, size)
-        if half.half:
-            ways[f"torch in bfloat16, {size} images"] = in_batches(half, size)
-    return {"torch, view after view": lambda faces: view_after_view(exact, faces), **ways}
+ROUNDS, BATCH = 5, 256
+Way = Callable[[np.ndarray], np.ndarray]
+"""(N, 48, 48) uint8 faces -> (N, C) probabilities."""
 
 
-def in_batches(network: TorchNetwork, size: int) -> Callable[[np.ndarray], np.ndarray]:
-    def probabilities(faces: np.ndarray) -> np.ndarray:
-        torch_network.IMAGES = size
-        return network.probabilities(faces)
+def ways_of(path: Path) -> dict[str, Way]:
+    """Returns the ways of recognising faces with a checkpoint and with the ONNX files beside it."""
+    exact, half, one_view = (TorchNetwork(path) for _ in range(3))
+    accelerate(half)
+    accelerate(one_view).classifier.hparams.tta = "none"
+    ways: dict[str, Way] = {
+        "torch, float32, layers as trained": lambda faces: as_trained(exact, faces, half=False),
+        "torch, bfloat16, layers as trained": lambda faces: as_trained(half, faces, half=half.half),
+        "torch, float32": exact.probabilities,
+        f"torch, {half.precision}": half.probabilities,
+        f"torch, {half.precision}, one view": one_view.probabilities,
+    }
+    for suffix in (".onnx", INT8):
+        if (file := path.with_suffix(suffix)).is_file():
+            network = OnnxNetwork(file)
+            network.close()
+            network.run = InProcess(file.read_bytes())  # its processor time is that of this process
+            ways[f"onnxruntime, {network.precision}"] = network.probabilities
+    return ways
 
-    return probabilities
 
-
-def view_after_view(network: TorchNetwork, faces: np.ndarray) -> np.ndarray:
-    with evaluation_mode(network.classifier), torch.inference_mode():
-        parts = [network.classifier.logits(part) for part in torch.from_numpy(faces)[:, None].split(256)]
+def as_trained(network: TorchNetwork, faces: np.ndarray, half: bool) -> np.ndarray:
+    """Computes without the inference form: normalisation after each convolution, in batches of 32 faces."""
+    classifier = network.classifier
+    with evaluation_mode(classifier), torch.inference_mode(), torch.autocast("cpu", enabled=half):
+        parts = [classifier.logits(part) for part in torch.from_numpy(faces)[:, None].split(32)]
         return (torch.cat(parts) / (network.temperature or 1.0)).softmax(1).numpy()
+
+
+def measure(path: Path, split: Split, count: int) -> pd.DataFrame:
+    """Returns a row for each way: faces per second of a core, and the accuracy on the split."""
+    ways, faces, labels = ways_of(path), split.images[:, 0].numpy(), split.labels.numpy()
+    seconds = dict.fromkeys(ways, np.inf)
+    for number in track(range(ROUNDS + 1), path.name, transient=True):  # the first round warms up
+        for name, way in ways.items():
+            started = time.process_time()
+            way(faces[:count])
+            if number:
+                seconds[name] = min(seconds[name], time.process_time() - started)
+    rows = []
+    for name, way in ways.items():
+        parts = [way(faces[start : start + BATCH]) for start in range(0, len(faces), BATCH)]
+        accuracy = 100 * np.mean(np.concatenate(parts).argmax(1) == labels)
+        rate = round(count / seconds[name])
+        rows.append({"network": path.name, "way": name, "faces/s of a core": rate, "accuracy, %": round(accuracy, 2)})
+    return pd.DataFrame(rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", metavar="NAME", help="a network of fer/weights")
+    parser.add_argument("networks", nargs="+", metavar="NETWORK", help="a network of fer/weights, or a .ckpt")
     parser.add_argument("--data", metavar="PATH", action="append", help="FER2013 (default: where it was trained)")
-    parser.add_argument("--faces", type=whole, default=3589)
+    parser.add_argument("--faces", type=whole, default=256, help="faces that are timed (default 256)")
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
-    split = load_classifier(WEIGHTS / f"{args.name}.pt", args.data).split("val")
-    faces, labels = split.images[: args.faces, 0].numpy(), split.labels[: args.faces].numpy()
-    ways, seconds, right = ways_of(args.name), {}, {}
-    for way in ways.values():
-        way(faces[:64])  # warms up
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            started = time.process_time()
-            right[name] = (way(faces).argmax(1) == labels).mean()
-            seconds[name] = min(seconds.get(name, np.inf), time.process_time() - started)
-    rows = [
-        {"way": name, "faces/s of a core": round(len(faces) / seconds[name]), "accuracy, %": round(100 * share, 2)}
-        for name, share in right.items()
-    ]
-    table = pd.DataFrame(rows)
+    paths = [shipped.checkpoint_named(name) or Path(name) for name in args.networks]
+    tables = [measure(path, load_classifier(path, args.data).split("val"), args.faces) for path in paths]
+    table = pd.concat(tables, ignore_index=True)
     print(markdown_table(table))
     table.to_csv(make_folder(args.out) / "faces_per_second.csv", index=False)
-    print(f"wrote {args.out}/faces_per_second.csv: {len(faces):,} faces, default batch {onnx_network.BATCH}")
-    print("next: python -m fer.predict FOLDER --no-detect")
+    print(f"wrote {args.out}/faces_per_second.csv")
+    print("next: python -m fer.predict FOLDER --no-detect --precision int8")
 
 
 if __name__ == "__main__":

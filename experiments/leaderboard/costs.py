@@ -12,6 +12,7 @@ from fer.classifier import Classifier
 from fer.config import compose_config
 from fer.data.emotions import EMOTIONS
 from fer.exporting import onnx_file, timing
+from fer.exporting.exported_model import export_program, exported_model
 from fer.preprocess import SIZE
 from fer.training.building import plain
 
@@ -43,8 +44,8 @@ def milliseconds(networks: Mapping[str, Sequence[Network]]) -> dict[str, float]:
 @cache
 def exported(options: str) -> bytes:
     """Returns the content of the ONNX file, as fer.export writes it. options: those of a network, as JSON."""
-    module = onnx_file.exported_model(classifier(json.loads(options)), None)
-    return onnx_file.onnx_model(onnx_file.export_program(module), {}).SerializeToString()
+    module = exported_model(classifier(json.loads(options)), None)
+    return onnx_file.onnx_model(export_program(module), {}).SerializeToString()
 
 
 def classifier(options: Network) -> Classifier:

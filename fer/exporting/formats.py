@@ -14,7 +14,8 @@ import torch
 from fer import checkpoint
 from fer.errors import UserError
 from fer.evaluation.loading import ClassifierWithData
-from fer.exporting import onnx_file
+from fer.exporting import onnx_file, onnx_precision
+from fer.exporting.exported_model import ExportedModel, export_program, exported_model
 from fer.exporting.parity import costs, difference
 from fer.exporting.slim import slim
 from fer.files import atomic
@@ -95,9 +96,8 @@ def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, d
     """Writes the ONNX file; returns lines about its differences from the network."""
     faces, reason = data()
     precision = options.precision
-    if precision == "int8" and faces is None:
-        raise UserError(f"int8 takes its ranges from training faces, and {reason}; name the data with --data PATH")
-    module = onnx_file.exported_model(network.classifier, network.temperature, options.fixed)
+    calibration = calibration_faces(faces, reason) if precision == "int8" else None
+    module = exported_model(network.classifier, network.temperature, options.fixed)
     metadata = {**description(network), "precision": precision}
     model = onnx_file.onnx_model(module, metadata, options.opset)
     with TemporaryDirectory() as folder:
@@ -105,9 +105,9 @@ def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, d
         float32.write_bytes(model.SerializeToString())
         differences = check_difference(module, float32)
         if precision == "fp16":
-            model = onnx_file.halve(model)
-        elif precision == "int8":
-            model = onnx_file.quantize(model, calibration_faces(faces), Path(folder))
+            model = onnx_precision.halve(model)
+        elif calibration is not None:
+            model = onnx_precision.quantize(model, calibration, Path(folder))
         with atomic(out, "wb") as file:
             file.write(model.SerializeToString())
         if faces is not None:
@@ -117,7 +117,7 @@ def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, d
     return [differences, f"the accuracy of {precision} was not measured: {reason}; name the data with --data PATH"]
 
 
-def check_difference(module: onnx_file.ExportedModel, path: Path) -> str:
+def check_difference(module: ExportedModel, path: Path) -> str:
     """Compares the probabilities of a float32 file with torch's. Raises UserError for large differences."""
     if module.fixed:
         return check_fixed(module, path)
@@ -128,7 +128,7 @@ def check_difference(module: onnx_file.ExportedModel, path: Path) -> str:
     return f"largest difference from torch in float32: {same_size:.1e} at 48×48, {resized:.1e} resized from 80×100"
 
 
-def check_fixed(module: onnx_file.ExportedModel, path: Path) -> str:
+def check_fixed(module: ExportedModel, path: Path) -> str:
     """Compares the probabilities of a file for one picture of 48×48. Raises UserError for large differences."""
     largest = difference(module, path, batches=(1,))
     if largest > TOLERANCE:
@@ -140,7 +140,7 @@ def write_torch(network: TorchNetwork, path: Path, options: Options, out: Path, 
     """Writes a torch.export program."""
     if options.precision != "fp32":
         raise UserError(f"--format torch comes in fp32; {options.precision} is for onnx (fp16 also for weights)")
-    program = onnx_file.export_program(onnx_file.exported_model(network.classifier, network.temperature))
+    program = export_program(exported_model(network.classifier, network.temperature))
     content = io.BytesIO()
     torch.export.save(program, content, extra_files={"metadata.json": json.dumps(description(network))})
     with atomic(out, "wb") as file:
@@ -177,8 +177,10 @@ def description(network: TorchNetwork) -> dict[str, Any]:
     }
 
 
-def calibration_faces(faces: ClassifierWithData) -> np.ndarray:
-    """Returns (N, 48, 48) uint8 training faces, evenly spread over the split."""
+def calibration_faces(faces: ClassifierWithData | None, reason: str) -> np.ndarray:
+    """Returns (N, 48, 48) uint8 training faces, evenly spread over the split. Raises UserError where there are none."""
+    if faces is None:
+        raise UserError(f"int8 takes its ranges from training faces, and {reason}; name the data with --data PATH")
     images = faces.split("train").images[:, 0].numpy()
     return images[:: max(1, len(images) // CALIBRATION_FACES)][:CALIBRATION_FACES]
 

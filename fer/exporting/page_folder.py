@@ -130,4 +130,10 @@ def unpack(package: Path) -> Mapping[str, bytes]:
             f"npm's {PACKAGE} {VERSION} is not the file that fer was tested with (SHA-512 differs); {REMEDY}"
         )
     with tarfile.open(package) as archive:
-        return {name: archive.extractfile(f"package/dist/{name}").read() for name in RUNTIME}
+        return {name: content_of(archive, f"package/dist/{name}") for name in RUNTIME}
+
+
+def content_of(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file is not None  # a file, as the package's SHA-512 is that of the tested one
+    return file.read()

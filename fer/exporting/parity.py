@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from fer.evaluation.loading import ClassifierWithData
-from fer.exporting.onnx_file import ExportedModel
+from fer.exporting.exported_model import ExportedModel
 from fer.prediction.network import Network
 from fer.prediction.onnx_network import OnnxNetwork
 from fer.preprocess import SIZE

@@ -3,10 +3,10 @@
     python -m fer.exporting.ship runs/standard/fer2013/seed-0 runs/standard/fer2013/seed-1 --name standard
 
 Of several runs of one recipe, which differ in their seeds, the best on PublicTest ships, and the card has them all.
-Writes <name>.pt and <name>.onnx with weights in float16, the model card <name>.md, and SHA256SUMS; networks of other
-names stay. The figures of the card come from the runs' predictions of the test split, and this reading of the test
-split is recorded as by fer.evaluate. Refuses a network or a file that is larger than LIMITS allow for its name, and a
-run on other data than FER2013's official split.
+Writes <name>.pt and <name>.onnx with weights in float16, <name>.int8.onnx, the model card <name>.md, and SHA256SUMS;
+networks of other names stay. The figures of the card come from the runs' predictions of the test split, and this
+reading of the test split is recorded as by fer.evaluate. Refuses a network or a file that is larger than LIMITS allow
+for its name, and a run on other data than FER2013's official split.
 """
 
 import argparse
@@ -24,9 +24,11 @@ from fer.exporting.card import card
 from fer.exporting.formats import export
 from fer.files import atomic, write_text
 from fer.identity import configuration_identity
+from fer.prediction.network import INT8
 from fer.shipped import NAMES, SUMS, WEIGHTS, read_sums
 
-FORMATS = {"weights": ".pt", "onnx": ".onnx"}
+FORMATS = {".pt": ("weights", "fp16"), ".onnx": ("onnx", "fp16"), INT8: ("onnx", "int8")}
+"""Suffix of a file -> kind and precision for `export`."""
 
 
 class Limit(NamedTuple):
@@ -52,7 +54,9 @@ def ship(runs: Sequence[Path], name: str, command: str, folder: Path = WEIGHTS) 
         raise UserError(f"{runs[0]} and the others are runs of different options; give the seeds of one recipe")
     best = max(runs, key=lambda run: records[run]["val/accuracy"])
     folder.mkdir(parents=True, exist_ok=True)
-    files = [export(best, kind, "fp16", None, folder / f"{name}{suffix}") for kind, suffix in FORMATS.items()]
+    files = [
+        export(best, kind, precision, None, folder / f"{name}{suffix}") for suffix, (kind, precision) in FORMATS.items()
+    ]
     check_sizes(files, LIMITS[name])
     write_text(folder / f"{name}.md", card(best, records, name, command, files))
     write_sums(folder, files)

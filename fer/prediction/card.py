@@ -15,7 +15,8 @@ PATTERN = re.compile(SENTENCE.replace("{threshold:.2f}", r"(\d\.\d\d)"))
 
 def default_threshold(name: str, folder: Path = WEIGHTS) -> float:
     """Returns the threshold in the card beside a file of fer/weights; 0, with which no face is unsure, without one."""
-    card = Path(name or "unnamed").with_suffix(".md")
+    path = Path(name or "unnamed")
+    card = path.with_name(f"{path.name.split('.')[0]}.md")  # pocket.md of pocket.onnx and of pocket.int8.onnx
     if card.parent != folder or not card.is_file():
         return 0.0
     stated = PATTERN.search(card.read_text(encoding="utf-8"))

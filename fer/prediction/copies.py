@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -18,37 +19,44 @@ from fer.prediction.video_writer import VideoWriter, video_suffix
 COPY_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")  # copies of other pictures are .png
 
 
+class Recording(NamedTuple):
+    """The annotated copy of a video that is being written. start: seconds of its first frame in the video."""
+
+    source: Source
+    writer: VideoWriter
+    start: float
+
+
 class Annotated:
     """Writes a copy of every picture and video with boxes and labels to a folder, under its own name."""
 
     def __init__(self, folder: Path):
         self.folder, self.taken, self.count = make_folder(folder), set(), 0
-        self.video: tuple[Source, VideoWriter] | None = None
+        self.video: Recording | None = None
 
     def add(self, result: Result) -> None:
-        if self.video and self.video[0] is not result.source:
+        if self.video and self.video.source is not result.source:
             self._end_video()
         if result.error:
             return
         if result.picture is not None:
-            self._add_frame(result)
+            self._add_frame(result, result.picture, result.seconds or 0.0)
             return
         with suppress(Unreadable):  # the file was removed meanwhile
             picture = decode_rgb(result.source.file, result.source.name)
             save(annotate(picture, result.faces, note="" if result.faces else NO_FACE), self._path(result.source))
             self.count += 1
 
-    def _add_frame(self, result: Result) -> None:
+    def _add_frame(self, result: Result, picture: Image.Image, seconds: float) -> None:
         if self.video is None:
-            path = self._path(result.source, video_suffix())
-            sound = sound_of(result.source.content, result.seconds)
-            self.video, self.start = (result.source, VideoWriter(path, result.picture.size, sound)), result.seconds
+            path, sound = self._path(result.source, video_suffix()), sound_of(result.source.content, seconds)
+            self.video = Recording(result.source, VideoWriter(path, picture.size, sound), seconds)
             self.count += 1
-        self.video[1].add(annotate(result.picture, result.faces), result.seconds - self.start)
+        self.video.writer.add(annotate(picture, result.faces), seconds - self.video.start)
 
     def _end_video(self) -> None:
         if self.video:
-            self.video[1].close()
+            self.video.writer.close()
         self.video = None
 
     def _path(self, source: Source, suffix: str = "") -> Path:
@@ -103,6 +111,5 @@ def unused_path(path: Path, taken: set[Path]) -> Path:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    options = {"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
     with write_errors(path):
-        picture.save(path, **options)
+        picture.save(path, quality=92)  # of JPEG and WebP; PNG and BMP ignore it

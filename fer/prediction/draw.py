@@ -5,6 +5,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from fer.errors import UserError
 from fer.palette import UNSURE_COLOR, class_colors, text_color
 from fer.prediction.detect import Box
 from fer.prediction.labels import Size, place_labels
@@ -69,7 +70,11 @@ def font_for(picture: Size) -> ImageFont.FreeTypeFont:
 
 @cache
 def load_font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+    """Returns Pillow's own font. Raises UserError if Pillow was built without FreeType."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise UserError("this Pillow has no FreeType, which draws text: pip install --force-reinstall pillow")
+    return font
 
 
 def padding(font: ImageFont.FreeTypeFont) -> int:

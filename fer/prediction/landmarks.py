@@ -5,12 +5,16 @@ import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer.errors import UserError
 from fer.prediction.detect import Box, Framing, Location, scale_box, shrink
 from fer.prediction.opencv import opencv
+
+if TYPE_CHECKING:
+    import cv2.dnn
 
 
 class CenterFace:
@@ -34,7 +38,7 @@ class CenterFace:
 
     def __init__(self):
         self.cv2, self.lock = opencv(), threading.Lock()
-        self.networks: dict[tuple[int, int], object] = {}
+        self.networks: dict[tuple[int, int], cv2.dnn.Net] = {}
         self.model = np.fromfile(centerface_file(), np.uint8)
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
@@ -54,7 +58,7 @@ class CenterFace:
         kept = self.cv2.dnn.NMSBoxes(boxes, scores, self.MIN_SCORE, self.MAX_OVERLAP)
         return sorted(Location(scale_box(boxes[i], scale, grey.shape), tilt_of(eyes[i])) for i in kept)
 
-    def _network(self, size: tuple[int, int]):
+    def _network(self, size: tuple[int, int]) -> "cv2.dnn.Net":
         """Returns the network for pictures of this size; forgets the one that was unused for longest."""
         network = self.networks.pop(size, None) or self.cv2.dnn.readNetFromONNX(self.model)
         self.networks[size] = network

@@ -3,7 +3,8 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
@@ -100,7 +101,7 @@ class Camera:
         if not self.capture.isOpened():
             raise Unreadable(f"camera {number}", "cannot be opened; is one connected, and free?")
 
-    def pictures(self) -> Iterator[tuple[None, Image.Image]]:
+    def pictures(self) -> Generator[tuple[None, Image.Image], None, None]:
         """Yields None and the next picture, until the camera is interrupted."""
         self.capture.set(self.cv2.CAP_PROP_BUFFERSIZE, 1)
         try:
@@ -128,7 +129,7 @@ class Stream:
         self.stream = picture_stream(self.container, name)
         self.endless = not self.container.duration
 
-    def pictures(self) -> Iterator[tuple[float | None, Image.Image]]:
+    def pictures(self) -> Generator[tuple[float | None, Image.Image], None, None]:
         """Yields the next picture, with its seconds unless the stream is endless, until it ends or is interrupted."""
         first = None
         try:
@@ -142,7 +143,7 @@ class Stream:
             self.container.close()
 
 
-def newest(items: Iterator) -> Iterator:
+def newest(items: Generator[Any, None, None]) -> Iterator:
     """Yields the newest item at each call, from a thread that reads all; never the same one twice."""
     changed, slot = threading.Condition(), {"item": None, "ended": False, "stop": False}
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,14 @@ POLL_SECONDS = 0.5
 MAX_ANSWER = 1 << 24  # bytes
 
 
+class Child(NamedTuple):
+    """A process and the pipes to its standard input and from its standard output."""
+
+    process: "subprocess.Popen[bytes]"
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+
 class Isolated:
     """Runs a graph in a child process (`fer.prediction.onnx_worker`), which starts with the first call.
 
@@ -30,39 +39,36 @@ class Isolated:
 
     def __init__(self, model: bytes, name: str):
         self.model, self.name = model, name
-        self.process: subprocess.Popen | None = None
+        self.child: Child | None = None
         self.thread = ThreadPoolExecutor(1, "onnx")
 
-    def load(self) -> None:
-        """Starts the child. Raises UserError if the file cannot be loaded in time."""
-        if self.process is None:
-            limits = [str(TIMEOUT + 5), str(MEMORY + 8 * len(self.model))]
-            command = [sys.executable, "-P", onnx_worker.__file__, *limits]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self.process = subprocess.Popen(command, **pipes, start_new_session=True)  # Ctrl-C goes to the parent only
-            self._answer(self.thread.submit(receive, self.process), START_TIMEOUT)
-            self._ask(self.model)
+    def load(self) -> Child:
+        """Returns the child, started if there is none. Raises UserError if the file cannot be loaded in time."""
+        if self.child is None:
+            child = self.child = start([str(TIMEOUT + 5), str(MEMORY + 8 * len(self.model))])
+            self._answer(child, self.thread.submit(receive, child), START_TIMEOUT)
+            self._ask(child, self.model)
+            return child
+        return self.child
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """(B, 1, H, W) uint8 -> the output of the graph, unchecked. Raises UserError if it fails or takes too long."""
-        self.load()
-        return self._ask(onnx_worker.packed(np.ascontiguousarray(images)))
+        return self._ask(self.load(), onnx_worker.packed(np.ascontiguousarray(images)))
 
     def close(self) -> None:
         """Ends the child; waiting calls raise."""
-        process, self.process = self.process, None
-        if process is not None:
-            process.kill()
-            process.wait()
+        child, self.child = self.child, None
+        if child is not None:
+            child.process.kill()
+            child.process.wait()
 
     def __del__(self) -> None:
         self.close()
 
-    def _ask(self, message: bytes) -> np.ndarray:
-        return self._answer(self.thread.submit(exchange, self.process, message), TIMEOUT)
+    def _ask(self, child: Child, message: bytes) -> np.ndarray:
+        return self._answer(child, self.thread.submit(exchange, child, message), TIMEOUT)
 
-    def _answer(self, future: "Future[bytes]", seconds: float) -> np.ndarray:
-        process = self.process
+    def _answer(self, child: Child, future: "Future[bytes]", seconds: float) -> np.ndarray:
         try:
             answer = wait_for(future, seconds)
             if answer[:1] == b"+":
@@ -74,11 +80,25 @@ class Isolated:
         except (EOFError, OSError, ValueError):
             self.close()
             raise UserError(
-                f"{self.name}: its process died (exit code {process.wait()}), perhaps for lack of memory"
+                f"{self.name}: its process died (exit code {child.process.wait()}), perhaps for lack of memory"
             ) from None
         except BaseException:  # a signal, or an error of the graph that leaves its state unknown
             self.close()
             raise
+
+
+def start(limits: list[str]) -> Child:
+    """Starts the child with its limits, see `onnx_worker`. Ctrl-C goes to the parent only."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", onnx_worker.__file__, *limits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return Child(process, process.stdin, process.stdout)
 
 
 def reason_of(text: bytes) -> str:
@@ -97,11 +117,11 @@ def wait_for(future: "Future[bytes]", seconds: float) -> bytes:
                 raise
 
 
-def exchange(process: subprocess.Popen, message: bytes) -> bytes:
+def exchange(child: Child, message: bytes) -> bytes:
     """Sends the child a message and waits for its answer."""
-    onnx_worker.send(process.stdin, message)
-    return receive(process)
+    onnx_worker.send(child.stdin, message)
+    return receive(child)
 
 
-def receive(process: subprocess.Popen) -> bytes:
-    return onnx_worker.receive(process.stdout, MAX_ANSWER)
+def receive(child: Child) -> bytes:
+    return onnx_worker.receive(child.stdout, MAX_ANSWER)

@@ -16,6 +16,7 @@ import numpy as np
 
 from fer import shipped
 from fer.errors import UserError
+from fer.prediction.network import Network
 from fer.prediction.onnx_content import Content, Value, content_of
 from fer.prediction.onnx_worker import INPUT, MAX_MESSAGE, OUTPUT, run, session_of
 from fer.preprocess import SIZE
@@ -43,7 +44,7 @@ class Description(NamedTuple):
     temperature: float | None
 
 
-class OnnxNetwork:
+class OnnxNetwork(Network):
     """A file of fer.export.
 
     Raises UserError if onnxruntime is missing, if fer.export did not write the file, or if its output is wrong.
@@ -57,6 +58,7 @@ class OnnxNetwork:
         except ValueError as error:
             raise UserError(f"{path}: not an ONNX file that onnxruntime can load ({error})") from error
         self.classes, self.temperature = read_description(content, path)
+        self.precision = "int8" if content.metadata.get("precision") == "int8" else "float32"
         if find_spec("onnxruntime") is None:
             raise UserError(f"{path} needs onnxruntime: pip install 'fer-lightning[export]'")
         self.batch = BATCH if content.inputs[0].sizes[0] < 0 else content.inputs[0].sizes[0]  # as with --fixed

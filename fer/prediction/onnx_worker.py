@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -50,14 +50,14 @@ def run(session: Any, images: np.ndarray) -> np.ndarray:
     return session.run([OUTPUT], {INPUT: images})[0]
 
 
-def send(file: BinaryIO, *parts: bytes) -> None:
+def send(file: IO[bytes], *parts: bytes) -> None:
     file.write(LENGTH.pack(sum(map(len, parts))))
     for part in parts:
         file.write(part)
     file.flush()
 
 
-def receive(file: BinaryIO, longest: int = MAX_MESSAGE) -> bytes:
+def receive(file: IO[bytes], longest: int = MAX_MESSAGE) -> bytes:
     """Reads a message. Raises EOFError if the other side has ended or announces more than `longest` bytes."""
     head = file.read(LENGTH.size)
     if len(head) < LENGTH.size:

@@ -8,18 +8,27 @@ from fer.errors import UserError
 
 NAMES = ("haar", "centerface", "yunet", "none")
 """As in `fer.prediction.detect`, which imports NumPy."""
+PRECISIONS = ("32", "bf16", "int8")
+"""As in `fer.prediction.network`, which imports NumPy."""
 
 if TYPE_CHECKING:
+    from fer.prediction.detect import Detector
     from fer.prediction.predictor import Predictor
 
 
 def add_predictor_options(parser: ArgumentParser) -> None:
-    """Adds --checkpoint, --detector, --yunet, --threshold and --trust."""
+    """Adds the options of the network and the detector, and --threshold and --trust."""
     parser.add_argument(
         "--checkpoint",
         type=network_or_run("--checkpoint"),
         metavar="FILE",
         help="standard, pocket or tiny, a run's folder, a .ckpt, or fer.export's .onnx",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="arithmetic of the network: 32, bf16 (default for a checkpoint if the processor has it), or int8, which "
+        "reads the file of fer.export --precision int8",
     )
     parser.add_argument(
         "--detector",
@@ -28,6 +37,13 @@ def add_predictor_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--yunet", type=place("--yunet"), metavar="MODEL", help="the file of --detector yunet, of OpenCV's model zoo"
+    )
+    parser.add_argument(
+        "--min-face",
+        type=share,
+        metavar="SHARE",
+        help="smallest face that the cascade searches, in shorter sides of the picture (default 0.04); with 0.1 it "
+        "takes half the time",
     )
     parser.add_argument(
         "--threshold",
@@ -50,11 +66,25 @@ def predictor_from(args: Namespace, differentiable: bool = False) -> "Predictor"
     from fer.prediction import detect, network
     from fer.prediction.predictor import Predictor
 
+    if differentiable and args.precision not in (None, "32"):
+        raise UserError(f"--precision {args.precision}: answers are explained in float32; leave it out")
     detector = detect.named(detector_name(args), args.yunet)
-    loaded = network.load(args.checkpoint, differentiable=differentiable)
+    if args.min_face is not None:
+        search_from(args.min_face, detector)
+    path = network.int8_file(args.checkpoint) if args.precision == "int8" else args.checkpoint
+    loaded = network.load(path, differentiable=differentiable)
     if not differentiable:
-        network.accelerate(loaded)
+        network.accelerate(loaded, args.precision)
     return Predictor(loaded, detector, args.threshold, getattr(args, "margin", None))
+
+
+def search_from(share: float, detector: "Detector | None") -> None:
+    """Makes the cascade search faces from this share of the shorter side on. Raises UserError for other detectors."""
+    from fer.prediction.detect import Haar
+
+    if not isinstance(detector, Haar) or share == 0:
+        raise UserError(f"--min-face {share:g}: expected a share above 0, and the cascade as the detector")
+    detector.divisor = 1 / share
 
 
 def detector_name(args: Namespace) -> str:

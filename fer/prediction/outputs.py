@@ -7,6 +7,7 @@ of its surrogate, `caf\udce9.jpg`. `os.fsencode` restores the name from what Pyt
 
 import csv
 import errno
+import io
 import json
 import os
 import sys
@@ -85,7 +86,7 @@ def result_json(result: Result) -> dict[str, Any]:
     """
     picture: dict[str, Any] = {"picture": result.source.name}
     if result.frame is not None:
-        picture |= {"frame": result.frame, "seconds": round(result.seconds, 3)}
+        picture |= {"frame": result.frame, "seconds": round(result.seconds or 0.0, 3)}
     if result.error:
         return picture | {"error": result.error, "faces": []}
     faces = []
@@ -101,7 +102,7 @@ def result_json(result: Result) -> dict[str, Any]:
 def open_target(target: str) -> TextIO:
     """Opens a file for text in UTF-8 and creates its folder; "-" is standard output."""
     if target == STDOUT:
-        if hasattr(sys.stdout, "reconfigure"):
+        if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
         return sys.stdout
     make_folder(Path(target).parent)

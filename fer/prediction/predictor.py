@@ -88,14 +88,13 @@ class Predictor:
         margin: float | None = None,
     ):
         self.network, self.detector = network, detector
-        self.threshold = default_threshold(getattr(network, "name", "")) if threshold is None else threshold
+        self.threshold = default_threshold(network.name) if threshold is None else threshold
         framing = getattr(detector, "framing", Framing())
         self.framing = framing if margin is None else framing._replace(margin=margin)
 
     def close(self) -> None:
         """Ends the network's child process, if it has one; waiting calls raise."""
-        if hasattr(self.network, "close"):
-            self.network.close()
+        self.network.close()
 
     def __call__(self, pictures: Sequence[Image.Image]) -> list[list[Face]]:
         """Returns the faces of each picture from left to right; pictures of any mode and EXIF orientation."""

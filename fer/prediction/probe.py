@@ -105,7 +105,7 @@ def explain_face(
 
 def gradcam(classifier: Classifier, face: Face) -> np.ndarray:
     """Returns (48, 48) floats in [0, 1]: the Grad-CAM map of the most probable class."""
-    best = max(face.probabilities, key=face.probabilities.get)
+    best = max(face.probabilities, key=lambda name: face.probabilities[name])
     images = torch.from_numpy(face.pixels)[None, None]
     return explain.gradcam(classifier, images, torch.tensor([classifier.classes.index(best)]))[0].numpy()
 

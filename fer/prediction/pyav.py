@@ -8,6 +8,7 @@ def pyav():
     """Returns the module av. Raises UserError if it is missing."""
     try:
         import av
+        import av.error
     except ModuleNotFoundError:
         raise UserError(f"PyAV, which reads and writes videos, is not installed: {INSTALL}") from None
     return av

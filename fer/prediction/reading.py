@@ -39,9 +39,9 @@ def frame_results(source: Source, predictor: Predictor, workers: int, part: Part
 
     try:
         if source.kind == "live":
-            yield from track_faces(source, selected(live(source.content).frames(), part), predictor)
+            yield from track_faces(source, selected(live(str(source.content)).frames(), part), predictor)
         else:
-            frames = Video(source.content).frames(part.every, part.start, part.end)
+            frames = Video(source.file).frames(part.every, part.start, part.end)
             yield from track_faces(source, frames, predictor, workers)
     except Unreadable as error:
         yield Result(source, error=str(error), reason=error.reason)

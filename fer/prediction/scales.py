@@ -8,10 +8,14 @@ import numpy as np
 from PIL import Image
 
 from fer.pictures import ENOUGH, decode_reduced
-from fer.prediction.detect import MAX_SIDE, Location, Region
+from fer.prediction.detect import MAX_SIDE, Box, Location, Region, shrink
+from fer.prediction.opencv import opencv
 from fer.prediction.upright import crop_face
 from fer.preprocess import to_grey, upright
 
+LARGER = 1.2
+"""A photo is decoded with sides at least this much larger than those of the copy for detection, which is shrunk from it
+as it would be from the whole photo: so the boxes are nearly the same."""
 MIN_PIXELS = 96
 """A face is cropped from the smallest scale at which its side has this many pixels, twice those that networks see."""
 
@@ -20,7 +24,7 @@ class Scales:
     """An upright picture in mode L, perhaps smaller than in its file.
 
     size: width and height of the whole picture. larger: returns the picture whose longer side has at least the given
-    number of pixels; None if `grey` is the whole picture.
+    number of pixels; None if `grey` is the whole picture. decoded: further scales that are there already.
     """
 
     def __init__(
@@ -28,15 +32,16 @@ class Scales:
         grey: Image.Image,
         size: tuple[int, int] | None = None,
         larger: Callable[[int], Image.Image] | None = None,
+        decoded: Sequence[Image.Image] = (),
     ):
         self.grey, self.size, self.larger = grey, size or grey.size, larger
-        self.decoded = {grey.width: grey}
+        self.decoded = {picture.width: picture for picture in (grey, *decoded)}
 
     def enlarged(self, location: Location) -> Location:
         """Returns a face found in `grey` with its box in pixels of the whole picture."""
         if self.grey.size == self.size:
             return location
-        return location._replace(box=tuple(scaled(location.box, self.grey.size, self.size)))
+        return location._replace(box=scaled(location.box, self.grey.size, self.size))
 
     def faces(self, regions: Sequence[Region], tilts: Sequence[float]) -> list[np.ndarray]:
         """Returns the (48, 48) uint8 face in each square of the whole picture; see `Location` for tilts."""
@@ -47,7 +52,7 @@ class Scales:
     def face(self, region: Region, tilt: float = 0.0) -> np.ndarray:
         """Returns the face in one of the squares."""
         picture = self._for(region[2] - region[0])
-        return crop_face(picture, tuple(scaled(region, self.size, picture.size)), tilt)
+        return crop_face(picture, scaled(region, self.size, picture.size), tilt)
 
     def _for(self, side: int) -> Image.Image:
         """Returns the smallest decoded picture in which `side` pixels of the whole one are MIN_PIXELS, or the whole."""
@@ -67,15 +72,15 @@ def file_scales(content: bytes | Path, name: object, limit: int) -> Scales:
     def at(side: int) -> tuple[Image.Image, tuple[int, int]]:
         picture, size = decode_reduced(content, name, side, limit)
         grey = upright(picture)
-        return to_grey(grey), size if grey.size == picture.size else size[::-1]
+        return to_grey(grey), size if grey.size == picture.size else (size[1], size[0])
 
-    grey, size = at(MAX_SIDE)
-    if max(grey.size) < MAX_SIDE < max(size):  # a little smaller than the copy that detectors make of the whole picture
-        grey = grey.resize([round(MAX_SIDE * side / max(size)) for side in size], Image.Resampling.BILINEAR)
-    return Scales(grey, size, lambda side: at(ceil(side / ENOUGH))[0])
+    picture, size = at(ceil(LARGER * MAX_SIDE / ENOUGH))
+    small, _ = shrink(opencv(), np.asarray(picture))
+    return Scales(Image.fromarray(small), size, lambda side: at(ceil(side / ENOUGH))[0], [picture])
 
 
-def scaled(box: tuple[int, int, int, int], size: tuple[int, int], other: tuple[int, int]) -> list[int]:
+def scaled(box: Box, size: tuple[int, int], other: tuple[int, int]) -> Box:
     """Returns left, top and two further numbers of a picture of one size in pixels of the same picture in another."""
     across, down = other[0] / size[0], other[1] / size[1]
-    return [round(value * factor) for value, factor in zip(box, (across, down) * 2, strict=True)]
+    left, top, third, fourth = box
+    return round(left * across), round(top * down), round(third * across), round(fourth * down)

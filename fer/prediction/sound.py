@@ -83,7 +83,7 @@ def sound_of(content: object, start: float = 0.0) -> Sound | None:
         file = io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb")  # noqa: SIM115
         container = av.open(file, options={"format_whitelist": CONTAINERS})
         picture_stream(container, content)
-    except (av.FFmpegError, OSError, Unreadable):
+    except (av.error.FFmpegError, OSError, Unreadable):
         return None
     stream = container.streams.best("audio")
     return Sound(container, stream, start) if stream else None

@@ -13,7 +13,8 @@ from fer.pictures import Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import BATCH, Detection, Face, Predictor
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass

@@ -34,7 +34,7 @@ class Summary:
         if result.frame is not None:
             self.frames += 1
             for face in result.faces:
-                self.tracks[name][face.track].append((result.seconds, face.label))
+                self.tracks[name][face.number].append((result.seconds or 0.0, face.label))
             return
         self.pictures += 1
         if result.error:
@@ -49,9 +49,9 @@ class Summary:
         for face in result.faces:
             self._row(name, f"{face.number}/{len(result.faces)}", position(face), top_classes(face))
 
-    def _row(self, *row: str) -> None:
+    def _row(self, name: str, number: str, place: str, text: str) -> None:
         if len(self.rows) < MAX_ROWS:
-            self.rows.append(row)
+            self.rows.append((name, number, place, text))
         else:
             self.left_out += 1
 

@@ -41,7 +41,7 @@ class Video:
         try:
             self.file = io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb")  # noqa: SIM115
         except OSError as error:  # FFmpeg itself would open some names as addresses
-            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
             raise Unreadable(self.name, reason) from error
         try:
             self.container = self.av.open(self.file, options={"format_whitelist": CONTAINERS})
@@ -87,7 +87,7 @@ class Video:
                 continue
             for frame in frames:
                 if first is None:
-                    first = (frame.time or 0.0) if self.first is None else self.first
+                    first = frame.time or 0.0 if self.first is None else self.first
                     number = self.skipped
                 yield number, number / self.rate if frame.time is None else frame.time - first, frame
                 number += 1
@@ -103,7 +103,7 @@ class Video:
             for packet in self.container.demux(self.stream):
                 time = None if packet.pts is None else float(packet.pts * packet.time_base)
                 begin = time if begin is None else begin
-                passed = start <= 0 or time is None or time - begin >= start
+                passed = start <= 0 or time is None or begin is None or time - begin >= start
                 if waiting is not None and packet.is_keyframe and not passed and number:
                     self.skipped, self.first, waiting = number, begin, []
                 number += 1

@@ -1,8 +1,8 @@
 """Extracts pictures from requests: form files, base64 in JSON, or the raw body. Nothing is written to disk."""
 
+import io
 import json
-from collections.abc import AsyncIterator
-from tempfile import SpooledTemporaryFile
+from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
@@ -26,6 +26,12 @@ UNTYPED = ("", "text/plain", "application/x-www-form-urlencoded")
 """Content types that clients set by default, whatever they send: `curl --data-binary`, fetch, HttpClient."""
 
 
+class Memory(io.BytesIO):
+    """A file in memory that Starlette reads and writes without a thread, as it does with its own."""
+
+    _rolled = False
+
+
 class InMemory(MultiPartParser):
     """Keeps files in memory, where Starlette would write those of more than a megabyte to disk.
 
@@ -38,9 +44,7 @@ class InMemory(MultiPartParser):
         super().on_headers_finished()
         part = self._current_part
         if part.file is None:
-            content = SpooledTemporaryFile(self.spool_max_size)  # noqa: SIM115  closed with the form
-            self._files_to_close_on_error.append(content)
-            part.file = UploadFile(content, size=0, headers=Headers(raw=part.item_headers))
+            part.file = UploadFile(Memory(), size=0, headers=Headers(raw=part.item_headers))
 
 
 async def pictures(request: Request, limits: Limits) -> list[Source]:
@@ -103,7 +107,7 @@ def from_base64(images: list) -> list[Source]:
     return [Source(name, decode_base64(name, image), name) for name, image in zip(names, images, strict=True)]
 
 
-async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     """Yields the body as it arrives. Raises RequestError if it is longer than `limit` bytes."""
     length = 0
     async for chunk in request.stream():
@@ -116,11 +120,11 @@ async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
         raise RequestError(413, f"the request is longer than the {limit / 2**20:,.1f} MiB that are accepted")
 
 
-async def read_all(stream: AsyncIterator[bytes]) -> bytes:
+async def read_all(stream: AsyncGenerator[bytes, None]) -> bytes:
     return b"".join([chunk async for chunk in stream])
 
 
-async def pictures_from_form(request: Request, stream: AsyncIterator[bytes], limits: Limits) -> list[Source]:
+async def pictures_from_form(request: Request, stream: AsyncGenerator[bytes, None], limits: Limits) -> list[Source]:
     """Returns the files of the form, regardless of their fields' names, and the pictures in its text fields."""
     try:
         form = await InMemory(request.headers, stream, max_files=limits.pictures, max_fields=limits.pictures).parse()
@@ -129,6 +133,8 @@ async def pictures_from_form(request: Request, stream: AsyncIterator[bytes], lim
     try:
         sources = []
         for field, file in form.multi_items():
+            if not isinstance(file, UploadFile):  # InMemory makes no others
+                continue
             name = printable_name(file.filename) or f"picture {len(sources) + 1}"
             content = await content_of(field, file, name)
             if content is not None:

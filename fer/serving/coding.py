@@ -3,7 +3,7 @@
 import base64
 import binascii
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -18,7 +18,7 @@ TEXT_SAMPLE = 1024  # first bytes of a body, which decide whether it is text or 
 TEXT_BYTES = frozenset(b"\t\n\r" + bytes(range(32, 127)))
 
 
-async def inflate(stream: AsyncIterator[bytes], coding: str, limit: int) -> AsyncIterator[bytes]:
+async def inflate(stream: AsyncGenerator[bytes, None], coding: str, limit: int) -> AsyncGenerator[bytes, None]:
     """Yields a body without its Content-Encoding, in pieces of at most PIECE bytes.
 
     Raises RequestError for an unknown coding, for damaged data, and beyond `limit` decompressed bytes.

@@ -41,7 +41,7 @@ class Guard:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         if scope.get("method") == "HEAD":  # answered as GET; uvicorn leaves the body out
-            scope = scope | {"method": "GET"}
+            scope = {**scope, "method": "GET"}
         refused = self.reason_to_refuse(scope, Headers(scope=scope))
         if scope["type"] == "websocket":
             if refused:

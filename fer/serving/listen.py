@@ -14,7 +14,8 @@ from fastapi import FastAPI
 
 from fer.errors import Interrupted, UserError
 from fer.serving import log
-from fer.serving.connections import Config
+from fer.serving.connections import HTTP, WebSocket
+from fer.serving.deadlines import Config
 from fer.serving.settings import Limits
 
 BACKLOG = 128  # connections that wait to be accepted
@@ -38,7 +39,7 @@ def bind(host: str, port: int) -> socket.socket:
     except socket.gaierror:
         raise UserError(f"--host {host}: no address of this machine") from None
     except OSError as error:
-        reason = REASONS.get(error.errno, f"cannot be used ({error})")
+        reason = REASONS.get(error.errno or 0, f"cannot be used ({error})")
         raise UserError(f"port {port} of {host} {reason}") from None
 
 
@@ -96,8 +97,8 @@ class Server(uvicorn.Server):
         timer.cancel()
 
     def refuse(self) -> None:
-        self.config.app.state.places.close()
-        self.loop.call_later(REFUSAL_SECONDS, self.end_connections)
+        self.config.places.close()
+        asyncio.get_running_loop().call_later(REFUSAL_SECONDS, self.end_connections)
 
     def end_connections(self) -> None:
         for connection in list(self.server_state.connections):
@@ -117,7 +118,8 @@ def server(app: FastAPI, limits: Limits) -> Server:
     config = Config(
         app,
         limits,
-        app.state.meters,
+        http=HTTP,
+        ws=WebSocket,
         ws_max_size=limits.frame,
         ws_per_message_deflate=False,
         backlog=BACKLOG,

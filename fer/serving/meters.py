@@ -17,19 +17,18 @@ class Meters:
     """Counters of a server; they contain no picture data."""
 
     def __init__(self):
-        self.registry, self.started = CollectorRegistry(), time.monotonic()
-        self.cameras = 0
-        options = {"registry": self.registry}
-        self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], **options)
-        self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, **options)
-        self.pictures = Counter("fer_pictures", "Pictures by outcome", ["outcome"], **options)
-        self.faces = Counter("fer_faces", "Faces by expression", ["label"], **options)
-        self.batches = Histogram("fer_batch_faces", "Faces in a forward pass", buckets=FACES, **options)
-        self.active = Gauge("fer_predictions_active", "Predictions in progress or waiting", **options)
-        self.streams = Gauge("fer_streams_active", "Cameras connected", **options)
-        self.watched = Counter("fer_streams", "Cameras that were connected", **options)
-        self.dropped = Counter("fer_connections_dropped", "Connections ended because of their client", **options)
-        self.frames = Counter("fer_frames", "Frames of cameras by outcome", ["outcome"], **options)
+        kept = self.registry = CollectorRegistry()
+        self.started, self.cameras = time.monotonic(), 0
+        self.requests = Counter("fer_requests", "Requests answered", ["path", "status"], registry=kept)
+        self.seconds = Histogram("fer_request_seconds", "Time to the answer", ["path"], buckets=SECONDS, registry=kept)
+        self.pictures = Counter("fer_pictures", "Pictures by outcome", ["outcome"], registry=kept)
+        self.faces = Counter("fer_faces", "Faces by expression", ["label"], registry=kept)
+        self.batches = Histogram("fer_batch_faces", "Faces in a forward pass", buckets=FACES, registry=kept)
+        self.active = Gauge("fer_predictions_active", "Predictions in progress or waiting", registry=kept)
+        self.streams = Gauge("fer_streams_active", "Cameras connected", registry=kept)
+        self.watched = Counter("fer_streams", "Cameras that were connected", registry=kept)
+        self.dropped = Counter("fer_connections_dropped", "Connections ended because of their client", registry=kept)
+        self.frames = Counter("fer_frames", "Frames of cameras by outcome", ["outcome"], registry=kept)
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
         self.requests.labels(path, str(status)).inc()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from fer.pictures import Unreadable, decode
+from fer.pictures import Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import Detection, Predictor
 from fer.prediction.stream import Result
@@ -45,8 +45,8 @@ class Recogniser:
 
     def _detect(self, source: Source) -> Detection | str:
         try:
-            picture = decode(source.content, source.name, self.limits.pixels)
-            return largest_faces(self.predictor.detect(picture), self.limits.faces)
+            detection = self.predictor.detect_file(source.file, source.name, self.limits.pixels)
+            return largest_faces(detection, self.limits.faces)
         except Unreadable as error:
             return error.reason
 

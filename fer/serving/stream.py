@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fer.prediction.pictures import Source
@@ -90,7 +91,7 @@ class Stream:
         except WebSocketDisconnect:
             pass
 
-    async def message(self) -> dict[str, Any]:
+    async def message(self) -> Message:
         """Receives the client's next message. Raises WebSocketDisconnect when the connection is closed."""
         message = await self.socket.receive()
         if message["type"] == "websocket.disconnect":

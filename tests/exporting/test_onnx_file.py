@@ -12,7 +12,8 @@ from PIL import Image
 
 from fer import checkpoint
 from fer.errors import UserError
-from fer.exporting import onnx_file
+from fer.exporting import onnx_file, onnx_precision
+from fer.exporting.exported_model import export_program, exported_model
 from fer.exporting.parity import difference
 from fer.models.repvgg import RepVGG
 from fer.prediction import network
@@ -49,7 +50,7 @@ def test_it_resizes_as_the_folder_reader_does(model, size, faces):
 
 def test_it_resizes_noise_as_torch_does(exported, checkpoint_file):
     """Noise shows what is done at the borders."""
-    module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
+    module = exported_model(checkpoint.load(checkpoint_file), None)
     assert difference(module, exported, size=(200, 150)) < 0.005
 
 
@@ -62,7 +63,7 @@ def test_its_axes_have_names(model):
 @pytest.fixture(scope="module")
 def fixed(mirroring) -> onnx.ModelProto:
     """A file for one picture of 48×48, of a network that averages over mirror images."""
-    module = onnx_file.exported_model(mirroring, None, fixed=True)
+    module = exported_model(mirroring, None, fixed=True)
     return onnx_file.onnx_model(module, {"classes": list(mirroring.classes), "temperature": None})
 
 
@@ -86,7 +87,7 @@ def test_a_fixed_file_agrees_in_onnxruntime_and_in_opencv(fixed, mirroring, face
 
 @pytest.mark.parametrize("opset", [11, pytest.param(22, marks=pytest.mark.slow)])
 def test_a_fixed_file_is_written_in_other_versions(mirroring, faces, opset):
-    model = onnx_file.onnx_model(onnx_file.exported_model(mirroring, None, fixed=True), {}, opset)
+    model = onnx_file.onnx_model(exported_model(mirroring, None, fixed=True), {}, opset)
     assert onnx_file.version_of(model) == opset
     expected = mirroring.logits(torch.from_numpy(faces[:1])[:, None]).softmax(1).detach().numpy()
     assert np.abs(probabilities(model, faces[:1, None]) - expected).max() < 1e-5
@@ -94,7 +95,7 @@ def test_a_fixed_file_is_written_in_other_versions(mirroring, faces, opset):
 
 @pytest.mark.parametrize("opset", [5, 12, pytest.param(99, marks=pytest.mark.slow)])
 def test_versions_that_cannot_be_written_are_one_line(checkpoint_file, opset):
-    module = onnx_file.exported_model(checkpoint.load(checkpoint_file), None)
+    module = exported_model(checkpoint.load(checkpoint_file), None)
     with pytest.raises(UserError, match=f"--opset {opset}") as error:
         onnx_file.onnx_model(module, {}, opset)
     assert "\n" not in str(error.value)
@@ -109,14 +110,14 @@ def test_its_metadata_say_what_its_user_has_to_know(model, checkpoint_file):
 
 
 def test_float16_weights_cost_little_and_take_half(model, faces):
-    half = onnx_file.halve(model)
+    half = onnx_precision.halve(model)
     assert np.abs(probabilities(half, faces[:, None]) - probabilities(model, faces[:, None])).max() < 0.01
     sizes = [sum(len(tensor.raw_data) for tensor in one.graph.initializer) for one in (half, model)]
     assert sizes[0] < 0.6 * sizes[1]
 
 
 def test_int8_answers_nearly_the_same(model, faces, tmp_path):
-    small = onnx_file.quantize(model, faces, tmp_path)
+    small = onnx_precision.quantize(model, faces, tmp_path)
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in small.graph.node}
     assert {entry.key for entry in small.metadata_props} >= {entry.key for entry in model.metadata_props}
     found, expected = (probabilities(one, faces[:, None]) for one in (small, model))
@@ -126,7 +127,7 @@ def test_int8_answers_nearly_the_same(model, faces, tmp_path):
 def test_the_temperature_is_inside(checkpoint_file, faces):
     classifier = checkpoint.load(checkpoint_file)
     images = torch.from_numpy(faces)[:, None]
-    hot, plain = (onnx_file.exported_model(classifier, temperature)(images) for temperature in (2.0, None))
+    hot, plain = (exported_model(classifier, temperature)(images) for temperature in (2.0, None))
     assert torch.allclose(hot, (plain.log() / 2).softmax(1), atol=1e-6)
 
 
@@ -165,8 +166,8 @@ def test_a_network_with_branches_is_exported_fused(checkpoint_file):
     classifier.model = RepVGG(len(classifier.classes), widths=[4, 8], blocks=[2, 1])
     images = torch.randint(0, 256, (7, 1, 48, 48), dtype=torch.uint8)
     classifier.train()(images)
-    module = onnx_file.exported_model(classifier, None)
-    program = onnx_file.export_program(module)
+    module = exported_model(classifier, None)
+    program = export_program(module)
     targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert sum("conv2d" in target for target in targets) == 3
     assert not any("norm" in target for target in targets)

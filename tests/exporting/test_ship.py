@@ -48,8 +48,9 @@ def test_a_run_is_shipped_and_found_with_its_card(tmp_path, make_faces, write_cs
     (weights / "older.onnx").write_bytes(b"another network")
     (weights / "SHA256SUMS").write_text("00  older.onnx\n00  tiny.onnx\n")
     ship.main([*map(str, runs), "--name", "tiny", "--out", str(weights)])
-    assert {path.name for path in weights.iterdir()} == {"tiny.md", "tiny.pt", "tiny.onnx", "older.onnx", "SHA256SUMS"}
-    assert list(shipped.read_sums(weights / "SHA256SUMS")) == ["older.onnx", "tiny.onnx", "tiny.pt"]
+    files = ["older.onnx", "tiny.int8.onnx", "tiny.onnx", "tiny.pt"]
+    assert {path.name for path in weights.iterdir()} == {*files, "tiny.md", "SHA256SUMS"}
+    assert list(shipped.read_sums(weights / "SHA256SUMS")) == files
     assert shipped.network_path("tiny", weights) == weights / "tiny.onnx"
     card = (weights / "tiny.md").read_text()
     assert str(tmp_path) not in card

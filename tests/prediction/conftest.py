@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer.prediction.network import Network
 
-class Brightness:
+
+class Brightness(Network):
     """Stands in for a network: the probability of "bright" is the mean brightness."""
 
     name = "brightness"

@@ -311,7 +311,8 @@ def test_signals_are_obeyed_while_a_graph_runs(number, write, tmp_path):
     path = write(model(ENDLESS))
     code = "from fer.errors import one_line_errors\nfrom fer.prediction import network, onnx_isolated\n"
     code += "from pathlib import Path\nsay = onnx_isolated.Isolated._ask\n"
-    code += "def ask(self, message):\n    print(self.process.pid, flush=True)\n    return say(self, message)\n"
+    code += "def ask(self, child, message):\n    print(child.process.pid, flush=True)\n"
+    code += "    return say(self, child, message)\n"
     code += f"onnx_isolated.Isolated._ask = ask\nwith one_line_errors():\n    network.load(Path({str(path)!r}))\n"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", code], **pipes, text=True) as process:

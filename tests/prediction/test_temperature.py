@@ -9,7 +9,7 @@ import torch
 from fer import checkpoint, export
 from fer.data.emotions import EMOTIONS
 from fer.evaluation import calibration
-from fer.exporting import onnx_file
+from fer.exporting.exported_model import exported_model
 from fer.prediction.network import describe, load
 from fer.prediction.temperature import BOUNDED, KEY, calibration_for
 from fer.prediction.torch_network import TorchNetwork
@@ -85,7 +85,7 @@ def test_with_flip_scoring_prediction_and_export_divide_the_same_logits(mirrored
     with torch.no_grad():
         _, _, scored = classifier.predict_step((images, None, None, 1.0), 0)
         both = (classifier(images) + classifier(images.flip(-1))) / 2
-        exported = onnx_file.exported_model(checkpoint.load(mirrored), 2.5)(images).numpy()
+        exported = exported_model(checkpoint.load(mirrored), 2.5)(images).numpy()
     assert torch.allclose(scored, both, atol=1e-6)
     assert not torch.allclose(both, classifier(images), atol=1e-3)
     expected = (both / 2.5).softmax(1).numpy()

@@ -26,8 +26,12 @@ def file(name: str, suffix: str):
     return shipped.WEIGHTS / f"{name}{suffix}"
 
 
+INT8_NAMES = [name for name in NAMES if f"{name}.int8.onnx" in SUMS]
+
+
 def test_every_file_is_listed():
-    assert set(SUMS) == {f"{name}{suffix}" for name in NAMES for suffix in (".pt", ".onnx")}
+    int8 = {f"{name}.int8.onnx" for name in INT8_NAMES}
+    assert set(SUMS) == {f"{name}{suffix}" for name in NAMES for suffix in (".pt", ".onnx")} | int8
     cards = {f"{name}.md" for name in NAMES}
     assert {path.name for path in shipped.WEIGHTS.iterdir()} == {*SUMS, *cards, shipped.SUMS}
 
@@ -35,7 +39,7 @@ def test_every_file_is_listed():
 @every
 def test_files_and_network_are_as_small_as_their_name_says(name):
     limit = ship.LIMITS[name]
-    assert all(file(name, suffix).stat().st_size <= limit.size for suffix in (".pt", ".onnx"))
+    assert all(shipped.WEIGHTS.joinpath(each).stat().st_size <= limit.size for each in SUMS if each.startswith(name))
     model = TorchNetwork(file(name, ".pt")).classifier.model
     assert sum(p.numel() for p in model.parameters()) <= limit.parameters
 
@@ -74,10 +78,21 @@ def test_both_files_give_the_same_answers(name):
     assert np.abs(first - second).max() < 1e-3
 
 
+@pytest.mark.parametrize("name", INT8_NAMES)
+def test_the_int8_file_gives_nearly_the_same_answers(name):
+    faces = draw(np.tile(np.arange(7), 10), seed=5)
+    recogniser = Recogniser(checkpoint=name, detector="none", precision="int8").predictor
+    assert recogniser.network.precision == "int8"
+    assert recogniser.threshold == Recogniser(checkpoint=name).predictor.threshold > 0
+    difference = np.abs(recogniser.probabilities(faces) - OnnxNetwork(file(name, ".onnx")).probabilities(faces))
+    assert difference.mean() < 0.01
+    assert difference.max() < 0.2
+
+
 @pytest.mark.real
 @pytest.mark.slow
-@every
-def test_it_is_as_good_on_publictest_as_its_card_says(real_root, name):
+@pytest.mark.parametrize("path", [shipped.WEIGHTS / each for each in SUMS if each.endswith(".onnx")], ids=str)
+def test_it_is_as_good_on_publictest_as_its_card_says(real_root, path):
     from hydra.utils import instantiate
 
     from fer.config import compose_config
@@ -85,6 +100,7 @@ def test_it_is_as_good_on_publictest_as_its_card_says(real_root, name):
     data = instantiate(compose_config(["data=fer2013", f"data.root={real_root}"]).data)
     data.setup()
     part = data.splits["val"]
-    answers = OnnxNetwork(file(name, ".onnx")).probabilities(part.images[:, 0].numpy()).argmax(1)
-    stated = float(re.search(r"all images, PublicTest \| [\d,]+ \| ([\d.]+) %", file(name, ".md").read_text())[1])
-    assert 100 * np.mean(answers == part.labels.numpy()) == pytest.approx(stated, abs=0.2)  # weights are in float16
+    answers = OnnxNetwork(path).probabilities(part.images[:, 0].numpy()).argmax(1)
+    card = file(path.name.split(".")[0], ".md").read_text()
+    stated = float(re.search(r"all images, PublicTest \| [\d,]+ \| ([\d.]+) %", card)[1])
+    assert 100 * np.mean(answers == part.labels.numpy()) == pytest.approx(stated, abs=0.2)  # float16 weights, or int8

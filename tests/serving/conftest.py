@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from fer.pictures import decode
+from fer.prediction.network import Network
 from fer.prediction.predictor import Predictor
 from fer.serving import listen
 from fer.serving.app import application
@@ -29,7 +30,7 @@ VIOLATIONS = """async () => (await axe.run()).violations.flatMap((rule) =>
     rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)} (${node.failureSummary})`))"""
 
 
-class Brightness:
+class Brightness(Network):
     """The probability of "bright" is the mean brightness. `batches` holds how many faces came at a time."""
 
     name = "somewhere/brightness.onnx"

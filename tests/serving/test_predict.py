@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from fer.pictures import decode
+from fer.prediction.network import Network
 from fer.serving.settings import Limits
 
 SMALL = Limits(body=20_000, pictures=2, pixels=50_000, faces=1, seconds=1)
@@ -210,7 +211,7 @@ def test_an_upload_that_never_ends_is_given_up(serve):
     connection.close()
 
 
-class Broken:
+class Broken(Network):
     name, classes, temperature = "broken", ("dark", "bright"), None
 
     def probabilities(self, faces):

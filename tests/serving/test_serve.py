@@ -15,9 +15,8 @@ import pytest
 
 from fer import serve
 from fer.errors import UserError
-from fer.prediction import network
+from fer.prediction import network, options
 from fer.prediction.detect import Haar
-from fer.prediction.predictor import Predictor
 from fer.serving import listen
 
 STAND_INS = """
@@ -27,7 +26,7 @@ from fer import serve
 from fer.errors import one_line_errors
 from fer.prediction import detect, network
 
-class Flat:
+class Flat(network.Network):
     name, classes, temperature = "flat", ("dark", "bright"), None
     def probabilities(self, faces):
         return np.full((len(faces), 2), 0.5, np.float32)
@@ -266,11 +265,11 @@ def test_the_astronaut_gets_the_same_answer_as_from_fer_predict(tmp_path, capsys
 
 def test_the_smallest_face_is_set_for_the_cascade_only():
     haar = Haar()
-    serve.search_from(0.125, Predictor(None, haar))
+    options.search_from(0.125, haar)
     assert haar.divisor == 8
     for detector, share in ((None, 0.125), (haar, 0.0)):
         with pytest.raises(UserError, match="--min-face"):
-            serve.search_from(share, Predictor(None, detector))
+            options.search_from(share, detector)
 
 
 def test_settings_hold_the_path_and_the_proxies():
