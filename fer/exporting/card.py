@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fer.commandline import command as command_line
+from fer.config import CONF, compose_config
+from fer.containers import plain
 from fer.counting import counted
 from fer.evaluation import confidence, inputs, readings, sections
 from fer.evaluation.formatting import percent
@@ -17,6 +20,7 @@ from fer.evaluation.robustness import accuracy_curves
 from fer.evaluation.single import subsets
 from fer.exporting.timing import milliseconds
 from fer.hardware import cpu_name
+from fer.identity import configuration_identity
 from fer.prediction import threshold
 from fer.report import Report
 from fer.studies import redaction
@@ -46,7 +50,7 @@ def card(best: Path, records: Mapping[Path, Record], name: str, command: str, fi
     source = inputs.read(best, name, EvaluationOptions(split="test"))
     test = source.predictions("test")
     report = Report(f"{name}: seven expressions of faces")
-    report.text(protocol(records[best], command))
+    report.text(protocol(records[best], name, command))
     report.text(f"Files: {', '.join(f'`{path.name}` ({path.stat().st_size / 1e6:.2f} MB)' for path in files)}.")
     report.text(speed(next(path for path in files if path.suffix == ".onnx")))
     if len(records) > 1:
@@ -68,18 +72,28 @@ def card(best: Path, records: Mapping[Path, Record], name: str, command: str, fi
     return report.markdown
 
 
-def protocol(record: Record, command: str) -> str:
+def training_command(record: Record, name: str) -> str:
+    """Returns the command that trains the network: the experiment called `name` where it has the run's options."""
+    files_read = record["data"].get("soft_labels") or record.get("initial")
+    if (CONF / "experiment" / f"{name}.yaml").is_file() and not files_read:
+        options = [f"experiment={name}", "data=fer2013"]
+        recipe = plain(compose_config([*options, "output_dir=x"]))
+        if configuration_identity(record | {"config": recipe}) == configuration_identity(record):
+            return command_line("fer.train", [*options, "data.root=PATH", f"seed={record['config']['seed']}"])
+    return command_without_paths(record["command"]) if record["command"] else "(trained from Python)"
+
+
+def protocol(record: Record, name: str, command: str) -> str:
     """Returns a paragraph on the network, its training data and the source of the figures."""
     machine = record["hardware"]
     where = machine["gpu"] or f"{machine['cpu']}, threads: {machine['threads']}"
-    trained = command_without_paths(record["command"]) if record["command"] else "(trained from Python)"
     views = record["config"]["classifier"]["tta"]
     return (
         f"A network of {record['parameters']:,} parameters, trained on the training part of FER2013 for "
         f"{counted(record['epochs'], 'epoch')} with seed {record['config']['seed']}, in "
         f"{counted(round(record['fit_seconds'] / 60), 'minute')} on {where}. The epoch was chosen on PublicTest; "
         f"PrivateTest was predicted once, at the end. Test-time augmentation: {views}.\n\n"
-        f"```\n{trained}\n{command_without_paths(command)}\n```\n\n"
+        f"```\n{training_command(record, name)}\n{command_without_paths(command)}\n```\n\n"
         f"Commit {record['commit']}."
     )
 

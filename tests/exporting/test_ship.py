@@ -5,8 +5,10 @@ import pytest
 
 from fer import shipped
 from fer.config import compose_config
+from fer.containers import plain
 from fer.errors import UserError
 from fer.exporting import ship
+from fer.exporting.card import training_command
 from fer.train import train
 
 GOOD = {"status": "finished", "data": {"origin": "FER2013", "official_split": True}, "parameters": 9}
@@ -73,3 +75,17 @@ def test_files_that_are_too_large_are_deleted(tmp_path):
     with pytest.raises(UserError, match="200,000 bytes, more than 160,000"):
         ship.check_sizes([path], ship.LIMITS["tiny"])
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "command"),
+    [
+        ([], {}, "python -m fer.train experiment=tiny data=fer2013 data.root=PATH seed=2"),
+        (["optimizer.lr=0.02"], {}, "python -m fer.train --config-dir=PATH experiment=mine"),
+        ([], {"soft_labels": "0a"}, "python -m fer.train --config-dir=PATH experiment=mine"),
+    ],
+)
+def test_the_card_names_the_experiment_that_repeats_the_run(config, data, command):
+    cfg = compose_config(["experiment=tiny", "data=fer2013", "output_dir=y", "study=mine", "seed=2", *config])
+    record = {"config": plain(cfg), "data": data, "command": "python -m fer.train --config-dir=/a/b experiment=mine"}
+    assert training_command(record, "tiny") == command

@@ -61,7 +61,7 @@ def test_a_list_gives_a_list(recogniser, path):
 
 def test_results_show_what_was_recognised(recogniser, path):
     recognition = recogniser(path)
-    assert repr(recognition).startswith("1: happy 9")
+    assert repr(recognition).startswith("1: happy ")
     assert recognition.annotated.size == recognition.picture.size
     shown = recognition._repr_html_()
     assert shown.startswith('<img src="data:image/png;base64,')
@@ -78,7 +78,7 @@ def test_a_row_for_each_face_with_its_probabilities(recogniser, path):
 def test_a_face_below_the_threshold_is_unsure(path):
     recognition = fer.Recogniser(threshold=0.99)(path)
     assert recognition[0].label == "unsure"
-    assert repr(recognition).startswith("1: unsure (happy 9")
+    assert repr(recognition).startswith("1: unsure (happy ")
 
 
 def test_by_default_the_threshold_is_that_of_the_card(recogniser):
