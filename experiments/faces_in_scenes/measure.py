@@ -44,8 +44,8 @@ SPEED = (
         "The search of the cascade",
         "cascade.py",
         "haar and haar-fast on faces of 24 to 240 pixels in drawn scenes, and on pictures of scikit-image without a "
-        "face, whole and in quarters. Lost and gained: faces that only haar, or only the other, finds. ms: processor time "
-        "of one thread.",
+        "face, whole and in quarters. Lost and gained: faces that only haar, or only the other, finds. ms: processor "
+        "time of one thread.",
     ),
     (
         "Large photos",
