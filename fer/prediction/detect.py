@@ -125,13 +125,15 @@ def named(name: str, yunet: Path | None = None) -> Detector | None:
 
     yunet: the file of "yunet". Raises UserError for other names, and where a detector's package or file is missing.
     """
-    from fer.prediction import fast_cascade, landmarks  # they import this module
+    from fer.prediction import landmarks  # it imports this module
 
     match name:
         case "haar":
             return Haar()
         case "haar-fast":
-            return fast_cascade.HaarFast()
+            from fer.prediction.fast_cascade import HaarFast  # as above
+
+            return HaarFast()
         case "centerface":
             return landmarks.CenterFace()
         case "yunet" if yunet is not None:
