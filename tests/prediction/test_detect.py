@@ -68,7 +68,7 @@ def test_the_crop_drops_along_the_tilted_face():
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("yolo", "expected one of haar, centerface, yunet, none"), ("yunet", "needs its file: --yunet FILE")],
+    [("yolo", "expected one of haar, haar-fast, centerface, yunet, none"), ("yunet", "needs its file: --yunet FILE")],
 )
 def test_a_detector_that_cannot_be_had_is_one_line(name, message):
     with pytest.raises(UserError, match=message):
@@ -117,3 +117,15 @@ def test_a_larger_smallest_face_leaves_large_ones_as_they_are():
     assert haar(picture) == [pytest.approx(box, abs=4)]
     haar.divisor = 512 / (box[2] + 60)
     assert haar(picture) == []
+
+
+@pytest.mark.parametrize("side", [300, 512, 900])
+def test_the_fast_search_finds_what_opencvs_own_does(side):
+    picture = grey(np.asarray(Image.fromarray(skimage_data.astronaut()).resize((side, side))))
+    [box], [expected] = detect.named("haar-fast")(picture), detect.Haar()(picture)
+    assert box == pytest.approx(expected, abs=0.08 * expected[2])
+
+
+@pytest.mark.parametrize("name", ["rocket", "chelsea", "coffee", "coins", "camera"])
+def test_the_fast_search_finds_no_face_where_there_is_none(name):
+    assert detect.named("haar-fast")(grey(getattr(skimage_data, name)())) == []
