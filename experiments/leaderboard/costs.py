@@ -12,7 +12,7 @@ from fer.classifier import Classifier
 from fer.config import compose_config
 from fer.data.emotions import EMOTIONS
 from fer.exporting import onnx_file, timing
-from fer.exporting.exported_model import export_program, exported_model
+from fer.exporting.exported_model import exported_model
 from fer.preprocess import SIZE
 from fer.training.building import plain
 
@@ -45,7 +45,7 @@ def milliseconds(networks: Mapping[str, Sequence[Network]]) -> dict[str, float]:
 def exported(options: str) -> bytes:
     """Returns the content of the ONNX file, as fer.export writes it. options: those of a network, as JSON."""
     module = exported_model(classifier(json.loads(options)), None)
-    return onnx_file.onnx_model(export_program(module), {}).SerializeToString()
+    return onnx_file.onnx_model(module, {}).SerializeToString()
 
 
 def classifier(options: Network) -> Classifier:
