@@ -31,7 +31,7 @@ def test_the_folder_holds_page_network_and_runtime(runtime, tmp_path, capsys):
     assert {name: (folder / name).read_bytes() for name in RUNTIME} == FILES
     assert (folder / "network.onnx").read_bytes() == page_folder.shipped_onnx().read_bytes()
     description = json.loads((folder / "network.json").read_text())
-    assert description["name"] == "pocket.onnx"
+    assert description["name"] == "standard.onnx"
     assert description["classes"][3] == "happy"
     assert set(description["colors"]) == set(description["classes"])
     assert "next: python -m http.server" in capsys.readouterr().out

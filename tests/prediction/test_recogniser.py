@@ -123,7 +123,7 @@ def test_what_is_no_picture_is_one_line(recogniser, picture, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"detector": "yolo"}, "expected one of haar, centerface, yunet, none"),
+        ({"detector": "yolo"}, "expected one of haar, haar-fast, centerface, yunet, none"),
         ({"detector": "yunet"}, "yunet needs its file"),
         ({"threshold": 1.5}, "from 0 to 1"),
         ({"checkpoint": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
