@@ -86,7 +86,7 @@ def test_the_cropper_is_that_of_prediction(astronaut):
     from fer.prediction.detect import Haar
     from fer.prediction.predictor import Predictor
 
-    expected = Predictor(None, Haar()).detect(astronaut).faces
+    expected = Predictor(None, Haar(), threshold=0.5).detect(astronaut).faces
     assert np.array_equal(face_crops.cropper()(astronaut), expected[0])
     with pytest.raises(face_crops.NoFace):
         face_crops.cropper()(Image.new("L", (200, 200)))

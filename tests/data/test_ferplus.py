@@ -389,7 +389,7 @@ def test_the_first_row_of_another_usage_is_named(join, here, faces):
     del lines[6]
     (here / "fer2013new.csv").write_text("\n".join([*lines, lines[-1]]))
     message = complaint(relabelled, read_fer2013([here]), "majority")
-    assert f"{here}/fer2013new.csv, line 15: Usage 'PublicTest', but Training_13 there in {here}/fer2013.csv" in message
+    assert f"{here}/fer2013new.csv, line 15: Usage 'PublicTest', but {here}/fer2013.csv has Training_13" in message
 
 
 @pytest.mark.parametrize(("count", "expected"), [(41, "no votes for row 41"), (43, "no face for row 42")])

@@ -106,7 +106,7 @@ def test_folders_that_link_to_each_other_end_in_a_line(count, tmp_path):
         for other in folders:
             if other != folder:
                 (folder / f"to_{other.name}").symlink_to(other)
-    with pytest.raises(UserError, match=r"folders that link to each other .* remove such links"):
+    with pytest.raises(UserError, match=r"links between folders lead here .* remove such links"):
         files_at(tmp_path)
 
 

@@ -120,7 +120,9 @@ def test_pictures_decoded_for_training_and_for_prediction_are_the_same(tmp_path)
     shown = {Path(source.place).stem: source for source in sources([str(tmp_path)])}
     for name, image in zip(faces.ids, faces.images, strict=True):
         source = shown[name.split("/")[-1]]
-        assert np.array_equal(Predictor(None).detect(decode(source.content, source.name)).faces[0], image)
+        assert np.array_equal(
+            Predictor(None, threshold=0.5).detect(decode(source.content, source.name)).faces[0], image
+        )
 
 
 def test_junk_of_operating_systems_is_ignored(tmp_path):

@@ -78,7 +78,7 @@ def test_an_interrupted_run_goes_on_without_its_initial_weights(source):
     for file in Path("run/checkpoints").iterdir():
         file.unlink()
     path.write_text(json.dumps(record | {"status": "interrupted"}))
-    with pytest.raises(UserError, match="start it again with its own command"):
+    with pytest.raises(UserError, match="type its command again"):
         train(compose_config(["resume=run"]))
 
 
@@ -102,7 +102,7 @@ def test_pretrained_weights_come_from_a_file(library, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["init_from=nowhere"], "no such run or checkpoint; a shipped network is named pocket"),
+        (["init_from=nowhere"], "no such run or checkpoint; a shipped network is named standard, pocket, tiny"),
         (["init_from=pocket", "model=resnet18"], "no weight has a name and shape"),
         (["model=resnet18", "model.pretrained=gone.pth"], "model.pretrained=gone.pth: no such file"),
         (["model=resnet18", "model.pretrained=text.pth"], "cannot be read"),

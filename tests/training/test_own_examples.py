@@ -14,7 +14,8 @@ from fer.training.start import train
 
 README = (Path(config.HERE) / "training" / "README.md").read_text(encoding="utf-8")
 MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, flags=re.DOTALL))
-COMMANDS = re.findall(r"^python -m fer\.train (.+)$", README, flags=re.MULTILINE)
+ALL_COMMANDS = re.findall(r"^python -m fer\.train (.+)$", README, flags=re.MULTILINE)
+COMMANDS = [line for line in ALL_COMMANDS if not re.search(r"^-m|RUN|opinions\.csv", line)]
 SPANS = [span for span in re.findall(r"`('?[~+]*[a-z_.]+=[^`]+)`", README) if not re.search(r"RUN|PATH|…", span)]
 SMALL = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=35", "data.synthetic.test=35",
          "trainer.max_epochs=1", "trainer.accelerator=cpu", "trainer.precision=32-true"]  # fmt: skip
