@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -82,13 +83,16 @@ class Predictor:
 
     def __init__(
         self,
-        network: Network,
+        network: Network | None,
         detector: Detector | None = None,
         threshold: float | None = None,
         margin: float | None = None,
     ):
-        self.network, self.detector = network, detector
-        self.threshold = default_threshold(network.name) if threshold is None else threshold
+        self.network: Any = network
+        self.detector = detector
+        if threshold is None:
+            threshold = default_threshold(network.name) if network else 0.0  # without one, it only finds faces
+        self.threshold = threshold
         framing = getattr(detector, "framing", Framing())
         self.framing = framing if margin is None else framing._replace(margin=margin)
 
