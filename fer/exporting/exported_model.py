@@ -32,14 +32,14 @@ class Mirror(TorchFunctionMode):
 class ExportedModel(nn.Module):
     """Resizing, normalisation, network, temperature and softmax in one module, for any batch and picture size.
 
-    fixed: for one picture of 48×48, without resizing.
+    fixed: for one picture of 48×48, without resizing. folded: whether normalisations become part of the convolutions.
     """
 
     mirror: Tensor
 
-    def __init__(self, classifier: Classifier, temperature: float, fixed: bool = False):
+    def __init__(self, classifier: Classifier, temperature: float, fixed: bool = False, folded: bool = True):
         super().__init__()
-        self.classifier, self.temperature, self.fixed = classifier, temperature, fixed
+        self.classifier, self.temperature, self.fixed, self.folded = classifier, temperature, fixed, folded
         if fixed:
             width = classifier.hparams.crop_to if classifier.hparams.tta == "tencrop" else SIZE
             self.register_buffer("mirror", torch.eye(width).flip(0))
@@ -54,18 +54,20 @@ class ExportedModel(nn.Module):
         return (self.classifier.logits(pixels) / self.temperature).softmax(1)
 
 
-def exported_model(classifier: Classifier, temperature: float | None, fixed: bool = False) -> ExportedModel:
+def exported_model(
+    classifier: Classifier, temperature: float | None, fixed: bool = False, folded: bool = True
+) -> ExportedModel:
     """Returns the classifier as an ExportedModel on the CPU, in float32 and the contiguous memory format."""
     classifier = classifier.cpu().float().eval()
     classifier.model.to(memory_format=torch.contiguous_format)
     classifier.memory_format = torch.contiguous_format
-    return ExportedModel(classifier, temperature or 1.0, fixed).eval()
+    return ExportedModel(classifier, temperature or 1.0, fixed, folded).eval()
 
 
 def fuse(module: ExportedModel) -> ExportedModel:
     """Returns a copy with the inference form of the network."""
     module = copy.deepcopy(module)
-    module.classifier.model = inference_form(module.classifier.model)
+    module.classifier.model = inference_form(module.classifier.model, module.folded)
     return module
 
 

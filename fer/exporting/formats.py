@@ -97,7 +97,8 @@ def write_onnx(network: TorchNetwork, path: Path, options: Options, out: Path, d
     faces, reason = data()
     precision = options.precision
     calibration = calibration_faces(faces, reason) if precision == "int8" else None
-    module = exported_model(network.classifier, network.temperature, options.fixed)
+    folded = precision != "fp16"  # its weights are those of a checkpoint in float16, which has them unfolded
+    module = exported_model(network.classifier, network.temperature, options.fixed, folded)
     metadata = {**description(network), "precision": precision}
     model = onnx_file.onnx_model(module, metadata, options.opset)
     with TemporaryDirectory() as folder:

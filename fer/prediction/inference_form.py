@@ -6,17 +6,19 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-def inference_form(network: nn.Module) -> nn.Module:
+def inference_form(network: nn.Module, folded: bool = True) -> nn.Module:
     """Returns a copy in evaluation mode with the same outputs and fewer layers, which cannot be trained.
 
     A network's own method `fused` is called where it has one, as RepVGG. In every nn.Sequential, each nn.BatchNorm2d
-    after an nn.Conv2d becomes part of the convolution, and the ReLU after it works in place. Outputs differ from those
-    of the network by rounding errors of float32.
+    after an nn.Conv2d becomes part of the convolution, unless `folded` is False, and the ReLU after it works in place.
+    Outputs differ from those of the network by rounding errors of float32.
     """
     fused = getattr(network, "fused", None)
     form = fused() if callable(fused) else copy.deepcopy(network)
     assert isinstance(form, nn.Module)
     form.eval()
+    if not folded:
+        return form
     for layers in list(form.modules()):
         if isinstance(layers, nn.Sequential) and type(layers).forward is nn.Sequential.forward:
             fold(layers)

@@ -152,7 +152,7 @@ def _folder_name(folder: Path) -> str:
 
 
 def _records(place: Path, study: str) -> dict[str, dict[str, Any]]:
-    """Returns the records in `place` by name, with those of `study` in a folder of its own, as earlier versions did."""
+    """Returns the records in `place` by name, and those in its folder `study`, where earlier versions stored them."""
     records = stored.read(place)
     if not study:
         return records

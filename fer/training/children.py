@@ -130,7 +130,7 @@ def share(slot: int, jobs: int, gpus: Sequence[int] | None) -> dict[str, str]:
 
 
 def pin(pid: int, slot: int, jobs: int, gpus: Sequence[int] | None) -> None:
-    """Keeps the process in a slot on the cores of its own, where the system can; one with a GPU uses all.
+    """Pins the process in a slot to its share of the cores, if the system can. With GPUs, it may use all cores.
 
     Threads that share a core wait for each other at every barrier of OpenMP.
     """
