@@ -109,7 +109,7 @@ def learning_figure(groups: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], 
                     **(single_point if len(curve) == 1 else {}),
                 )
         axes.set(title=factor, xlabel=along)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         if len(levels) > 1:
             axes.legend(fontsize=8, framealpha=0.85, edgecolor="none", handlelength=1.5)

@@ -20,9 +20,9 @@ from fer.studies.sentences import conclusions, points, probability
 METHODS = (
     "Two levels are compared over pairs of runs with the same seed and the same other options: mean difference in "
     "{figure} and paired t test.{correction} The interval in brackets excludes 0 exactly where the difference is "
-    "significant. The sample are the seeds: all runs are judged on the same validation images."
+    "significant. The sample is the seeds: all runs are judged on the same validation images."
 )
-CORRECTION = " p values and intervals are corrected for all {count} comparisons (Holm)."
+CORRECTION = " p values and intervals are corrected for the {count} comparisons (Holm)."
 INTERACTIONS = (
     " Whether the effect of one option depends on another is tested by the F test of their interaction in a linear "
     "model, corrected for all pairs of options. Such an option is also compared at each level of the other, corrected "

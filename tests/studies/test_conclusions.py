@@ -68,7 +68,7 @@ def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
 def test_one_comparison_is_not_corrected(levels, sentence, tmp_path):
     runs = [run(f"o{n}", DEFAULT, seed, 0.5 + n / 10 + seed**n / 1000) for n in range(levels) for seed in range(3)]
     text = "\n".join(conclude(runs, tmp_path).parts)
-    assert ("corrected for all 3 comparisons (Holm)" in text) is sentence
+    assert ("corrected for the 3 comparisons (Holm)" in text) is sentence
     assert "comparisons (Holm)" in text or not sentence
     assert " 1 comparisons" not in text
 
