@@ -13,7 +13,7 @@ from fer.studies.drawing import draw
 from fer.studies.effects import Difference
 from fer.studies.factors import Factors, is_range, is_rate, missing, table
 from fer.studies.interactions import Partner
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import finished, judged_by
 from fer.studies.sentences import conclusions, points, probability
 

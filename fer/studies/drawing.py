@@ -11,7 +11,7 @@ from fer.plots.study import effects_figure, learning_figure, two_factors_figure
 from fer.studies import effects
 from fer.studies.factors import Factors, is_range, levels
 from fer.studies.interactions import Partner
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 
 INTERVALS = (
     "Bars: 95 % intervals of the means, without the differences between pairs of runs that all levels share (seed and "

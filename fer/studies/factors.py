@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fer.commandline import hyperparameters
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import Studies
 
 DEFAULT = "default"

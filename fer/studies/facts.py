@@ -6,7 +6,7 @@ from fer.evaluation.formatting import figure_title
 from fer.report import plain
 from fer.studies.factors import is_range, levels, table, titles
 from fer.studies.provenance import machine, named, seeds_of
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import best_of, finished, judged_by
 from fer.studies.tables import data_title, mean_and_spread
 

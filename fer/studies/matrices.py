@@ -9,7 +9,8 @@ from fer.counting import counted
 from fer.files import save_figure
 from fer.plots.matrices import confusion_figure, confusion_panels, confusion_table
 from fer.studies.factors import configuration_titles
-from fer.studies.records import Run, read_runs, total_confusion
+from fer.studies.records import read_runs, total_confusion
+from fer.studies.run_names import Run
 from fer.studies.selection import Studies, best_of, configurations
 from fer.studies.tables import is_synthetic
 

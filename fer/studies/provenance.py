@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from fer.counting import counted
 from fer.studies.factors import configuration_titles
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import Studies, configurations
 
 TRAIN = ["python", "-m", "fer.train"]

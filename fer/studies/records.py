@@ -1,7 +1,6 @@
 """Reads the records of a study's runs, from their folders or from experiments/, and stores them there."""
 
 import re
-import shlex
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,19 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer import confusion, naming, stored
+from fer import confusion, stored
 from fer import runs as run_folders
 from fer.errors import UserError
 from fer.files import write_gzip
-from fer.identity import configuration_identity
 from fer.studies import history
 from fer.studies.redaction import without_paths
-
-Run = dict[str, Any]
-"""The content of a metrics.json, with the run's `name` and the path of its `predictions`."""
+from fer.studies.run_names import Run, in_order, latest, named
 
 SEED = re.compile(r"seed-\d+(-\d+)?")
-NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 PREDICTION_COLUMNS = ["split", "id", "true", "predicted"]
 
 
@@ -58,7 +53,7 @@ def store(runs: list[Run], place: Path, study: str = "", with_predictions: bool 
     place.mkdir(parents=True, exist_ok=True)
     records = _records(place, study)
     _forget_former_names(runs, records, place, _start(study))
-    first_seeds = {run["name"]: run["config"]["seed"] for run in reversed(_sorted(runs))}
+    first_seeds = {run["name"]: run["config"]["seed"] for run in reversed(in_order(runs))}
     for run in runs:
         name, is_finished = _stored_name(run, _start(study)), run["status"] == "finished"
         if not is_finished and name in records:
@@ -118,7 +113,7 @@ def read_predictions(run: Run) -> pd.DataFrame:
 
 
 def _prepare(runs: Iterable[Run | None]) -> list[Run]:
-    return _sorted(_named(_latest([run for run in runs if run])))
+    return in_order(named(latest([run for run in runs if run])))
 
 
 def _read(path: Path, name: str) -> Run | None:
@@ -191,48 +186,3 @@ def _forget_former_names(runs: list[Run], records: dict[str, dict[str, Any]], pl
         if identity and name.startswith(start) and name != names.get(identity, name):
             del records[name]
             _predictions_file(place, name).unlink(missing_ok=True)
-
-
-def _latest(runs: list[Run]) -> list[Run]:
-    """Returns one run for each identity: the last that finished, or the last."""
-    unfinished_first = sorted(runs, key=lambda run: run["status"] == "finished")
-    latest = {run.get("identity") or (run["name"], run["config"]["seed"]): run for run in unfinished_first}
-    return list(latest.values())
-
-
-def _named(runs: list[Run]) -> list[Run]:
-    """Gives each configuration one name for all its seeds, which no other configuration has."""
-    by_setting: dict[str, list[Run]] = {}
-    for run in runs:
-        by_setting.setdefault(configuration_identity(run), []).append(run)
-    names = {setting: group[-1]["name"] for setting, group in by_setting.items()}
-    for name in set(names.values()):
-        same_name = [setting for setting in names if names[setting] == name]
-        if len(same_name) > 1:
-            names |= _distinct_names(name, {setting: by_setting[setting][-1] for setting in same_name})
-    for setting, group in by_setting.items():
-        for run in group:
-            run["name"] = names[setting]
-    return runs
-
-
-def _distinct_names(name: str, runs: dict[str, Run]) -> dict[str, str]:
-    """Returns setting -> `name` followed by what distinguishes it from the others, or by a part of its hash."""
-    titles = naming.names([_overrides(run) for run in runs.values()])
-    if len(set(titles)) < len(titles):
-        return {setting: f"{name}-{setting[:8]}" for setting in runs}
-    return {setting: f"{name}_{title}" for setting, title in zip(runs, titles, strict=True)}
-
-
-def _overrides(run: Run) -> list[str]:
-    """Returns the options in the run's command line."""
-    return [word for word in shlex.split(run.get("command") or "")[3:] if not word.startswith("-")]
-
-
-def _sorted(runs: Iterable[Run]) -> list[Run]:
-    return sorted(runs, key=lambda run: (_natural(run["name"]), run["config"]["seed"]))
-
-
-def _natural(name: str) -> list[str | float]:
-    """Returns a sort key that orders numbers in a name by size: 8 before 16, 1e-05 before 0.001."""
-    return [float(part) if index % 2 else part for index, part in enumerate(NUMBER.split(name))]

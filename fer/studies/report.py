@@ -13,7 +13,7 @@ from fer.studies.factors import table as factor_table
 from fer.studies.facts import facts
 from fer.studies.matrices import best_figures, confusion_matrices
 from fer.studies.provenance import commands, provenance, provenance_by_machine
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import Studies, finished, monitor
 from fer.studies.summaries import read_summary
 from fer.studies.tables import markdown, per_emotion, per_run

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 
 JUDGING = ("val/accuracy", "val/balanced_accuracy", "val/macro_f1")
 """Figures of validation by which runs may be compared; larger is better."""

@@ -13,7 +13,7 @@ from fer.report import markdown_table
 from fer.studies.claims import claim_text, claims_of
 from fer.studies.factors import configuration_titles, titles
 from fer.studies.provenance import machine, machine_letters, seeds
-from fer.studies.records import Run
+from fer.studies.run_names import Run
 from fer.studies.selection import Studies, best_of, by_name, configurations, finished
 
 FIGURES = ("train/accuracy", "val/accuracy", "val/balanced_accuracy", "val/macro_f1")
