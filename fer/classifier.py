@@ -36,8 +36,8 @@ class Classifier(OptimisedModule):
     class_counts: training images of each class, in the order of `classes`.
     mean, std: of pixels in [0, 1].
     monitor: the validation figure that a plateau schedule watches. mode: "min" or "max".
-    tta: "none", "flip", "fivecrop" or "tencrop": the views whose logits are averaged in validation, test and use, see
-        `fer.views`. crop, crop_to: side in pixels of the windows, and the side they are scaled to.
+    tta: "none", "flip", "fivecrop", "tencrop" or "affine": the views whose logits are averaged in validation, test
+        and use, see `fer.views`. crop, crop_to: side in pixels of the windows, and the side they are scaled to.
     decay_biases_and_norms: whether weight decay also acts on tensors with fewer than two dimensions.
     l1: factor of the sum of the absolute values of the other tensors, which is added to the training loss.
     layer_decay: factor of the learning rate from each layer to the one before it, in (0, 1]; None for one rate.

@@ -52,6 +52,7 @@ from fer.evaluation.predictions import align
 from fer.evaluation.records import record_of
 from fer.files import Unwritable
 from fer.memory import keep_freed
+from fer.tta import VIEWS
 
 FOLDER = Path("runs") / "evaluate"
 """Reports on files and on several inputs."""
@@ -171,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument(
         "--tta",
-        choices=("none", "flip", "fivecrop", "tencrop"),
+        choices=tuple(VIEWS),
         help="predict again, averaging over views of each face",
     )
     parser.add_argument(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer.errors import UserError
+from fer.tta import EXPECTED, VIEWS
 
 PARTS = ("model", "loss", "optimizer", "scheduler")
 """Hyperparameters of a `Classifier` that are nodes."""
@@ -95,7 +96,7 @@ SCHEMA = {
     "std": ("a positive number", lambda v: is_figure(v) and v > 0),
     "monitor": ("the name of a figure", lambda v: v is None or isinstance(v, str)),
     "mode": ("min or max", lambda v: v in ("min", "max")),
-    "tta": ("none, flip, fivecrop or tencrop", lambda v: v in ("none", "flip", "fivecrop", "tencrop")),
+    "tta": (EXPECTED, lambda v: v in VIEWS),
     "crop": ("a count of pixels", is_count),
     "crop_to": ("a count of pixels", is_count),
     "decay_biases_and_norms": ("true or false", lambda v: isinstance(v, bool)),

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fer import options, places
 from fer.errors import UserError
+from fer.tta import VIEWS
 
 Rule = tuple[str, Callable[[Any], bool]]
 POSITIVE: Rule = ("a number > 0", lambda v: v > 0)
@@ -46,7 +47,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.on_bad_row": ("error", "skip"),
     "labels.votes": ("none", "majority", "soft"),
     "loss.class_weights": ("none", "balanced"),
-    "classifier.tta": ("none", "flip", "fivecrop", "tencrop"),
+    "classifier.tta": tuple(VIEWS),
     "channels_last": ("auto", True, False),
     "compile": (True, False),
     **dict.fromkeys(("data.drop_train_copies", "data.align"), (True, False)),

@@ -125,6 +125,13 @@ def test_other_runs_are_refused_in_one_line(module, make_run, changes, words):
         module("scores").run_entry(make_run(0, **changes), None, None)
 
 
+def test_other_views_need_the_network_and_stand_in_the_command(module, make_run):
+    with pytest.raises(UserError, match="no checkpoint is left, which --tta"):
+        module("scores").run_entry(make_run(0), None, None, "affine")
+    command = module("scores").commands({"command": "python -m fer.train seed=1"}, "affine")
+    assert command == "python -m fer.train seed=1; python -m fer.evaluate RUN --split test --tta affine"
+
+
 def test_runs_of_other_options_get_another_row(module, make_run, tmp_path):
     runs = [make_run(0), make_run(0, study="other", config={"monitor": "val/loss"})]
     with pytest.raises(UserError, match="row 'one': seed 0 was trained with other options"):

@@ -11,7 +11,7 @@ apart (and, with fer2013new.csv beside them, where FER+ agrees); by default they
 
 It adds the runs to runs.jsonl.gz, and writes leaderboard.csv, README.md and two figures from everything in it. All
 networks are timed in turn on this machine (times.csv), so that milliseconds compare; --no-timing keeps the old ones.
-Predictions are read from the runs: no network is run on the test split again.
+Predictions are read from the runs; with --tta their networks predict the test split again.
 """
 
 import argparse
@@ -33,15 +33,21 @@ from fer.arguments import run
 from fer.errors import UserError, one_line_errors
 from fer.files import atomic, save_figure, write_text
 from fer.hardware import cpu_name
+from fer.tta import VIEWS
 
 HERE = Path(__file__).resolve().parent
 
 
-def add(runs: Sequence[Path], name: str | None, data: str | None, ensemble: bool, place: Path) -> list[str]:
-    """Adds runs to the stored entries in `place`; returns the names of their rows."""
+def add(
+    runs: Sequence[Path], name: str | None, data: str | None, ensemble: bool, place: Path, tta: str | None = None
+) -> list[str]:
+    """Adds runs to the stored entries in `place`; returns the names of their rows. tta: see `run_entry`."""
     if ensemble and (not name or len(runs) < 2):
         raise UserError("--ensemble needs --name and two or more runs")
-    added = [ensemble_entry(runs, str(name), data)] if ensemble else [run_entry(path, name, data) for path in runs]
+    if ensemble:
+        added = [ensemble_entry(runs, str(name), data, tta)]
+    else:
+        added = [run_entry(path, name, data, tta) for path in runs]
     keys = {f"{entry['row']}-seed-{entry['seed']}" for entry in added}
     kept = {key: entry for key, entry in stored.read(place).items() if key not in keys}
     check_rows([*kept.values(), *added])
@@ -124,13 +130,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", help="name of the row (default: the study of the run)")
     parser.add_argument("--data", type=path_type("--data"), metavar="PATH", help="FER2013")
     parser.add_argument("--ensemble", action="store_true", help="the runs are members of one row")
+    parser.add_argument("--tta", choices=tuple(VIEWS), help="predict again, from other views of each face")
     parser.add_argument("--remove", metavar="NAME", help="removes a row first")
     parser.add_argument("--no-timing", action="store_true", help="keep the milliseconds of times.csv")
     parser.add_argument("--out", type=Path, default=HERE, metavar="FOLDER", help="default: the folder of this file")
     args = parser.parse_args(arguments)
     if args.remove:
         remove(args.remove, args.out)
-    names = add(args.runs, args.name, args.data, args.ensemble, args.out) if args.runs else []
+    names = add(args.runs, args.name, args.data, args.ensemble, args.out, args.tta) if args.runs else []
     files = write(args.out, timing=not args.no_timing)
     if names:
         print(f"rows: {', '.join(names)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ last, which needs the votes of FER+."""
 NETWORK_KEYS = ("model", "tta", "crop", "crop_to")
 
 
-def run_entry(path: Path, name: str | None, data: str | None) -> dict[str, Any]:
+def run_entry(path: Path, name: str | None, data: str | None, tta: str | None = None) -> dict[str, Any]:
     """Returns the entry of a run. path: its folder, or stored predictions. name: of the row; data: place of the images.
+
+    tta: other views of each face than those of the run, from which the network predicts again.
 
     Raises UserError for a run that is not finished or was not trained on FER2013's official split.
     """
     record = checked_record(path)
     config = record["config"]
-    source = read(path, record, data)
+    source = read(path, record, data, tta)
     return {
         "row": name or config["study"],
         "seed": config["seed"],
@@ -42,19 +45,27 @@ def run_entry(path: Path, name: str | None, data: str | None) -> dict[str, Any]:
         "classes": list(record["data"]["counts"]["test"]),
         "votes": config["labels"].get("votes", "none"),
         "extra_data": extra_data(record),
-        "networks": [network(config["classifier"])],
+        "networks": [network(config["classifier"] | ({"tta": tta} if tta else {}))],
         "hardware": record["hardware"],
         "minutes": record["fit_seconds"] / 60,
         "commit": record["commit"],
-        "command": command_without_paths(record["command"]) if record.get("command") else None,
+        "command": commands(record, tta),
         "scores": scores(source),
     }
 
 
-def ensemble_entry(paths: Sequence[Path], name: str, data: str | None) -> dict[str, Any]:
+def commands(record: dict[str, Any], tta: str | None) -> str | None:
+    """Returns the command of a run and, with other views, the one that predicts with them; None if it is not known."""
+    if not record.get("command"):
+        return None
+    evaluation = f"; python -m fer.evaluate RUN --split test --tta {tta}" if tta else ""
+    return command_without_paths(record["command"]) + evaluation
+
+
+def ensemble_entry(paths: Sequence[Path], name: str, data: str | None, tta: str | None = None) -> dict[str, Any]:
     """Returns the entry of an ensemble of runs, whose probabilities are averaged."""
-    members = [run_entry(path, name, data) for path in paths]
-    sources = [read(path, checked_record(path), data) for path in paths]
+    members = [run_entry(path, name, data, tta) for path in paths]
+    sources = [read(path, checked_record(path), data, tta) for path in paths]
     splits = {}
     for split in ("val", "test"):
         aligned, _ = align({str(path): source.predictions(split) for path, source in zip(paths, sources, strict=True)})
@@ -97,8 +108,16 @@ def stored_record(path: Path) -> dict[str, Any]:
     return stored.read(path.parent).get(path.name.removesuffix(".csv.gz"), {})
 
 
-def read(path: Path, record: dict[str, Any], data: str | None) -> EvaluationInput:
+@cache
+def with_views(path: Path, data: str | None, tta: str) -> EvaluationInput:
+    """Returns the predictions of a run's network from other views."""
+    return inputs.read(path, str(path), EvaluationOptions(split="test", data=[data] if data else None, tta=tta))
+
+
+def read(path: Path, record: dict[str, Any], data: str | None, tta: str | None = None) -> EvaluationInput:
     """Returns the predictions of a run with its images."""
+    if tta:
+        return with_views(path, data, tta)
     table = path / runs.PREDICTIONS if path.is_dir() else path
     places = [data] if data else record["data"]["path"]
     if missing := [place for place in places if not Path(place).exists()]:

@@ -23,7 +23,7 @@ from fer.losses import log_prior
 class ClassifierWithData:
     """A classifier and the data set on which it is evaluated.
 
-    classes: the classes to decide among, some or all of those of the network. tta: a key of `fer.views.TTA`.
+    classes: the classes to decide among, some or all of those of the network. tta: a key of `fer.tta.VIEWS`.
     logit_adjustment: τ; τ times the log prior of each class is subtracted from its logit.
     """
 

@@ -21,7 +21,7 @@ class EvaluationOptions:
     """Options of the command line.
 
     split: the evaluated split, or ALL. labels: see `parse_classes`. data: paths of the images. tta: a key of
-    `fer.views.TTA`, None for the classifier's own. images: whether to read images and network, which is slow. faces:
+    `fer.tta.VIEWS`, None for the classifier's own. images: whether to read images and network, which is slow. faces:
     whether the report may show faces. numbers: see `parse_numbers`. logit_adjustment: τ, see `fer.evaluation.loading`.
     typed: more arguments of FERDataModule for `data`, see `parse_data`.
     """

@@ -10,18 +10,18 @@ from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
 from fer.evaluation.concatenation import concatenate
-from fer.views import TTA
+from fer.tta import VIEWS
 
 
 def predict(classifier: Classifier, split: Split, tta: str = "none", batch_size: int = 128) -> Tensor:
     """Returns float32 logits (N, C) on the CPU, in the order of the split: means over the views of `fer.views`.
 
-    tta: a key of `fer.views.TTA`; the classifier's own setting is ignored, except for the size of its crops. Runs on
+    tta: a key of `fer.tta.VIEWS`; the classifier's own setting is ignored, except for the size of its crops. Runs on
     the classifier's device without autocast, with at most `batch_size` images at a time. Raises UserError for an
     unknown `tta`.
     """
-    if tta not in TTA:
-        raise UserError(f"tta: no '{tta}'; there are {', '.join(TTA)}")
+    if tta not in VIEWS:
+        raise UserError(f"tta: no '{tta}'; there are {', '.join(VIEWS)}")
     return concatenate(batch_logits(classifier, split.images.split(batch_size), tta), len(split.images))
 
 

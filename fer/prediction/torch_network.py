@@ -14,13 +14,11 @@ from fer.hardware import cpu_has_bf16
 from fer.prediction.inference_form import inference_form
 from fer.prediction.network import Network
 from fer.prediction.temperature import calibration_for
+from fer.tta import VIEWS
 from fer.views import views
 
 IMAGES = 64
 """Images that the network sees at a time on a CPU, all views of a face among them: more leave its caches."""
-
-VIEWS = {"none": 1, "flip": 2, "fivecrop": 5, "tencrop": 10}
-"""Test-time augmentation -> number of views of a face."""
 
 
 class TorchNetwork(Network):

@@ -7,7 +7,8 @@ from fer.classifier import Classifier
 from fer.data.datamodule import Split
 from fer.errors import UserError
 from fer.evaluation.tta import predict
-from fer.views import CROP, TTA
+from fer.tta import VIEWS
+from fer.views import CROP
 
 NET = {"_target_": "fer.models.cnn.CNN", "blocks": [[4], [8]], "head": [8], "dropout": 0.2}
 FACES = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -52,12 +53,12 @@ def test_tencrop_is_the_mean_over_ten_windows(classifier):
     np.testing.assert_allclose(predict(classifier, SPLIT, "tencrop"), np.mean(logits, 0), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("tta", TTA)
+@pytest.mark.parametrize("tta", VIEWS)
 def test_the_batch_size_does_not_matter(classifier, tta):
     torch.testing.assert_close(predict(classifier, SPLIT, tta, 2), predict(classifier, SPLIT, tta))
 
 
-@pytest.mark.parametrize("tta", TTA)
+@pytest.mark.parametrize("tta", VIEWS)
 def test_logits_are_plain_floats_on_the_cpu(classifier, tta):
     logits = predict(classifier, SPLIT, tta)
     assert (logits.shape, logits.dtype, logits.device.type) == ((5, 3), torch.float32, "cpu")
@@ -89,5 +90,5 @@ def test_autocast_around_it_changes_nothing(classifier):
 
 
 def test_an_unknown_name_lists_the_known(classifier):
-    with pytest.raises(UserError, match="no 'crops'; there are none, flip, fivecrop, tencrop"):
+    with pytest.raises(UserError, match="no 'crops'; there are none, flip, fivecrop, tencrop, affine"):
         predict(classifier, SPLIT, "crops")

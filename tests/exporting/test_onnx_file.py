@@ -67,10 +67,10 @@ def fixed(mirroring) -> onnx.ModelProto:
     return onnx_file.onnx_model(module, {"classes": list(mirroring.classes), "temperature": None})
 
 
-@pytest.fixture(scope="module")
-def mirroring(checkpoint_file):
+@pytest.fixture(scope="module", params=["flip", "affine"])
+def mirroring(request, checkpoint_file):
     classifier = checkpoint.load(checkpoint_file)
-    classifier.hparams.tta = "flip"
+    classifier.hparams.tta = request.param
     return classifier
 
 

@@ -5,11 +5,11 @@ import torch
 from fer.errors import UserError
 from fer.prediction import torch_network
 from fer.prediction.network import accelerate, describe, int8_file
-from fer.prediction.torch_network import VIEWS, TorchNetwork
-from fer.views import TTA
+from fer.prediction.torch_network import TorchNetwork
+from fer.tta import VIEWS
 
 
-@pytest.mark.parametrize("tta", TTA)
+@pytest.mark.parametrize("tta", VIEWS)
 @pytest.mark.parametrize("images", [3, 64])
 def test_all_views_in_small_batches_give_the_mean_of_the_views(tta, images, checkpoint_file, grey_faces, monkeypatch):
     monkeypatch.setattr(torch_network, "IMAGES", images)
@@ -19,10 +19,6 @@ def test_all_views_in_small_batches_give_the_mean_of_the_views(tta, images, chec
     with torch.inference_mode():
         logits = network.classifier.eval().logits(faces) / (network.temperature or 1.0)
     assert np.allclose(network.probabilities(grey_faces), logits.softmax(1).numpy(), atol=1e-5)
-
-
-def test_each_augmentation_has_its_number_of_views():
-    assert tuple(VIEWS) == TTA
 
 
 def test_bfloat16_is_used_only_where_it_is_wanted_and_the_processor_has_it(checkpoint_file, grey_faces, monkeypatch):
