@@ -16,7 +16,7 @@ setup: $(READY)  ## build .venv with every extra (done by the other targets when
 train: $(READY)  ## train; make train ARGS="model=cnn2 optimizer=adam" for another experiment
 	$(BIN)/python -m fer.train $(ARGS)
 
-test: $(READY)  ## run the tests
+test: $(READY)  ## run the quick tests; .ci/run runs all
 	$(BIN)/python -m pytest $(SHARED)
 
 lint: $(READY)  ## check style and types

@@ -62,6 +62,7 @@ def test_a_tilde_is_the_home(option, monkeypatch, tmp_path):
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None)
 @given(NAMES.filter(lambda name: name.strip() and name[0] not in "~'\"[" and "${" not in name))
 def test_any_name_is_taken_as_typed_again_and_again(name):

@@ -24,6 +24,7 @@ def composed(*overrides: str):
     return compose_config([*overrides, "output_dir=/nowhere"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("overrides", [[option] for option in OPTIONS] + [[f"experiment={e}"] for e in EXPERIMENTS])
 def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides):
     name = "search" if overrides[0].split("=")[0] in SEARCHED else "train"
@@ -43,6 +44,7 @@ def grid(experiment: str) -> dict[str, list[str]]:
     return {one.key_or_group: list(one.sweep_string_iterator()) for one in typed if one.is_sweep_override()}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
     """Each value once, beside the first of the others."""
@@ -74,6 +76,7 @@ def test_every_recipe_that_was_not_run_could_start(experiment):
     assert cfg.study == experiment
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "search").glob("*.yaml")))
 def test_every_space_names_options_that_exist(name):
     options = [f"search={name}", "output_dir=/nowhere"]
@@ -86,6 +89,7 @@ def test_every_model_answers_one_row_of_logits_an_image(name):
     assert model(torch.rand(2, 1, 48, 48)).shape == (2, 5)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("together", [15, pytest.param(512, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_do_not_depend_on_the_batch_size(name, together):

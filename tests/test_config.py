@@ -86,16 +86,19 @@ def test_what_is_empty_in_a_config_is_an_error(override):
         check(cfg)
 
 
+@pytest.mark.full
 def test_no_study_is_called_latest():
     with pytest.raises(UserError, match="study=latest"):
         check(compose_config(["study=latest"]))
 
 
+@pytest.mark.full
 def test_a_monitored_loss_is_minimised_and_all_else_maximised():
     assert [mode_of(name) for name in ("val/loss", "val/accuracy", "val/macro_f1")] == ["min", "max", "max"]
     assert compose_config(["monitor=val/loss"]).callbacks.checkpoint.mode == "min"
 
 
+@pytest.mark.full
 def test_command_line_errors_are_one_line_and_load_nothing_heavy():
     code = "import sys, fer.train as t; sys.argv[1:] = ['optimizer=sdg']; t.config.run_command(t.main, 'train')"
     watch = f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {code}"

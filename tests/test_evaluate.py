@@ -121,6 +121,7 @@ def test_logit_adjustment_needs_the_network(run):
         evaluate.main([str(run / "predictions.csv"), "--logit-adjustment", "1"])
 
 
+@pytest.mark.full
 def test_views_of_each_face_are_averaged(run):
     evaluate.main([str(run), "--quick", "--tta", "flip"])
     plain, flipped = (load_classifier(run / "checkpoints" / "best.ckpt", tta=tta) for tta in ("none", "flip"))
@@ -244,6 +245,7 @@ def test_other_data_than_in_training_are_not_taken_for_it(run):
         evaluate.main([str(run / "checkpoints" / "best.ckpt")])
 
 
+@pytest.mark.full
 def test_classes_that_other_data_lack_are_said(run, make_faces, write_csv, capsys):
     faces = make_faces([0, 3, 4, 6] * 6, usage=[0, 1, 2] * 8)
     write_csv(Path("four") / "fer2013.csv", faces)

@@ -268,6 +268,7 @@ def answer(words: Sequence[str]) -> str:
     return WORKS
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("line", "expected"), TYPED.items(), ids=range(len(TYPED)))
 def test_what_is_typed_works_or_is_answered(line, expected):
     said = answer([*shlex.split(line)])
@@ -285,6 +286,7 @@ TINY = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=35", "d
         "trainer.precision=32-true", "callbacks.pictures=null"]  # fmt: skip
 
 
+@pytest.mark.full
 @pytest.mark.pictures
 def test_three_lines_train_and_show():
     run = fer.fit(*TINY, "optimizer=sgd")
@@ -301,10 +303,12 @@ def test_three_lines_train_and_show():
     assert face.label in face.probabilities
 
 
+@pytest.mark.full
 def test_a_composed_config_trains():
     assert fer.fit(fer.compose(*TINY, "output_dir=here")).folder == Path("here")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["modle=cnn2"], "Did you mean model"), (["model=cn2"], "Did you mean model=cnn2"), (["cnn2"], "NAME=VALUE")],
@@ -314,6 +318,7 @@ def test_wrong_options_are_answered_in_python_too(options, message):
         fer.fit(*options)
 
 
+@pytest.mark.full
 def test_data_root_is_a_path():
     with pytest.raises(UserError, match=r"no such path: .*my, data"):
         fer.fit(*TINY[5:], "data=fer2013", data_root="my, data")
@@ -330,6 +335,7 @@ def synthetic() -> "fer.FERDataModule":
     return fer.FERDataModule("synthetic", synthetic={"train": 70, "val": 35, "test": 35})
 
 
+@pytest.mark.full
 def test_a_data_module_reads_when_asked():
     assert len(synthetic().classes) == 7
     assert synthetic().class_counts == [10] * 7
@@ -339,6 +345,7 @@ def test_a_data_module_reads_when_asked():
     assert len(images) == len(labels) == 35
 
 
+@pytest.mark.full
 def test_an_own_lightning_module_unpacks_two_fields():
     import lightning.pytorch as pl
     import torch
@@ -362,6 +369,7 @@ def test_an_own_lightning_module_unpacks_two_fields():
     assert trainer.global_step == 2
 
 
+@pytest.mark.full
 def test_a_module_makes_a_classifier_that_loads_with_the_module_again(tmp_path):
     import lightning.pytorch as pl
     from torch import nn
@@ -377,11 +385,13 @@ def test_a_module_makes_a_classifier_that_loads_with_the_module_again(tmp_path):
         fer.Classifier.load_from_checkpoint("net.ckpt")
 
 
+@pytest.mark.full
 def test_a_trial_in_python_says_that_it_leaves_no_run():
     with pytest.raises(UserError, match="trial"):
         fer.fit(*TINY, "trainer.fast_dev_run=true")
 
 
+@pytest.mark.full
 def test_tuner_finds_a_learning_rate():
     import lightning.pytorch as pl
     from lightning.pytorch.tuner import Tuner
@@ -393,10 +403,12 @@ def test_tuner_finds_a_learning_rate():
     assert classifier.lr == finder.suggestion()
 
 
+@pytest.mark.full
 def test_a_config_without_hydra_trains_through_train():
     assert train(config.compose_config([*TINY]))["folder"].startswith("runs/train/")
 
 
+@pytest.mark.full
 def test_pictures_of_any_kind_are_recognised(astronaut):
     Image.fromarray(np.asarray(astronaut)).save("photo.jpg")
     bgr = np.asarray(astronaut)[:, :, ::-1]

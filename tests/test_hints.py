@@ -15,6 +15,7 @@ def said(*overrides: str, name: str = "train") -> str:
     return text
 
 
+@pytest.mark.full
 def test_the_names_are_those_beside_the_groups_that_were_typed():
     assert "In model: library, name" in said("model=resnet18", "model.nme=x")
     answer = said("optimizer=adam", "optimizer.momentum=0.9")
@@ -22,6 +23,7 @@ def test_the_names_are_those_beside_the_groups_that_were_typed():
     assert "Did you mean" not in answer
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("typed", "option"),
     [
@@ -43,16 +45,19 @@ def test_the_last_part_of_a_name_leads_to_the_whole(typed, option):
     assert f"Did you mean {typed.partition('=')[0]}?" not in answer
 
 
+@pytest.mark.full
 def test_options_are_found_beside_a_mapping_of_numbers():
     assert "trainer.max_epochs" in said("data.progressive_resizing={0:32,20:48}", "epochs=1")
     assert "At the top" in said("experiment=pocket", "num_threads=1")
 
 
+@pytest.mark.full
 def test_what_is_not_needed_here_says_what_is():
     assert "launcher.jobs" in said("num_workers=4")
     assert "launcher.jobs" in said("data.num_workers=4")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("typed", "option"),
     [
@@ -65,6 +70,7 @@ def test_an_argument_that_the_yaml_does_not_list_is_typed_with_a_plus(typed, opt
     compose_config([*typed[:-1], f"+{typed[-1]}"])
 
 
+@pytest.mark.full
 def test_an_answer_never_offers_what_it_refuses():
     for typed in (["optimizer=adam", "optimizer.nesterov=true"], ["loss=focal", "loss.label_smoothing=1"]):
         answer = said(*typed)
@@ -72,6 +78,7 @@ def test_an_answer_never_offers_what_it_refuses():
         assert answer.count(refused) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

@@ -15,20 +15,24 @@ def identity(*overrides: str, fingerprint: str = "a") -> str:
     return run_identity(compose_config(["output_dir=x", *overrides]), fingerprint)
 
 
+@pytest.mark.full
 def test_a_run_is_recognised_by_its_config():
     assert identity() == identity()
     assert identity("optimizer.lr=0.2") != identity()
     assert identity("seed=1") != identity()
 
 
+@pytest.mark.full
 def test_a_run_is_recognised_by_its_data():
     assert identity(fingerprint="b") != identity()
 
 
+@pytest.mark.full
 def test_paths_do_not_make_another_run():
     assert identity("data.root=/elsewhere", "output_dir=y", "study=z") == identity()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "other", ["+logger.csv._target_=lightning.pytorch.loggers.CSVLogger", "data.eval_batch_size=7"]
 )
@@ -36,6 +40,7 @@ def test_runs_of_earlier_versions_are_recognised(other):
     assert identity(other) == identity()
 
 
+@pytest.mark.full
 def test_options_that_are_newer_than_a_run_do_not_make_it_another():
     cfg = compose_config(["output_dir=x"])
     before = cfg.copy()
@@ -45,6 +50,7 @@ def test_options_that_are_newer_than_a_run_do_not_make_it_another():
     assert run_identity(before, "a") == run_identity(cfg, "a")
 
 
+@pytest.mark.full
 def test_limits_do_not_make_another_run_and_numbers_do():
     assert identity("data.max_bytes.file=1", "data.max_bytes.total=2") == identity()
     names = [identity(f"labels.numbers={value}") for value in ("fer2013", "rafdb", "{1: happy}", "{1: happy, 2: sad}")]

@@ -36,6 +36,7 @@ def measured(policy: str) -> tuple[float, float, float]:
     return faulted, resident, peak * 1e6
 
 
+@pytest.mark.full
 def test_kept_blocks_are_used_again_and_returned_ones_are_not_held():
     kept, returned = measured("keep_freed"), measured("return_freed")
     assert kept[0] < BLOCK / 2  # of eight blocks; a page or two of something else may be new

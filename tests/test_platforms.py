@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import importlib, pkgutil, sys
 for name in ("resource", "fcntl", "termios", "pwd", "grp", "tty"):
@@ -21,6 +23,7 @@ print("\\n".join(missing))
 """
 
 
+@pytest.mark.full
 def test_no_module_needs_unix():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

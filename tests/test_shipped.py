@@ -67,6 +67,7 @@ def test_networks_are_found_by_name_and_standard_is_the_default(tmp_path):
         shipped.network_path("large", tmp_path)
 
 
+@pytest.mark.full
 def test_shipped_networks_agree_where_all_are_sure():
     drawn = synthetic_faces(train=140, val=7, test=7).images
     pictures = [np.repeat(image[..., None], 3, axis=-1) for image in drawn]

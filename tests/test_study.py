@@ -159,6 +159,7 @@ def test_a_repeated_run_counts_once_with_its_last_finish(runs):
     assert table.loc["a", ["runs", "val/accuracy"]].tolist() == [3, "80.0 ± 10.0"]
 
 
+@pytest.mark.full
 def test_the_command_writes_the_study_and_fills_the_readme(runs, tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")

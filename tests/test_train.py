@@ -198,6 +198,7 @@ def test_first_and_last_lines_say_what_matters(tmp_path, capsys):
         assert words in printed
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -294,6 +294,7 @@ def test_a_checkpoint_keeps_no_wish_to_load_weights():
     assert kept["inner"] == {"weights": None, "class_weights": "balanced"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("group", ["model", "loss", "optimizer", "scheduler"])
 def test_every_choice_that_ships_may_come_from_a_file(group):
     for path in (CONF / group).glob("*.yaml"):

@@ -199,6 +199,7 @@ def test_what_is_written_down_is_accepted(line, here, monkeypatch):
         accept(module, typed, monkeypatch)
 
 
+@pytest.mark.full
 def test_options_in_the_text_of_readme_are_accepted(here):
     """`optimizer.lr=0.05 model.dropout=0.1` between backquotes, here and in the rooms' own READMEs."""
     texts = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("fer/*/README.md")])

@@ -11,6 +11,7 @@ import torch
 
 from fer.errors import UserError
 from fer.exporting.exported_model import AXES, ExportedModel, example_of, export_program, first_line, fuse
+from fer.log_levels import log_level
 from fer.prediction.onnx_network import PRODUCER
 from fer.prediction.onnx_worker import INPUT, OUTPUT
 
@@ -34,8 +35,7 @@ def onnx_model(module: ExportedModel, metadata: dict[str, Any], opset: int | Non
         import onnxscript  # noqa: F401 (without it torch.onnx raises a long message)
     except ModuleNotFoundError:
         raise UserError(f"the ONNX export needs onnxscript: {INSTALL}") from None
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), log_level(logging.ERROR, "torch.onnx"):
         warnings.simplefilter("ignore")
         model = converted(module, opset)
     if opset not in (None, version_of(model)):  # the exporter leaves what it cannot convert as it is

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fer.log_levels import log_level
+
 CALIBRATION_BATCH = 32  # faces, where the file takes any number
 QUANTIZED = ["Conv", "Gemm", "MatMul", "Relu", "Clip", "MaxPool", "GlobalAveragePool", "ReduceMean"]
 """Operators in int8: layers with weights, and those between them, which else convert to float32 and back."""
@@ -62,17 +64,17 @@ def quantize(model: Any, faces: np.ndarray, folder: Path) -> Any:
 
     float32, small = folder / "plain.onnx", folder / "int8.onnx"
     onnx.save(model, float32)
-    logging.getLogger().setLevel(logging.ERROR)  # hides the advice to preprocess; there is nothing to fold
-    quantize_static(
-        float32,
-        small,
-        Reader(),
-        op_types_to_quantize=QUANTIZED,
-        nodes_to_exclude=convolutions_of_pictures(model),
-        per_channel=True,
-        reduce_range=True,  # 7 bits of weights: with 8, sums overflow on processors without VNNI instructions
-        weight_type=QuantType.QInt8,
-        activation_type=QuantType.QUInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
+    with log_level(logging.ERROR, ""):  # hides the advice to preprocess; there is nothing to fold
+        quantize_static(
+            float32,
+            small,
+            Reader(),
+            op_types_to_quantize=QUANTIZED,
+            nodes_to_exclude=convolutions_of_pictures(model),
+            per_channel=True,
+            reduce_range=True,  # 7 bits of weights: with 8, sums overflow on processors without VNNI instructions
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
     return onnx.load(small)

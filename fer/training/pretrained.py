@@ -10,6 +10,7 @@ import torchvision
 from torch import Tensor
 
 from fer.errors import UserError, first_line
+from fer.log_levels import log_level
 from fer.models.backbone import IMAGE_SIZE, SHORT_NAMES
 
 TARGET = "fer.models.backbone.Backbone"
@@ -46,12 +47,11 @@ def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> 
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
         options = {"img_size": node.get("resize") or IMAGE_SIZE, **options}
     overlay = {"file": str(file)} if file else None
-    for logger in ("timm", "huggingface_hub"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)  # they report every attempt to download
     try:
-        network = timm.create_model(
-            name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=num_classes, in_chans=1, **options
-        )
+        with log_level(logging.CRITICAL, "timm", "huggingface_hub"):  # they report every attempt to download
+            network = timm.create_model(
+                name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=num_classes, in_chans=1, **options
+            )
     except Exception as error:
         if file:
             raise UserError(f"model.pretrained={file}: not weights of {name} ({first_line(error)})") from error

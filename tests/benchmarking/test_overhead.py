@@ -23,6 +23,7 @@ def overhead(load_script):
     return load_script("speed/overhead.py")
 
 
+@pytest.mark.full
 def test_a_sweep_writes_its_time_stamps_in_order_for_each_run(overhead, tmp_path):
     process = overhead.train(["-m", *TINY, "study=stamped", "seed=0,1"], tmp_path)
     seconds = [seconds for _, seconds in process.timestamps]
@@ -64,6 +65,7 @@ def test_the_named_parts_alone_are_measured(overhead, tmp_path, monkeypatch):
     assert table[["part", "options"]].to_numpy().tolist() == [["a pause", "--only sweep"]]
 
 
+@pytest.mark.full
 def test_a_run_that_fails_is_one_line(overhead, tmp_path):
     with pytest.raises(UserError, match=r"failed: error: no option 'nothing'"):
         overhead.train(["nothing=1"], tmp_path)

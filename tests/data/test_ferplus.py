@@ -93,6 +93,7 @@ def rules(votes: list[int], strict: bool) -> tuple[str, list[float]]:
     return "not a face" if 9 in gone else "unknown" if 8 in gone else "", distribution
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None)
 @given(VOTES, st.booleans())
 def test_rules_are_those_of_a_loop(votes, strict):

@@ -116,6 +116,7 @@ def test_float16_weights_cost_little_and_take_half(model, faces):
     assert sizes[0] < 0.6 * sizes[1]
 
 
+@pytest.mark.full
 def test_int8_answers_nearly_the_same(model, faces, tmp_path):
     small = onnx_precision.quantize(model, faces, tmp_path)
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in small.graph.node}

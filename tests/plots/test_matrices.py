@@ -42,6 +42,7 @@ def test_numbers_are_legible_on_their_cells(share):
     assert contrast(to_hex(axes.texts[0].get_color()), background) >= 4.5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("classes", [2, 7, 30])
 def test_texts_stay_inside_and_apart(classes, check_readable):
     counts = np.random.default_rng(0).integers(0, 5000, (classes, classes))

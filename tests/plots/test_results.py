@@ -20,6 +20,7 @@ def results(names, faces=COLUMNS, metrics=METRICS, title="FER2013: 71.0 % of 3,5
     return results_figure(title, "test", table, sample, metrics, Reference(2, (names[0], 0.25)))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "options",
     [

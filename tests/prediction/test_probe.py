@@ -23,6 +23,7 @@ def test_each_face_has_a_picture_that_explains_it(checkpoint_file, capsys):
     assert "next: open probe/a-face1.png" in said
 
 
+@pytest.mark.full
 def test_pictures_of_one_name_in_two_folders_have_a_picture_each(checkpoint_file, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

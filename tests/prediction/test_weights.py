@@ -60,6 +60,7 @@ def test_each_is_found_by_its_name(name):
     assert Recogniser(checkpoint=name, detector="none").classes == EMOTIONS
 
 
+@pytest.mark.full
 def test_networks_that_are_sure_of_a_face_agree(astronaut):
     """Of drawn faces and of a photo, those of which every network is sure by more than 80 %."""
     photo = to_face(astronaut.crop((174, 66, 272, 164)))

@@ -106,6 +106,7 @@ def test_the_time_of_an_answer_is_not_the_time_of_a_header(serve, picture):
     assert serve(detector=slow, limits=Limits(header=0.2)).post(("a.png", picture(230))).status == 200
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("half", ["nothing", "half a header", "half a handshake"])
 def test_connections_that_wait_lock_nobody_out(serve, client, half):
     """Twice as many as are taken, each far from its deadline."""
@@ -138,6 +139,7 @@ def test_sockets_without_their_token_lock_nobody_out(serve, client, monkeypatch)
     assert len(held) == 2
 
 
+@pytest.mark.full
 def test_answers_that_are_not_taken_end_the_connection(serve, client):
     server = serve(limits=Limits(taking=0.5, header=0.5))
     connection = client(server, buffer=4096)
@@ -250,6 +252,7 @@ NOT_HTTP = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP.keys())
 def test_what_is_not_http_is_refused_and_ended_without_a_line(serve, client, sent, caplog):
     server = serve(limits=Limits(header=600))
@@ -260,6 +263,7 @@ def test_what_is_not_http_is_refused_and_ended_without_a_line(serve, client, sen
     assert [record.getMessage() for record in caplog.records] == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("token", [None, "a-token-of-32-letters-0123456789"])
 @pytest.mark.parametrize(
     "sent",

@@ -124,6 +124,7 @@ def leaks(server, count: int, seed: int) -> tuple[dict[int, int], int, int]:
     return answered, *(after - earlier for after, earlier in zip(resources(), before, strict=True))
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts open files as Linux shows them")
 @pytest.mark.parametrize(
     "count", [400, pytest.param(5000, marks=[pytest.mark.long, pytest.mark.filterwarnings("ignore")])]
@@ -139,6 +140,7 @@ def test_damaged_requests_are_answered_and_leave_nothing_behind(serve, picture, 
     assert server.post(("a.png", picture(230))).status == 200
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(20))
 def test_damaged_frames_end_no_stream(server, picture, seed):
     from websockets.sync.client import connect

@@ -89,6 +89,7 @@ NO_ORIGIN = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("names", [listen.LOCAL, ()], ids=["names", "any name"])
 @pytest.mark.parametrize("origin", NO_ORIGIN)
 def test_what_is_no_origin_is_refused_on_both_ways_in(serve, origin, names):
@@ -98,6 +99,7 @@ def test_what_is_no_origin_is_refused_on_both_ways_in(serve, origin, names):
         assert status(server, f"GET {path}", f"Host: {host}\r\nOrigin: {origin.format(host=host)}\r\n{more}") == 403
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "host", ["", "[", "[::1", "[v1.x]", "\xff", "a\xe2\x84\x80b", ":", ":80", "a@b", "a b", "a" * 5000]
 )

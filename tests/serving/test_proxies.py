@@ -83,6 +83,7 @@ KEEPS_HOST = "Host: {host}\r\n"
 FORWARDS = "Host: inner.example\r\nX-Forwarded-Host: {host}\r\nX-Forwarded-Proto: http\r\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("strips", "headers", "settings"),
     [

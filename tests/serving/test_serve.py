@@ -105,6 +105,7 @@ def test_a_request_at_work_is_answered_before_the_end(serve, picture, monkeypatc
 SLOW = STAND_INS.replace("lambda grey:", "lambda grey: time.sleep(0.3) or").replace("import sys", "import sys, time")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_is_queued_at_the_end_gets_503_and_the_log_no_line(command, picture, signals):
     """One picture takes 0.3 s, and 20 are sent. A second signal ends a grace that would be long enough for all."""

@@ -139,6 +139,7 @@ def test_a_search_is_told_by_trends_and_importance(tmp_path):
     assert "Share of the variance between the trials (functional ANOVA): optimizer.lr " in text
 
 
+@pytest.mark.full
 def test_runs_on_two_sources_differ_in_their_data(runs, tmp_path):
     """Though the command tells them apart by an option that only one of them needs."""
     layouts = {"class folders + fer2013.csv (emotion, pixels, usage)": "", "fer2013.csv (emotion)": "data.limit=9"}

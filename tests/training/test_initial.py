@@ -53,6 +53,7 @@ def test_weights_that_fit_are_taken_and_the_new_head_starts_at_random(source, ca
         assert after[name].equal(before[name]), name
 
 
+@pytest.mark.full
 def test_a_run_is_another_one_by_what_it_starts_from(source):
     plain = run("trainer.max_epochs=1")["identity"]
     started = run(f"init_from={source}", "trainer.max_epochs=1", folder="other")["identity"]
@@ -67,6 +68,7 @@ def test_a_shipped_network_is_named():
     assert weights.source == "init_from=pocket"
 
 
+@pytest.mark.full
 def test_an_interrupted_run_goes_on_without_its_initial_weights(source):
     run(f"init_from={source}", "trainer.max_epochs=1")
     path = Path("run/metrics.json")
@@ -82,6 +84,7 @@ def test_an_interrupted_run_goes_on_without_its_initial_weights(source):
         train(compose_config(["resume=run"]))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
 def test_pretrained_weights_come_from_a_file(library, capsys):
     torch.manual_seed(3)

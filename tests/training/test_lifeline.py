@@ -42,6 +42,7 @@ def test_a_lock_is_held_until_it_is_let_go():
     assert not path.exists()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("between", [False, True], ids=["child", "child of a child"])
 def test_a_child_of_a_killed_process_stops_as_on_sigterm(between):
     """Its standard output, shared with the parent, ends when the last of them has ended."""
@@ -59,6 +60,7 @@ def test_a_child_of_a_killed_process_stops_as_on_sigterm(between):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.full
 def test_a_child_of_a_living_process_goes_on():
     with Lifeline() as line:
         child = subprocess.run(

@@ -38,6 +38,7 @@ def test_the_examples_are_there():
     assert len(SPANS) >= 8
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_of_the_readme_trains(line):
     words = [*shlex.split(line), *SMALL, "output_dir=run"]

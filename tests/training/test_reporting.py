@@ -23,6 +23,7 @@ def test_short_runs_of_a_sweep_wait_for_their_pictures(options, seconds):
     assert seconds_before(compose_config(["output_dir=x", *options])) == seconds
 
 
+@pytest.mark.full
 @pytest.mark.pictures
 def test_pictures_that_a_run_left_out_are_drawn_by_its_evaluation(tmp_path, capsys):
     folder = tmp_path / "run"

@@ -122,6 +122,7 @@ def logged(folder: Path) -> pd.DataFrame:
     return table.dropna(how="all", subset=figures).reset_index(drop=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["kill", "SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("draw", range(4))
 def test_a_run_stopped_anywhere_ends_as_if_it_had_not_been(how, draw, whole, tmp_path, monkeypatch):
@@ -155,6 +156,7 @@ def stopped(tmp_path, monkeypatch) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("scheduler", "accumulated"), [("cosine", 1), ("onecycle", 2), ("step", 1), ("plateau", 2)])
 def test_every_kind_of_schedule_goes_on_in_the_midst_of_an_epoch(scheduler, accumulated, tmp_path, monkeypatch):
     options = [option for option in TINY if not option.startswith("scheduler")]
@@ -178,6 +180,7 @@ def test_a_run_bounded_by_steps_is_that_of_as_many_epochs(whole, tmp_path):
     pd.testing.assert_frame_equal(logged(tmp_path / "run"), logged(whole), check_exact=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("calls", [16, 27])
 @pytest.mark.parametrize("options", [STEPS, MIDST], ids=["after epochs", "in their midst"])
 def test_a_run_bounded_by_steps_goes_on(options, calls, tmp_path, monkeypatch):
@@ -200,6 +203,7 @@ def test_other_soft_labels_are_refused():
         resume.check_data(record, "f")
 
 
+@pytest.mark.full
 def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monkeypatch):
     def killed(*_):
         raise Killed
@@ -212,6 +216,7 @@ def test_a_run_killed_while_it_is_scored_trains_no_further(whole, tmp_path, monk
     assert_same_run(tmp_path / "run", whole)
 
 
+@pytest.mark.full
 def test_a_run_goes_on_in_another_place(stopped, whole, tmp_path):
     shutil.move(stopped, tmp_path / "elsewhere")
     go_on(tmp_path / "elsewhere")
@@ -219,11 +224,13 @@ def test_a_run_goes_on_in_another_place(stopped, whole, tmp_path):
     assert_same_run(tmp_path / "elsewhere", whole)
 
 
+@pytest.mark.full
 def test_a_run_goes_on_from_a_checkpoint_of_its_own(stopped, whole):
     go_on(stopped / "checkpoints" / "last.ckpt")
     assert_same_run(stopped, whole)
 
 
+@pytest.mark.full
 def test_history_before_a_kill_in_its_midst_is_kept(stopped, whole):
     with (stopped / "metrics.csv").open("a") as file:
         file.write("0.5,3")  # a line that was being written
@@ -253,6 +260,7 @@ def test_a_run_stopped_again_before_its_first_row_has_no_history(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.full
 def test_tensorboard_forgets_what_is_repeated(stopped, whole):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -299,11 +307,13 @@ def test_continuing_skips_what_is_finished(whole, capsys):
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.name != runs.LOCK} | before == before
 
 
+@pytest.mark.full
 def test_continuing_resumes_what_was_stopped(stopped, whole):
     run(stopped, "existing=continue")
     assert_same_run(stopped, whole)
 
 
+@pytest.mark.full
 def test_continuing_runs_anew_what_differs(stopped):
     assert run(stopped, "existing=continue", "seed=1")["status"] == "finished"
     assert runs.read_record(stopped.with_name("run-2"))["config"]["seed"] == 1
@@ -317,6 +327,7 @@ def test_continuing_leaves_a_run_in_work_to_its_process(stopped, capsys):
     lock.release()
 
 
+@pytest.mark.full
 def test_what_diverged_is_run_again_on_request_only(tmp_path):
     wild = ("existing=continue", "optimizer=sgd", "optimizer.lr=1e30")
     for _ in range(2):
@@ -339,6 +350,7 @@ def killed_at(calls: int, folder: Path, monkeypatch, *overrides: str) -> Path:
     return folder
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("calls", [20, 36, 50])
 @pytest.mark.parametrize("left", ["previous", "best"])
 def test_a_run_without_its_last_state_ends_as_if_it_had_it(left, calls, whole, tmp_path, monkeypatch, capsys):
@@ -354,6 +366,7 @@ def test_a_run_without_its_last_state_ends_as_if_it_had_it(left, calls, whole, t
     assert not (states / "previous.ckpt").exists()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("calls", [14, 20, 27, 36])
 def test_a_run_goes_on_from_a_best_state_in_the_midst_of_an_epoch(calls, tmp_path, monkeypatch):
     run(tmp_path / "whole", *MIDST)
@@ -371,6 +384,7 @@ def test_where_the_best_weights_are_lost_a_run_begins_anew(stopped, whole, capsy
     assert_same_run(stopped, whole)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("content", [b"", bytes(500), b"{", b"[]", b'{"status": 3}', b"\xff\xfe"])
 def test_a_damaged_record_is_written_anew(content, stopped, whole, capsys):
     before = runs.read_record(stopped)
@@ -390,6 +404,7 @@ def damage_folder(path: Path) -> None:
     path.mkdir()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "damage", [os.unlink, lambda path: path.write_bytes(bytes(99)), lambda path: path.write_text("a: [")]
 )
@@ -410,6 +425,7 @@ def test_without_record_and_config_a_run_is_one_line(stopped):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(bytes(300)), damage_folder])
 def test_a_damaged_history_begins_where_the_run_goes_on(damage, stopped, whole, capsys):
     damage(stopped / "metrics.csv")
@@ -439,6 +455,7 @@ def assert_whole_files(folder: Path) -> None:
             assert len({line.count(",") for line in table.splitlines()}) == 1
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 @pytest.mark.parametrize("limit", [3_000, 8_000, 20_000, 60_000])
 def test_a_run_on_a_full_disk_fails_in_a_line_and_goes_on_when_there_is_room(limit, whole, tmp_path):
@@ -481,6 +498,7 @@ def disk(tmp_path):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
 @pytest.mark.parametrize("size", [40, 120, pytest.param(160, marks=pytest.mark.slow), 200, 300])
 def test_a_run_on_a_small_disk_fails_in_a_line_and_goes_on_on_a_larger_one(size, disk, whole):

@@ -42,6 +42,7 @@ def test_the_majority_class_is_that_of_training_and_its_share_that_of_validation
     assert majority({"train": {"happy": 5}, "val": {"happy": 0}}) is None
 
 
+@pytest.mark.full
 def test_a_run_in_mixed_precision_is_scored_as_its_checkpoint_is_evaluated(tmp_path):
     record = train(compose_config([*TINY, "trainer.precision=bf16-mixed", f"output_dir={tmp_path / 'run'}"]))
     evaluated = load_classifier(tmp_path / "run" / record["checkpoint"])

@@ -73,6 +73,7 @@ def test_a_missing_plugin_is_named_with_its_extra():
     assert "pip install 'fer-lightning[slurm]'" in explain(error, "train")
 
 
+@pytest.mark.full
 @pytest.mark.skipif(bool(os.environ.get("SLURM_CONF")), reason="there is a SLURM here")
 def test_without_slurm_the_sweep_says_so(tmp_path):
     output, _ = (process := start(tmp_path, "launcher=slurm", "seed=0,1")).communicate()

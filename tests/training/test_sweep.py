@@ -62,6 +62,7 @@ def test_runs_of_several_processes_are_known(overrides, expected):
     assert sweep.is_distributed(compose_config(["output_dir=x", *overrides])) is expected
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -101,6 +101,7 @@ def test_a_trial_fails_as_a_run_does():
     assert left() == []
 
 
+@pytest.mark.full
 def test_overfitting_repeats_the_same_batches():
     rows = watched("trainer.overfit_batches=2").rows
     assert [epoch for epoch, _ in rows] == [0, 0, 1, 1]
@@ -109,6 +110,7 @@ def test_overfitting_repeats_the_same_batches():
     assert rows[0][1] != rows[1][1]
 
 
+@pytest.mark.full
 def test_without_validation_the_last_weights_are_scored(capsys):
     record = run("trainer.limit_val_batches=0")
     assert record["checkpoint"] == "checkpoints/last.ckpt"
@@ -116,15 +118,18 @@ def test_without_validation_the_last_weights_are_scored(capsys):
     assert "no early stopping" in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_part_of_the_batches_is_trained_on():
     assert len(watched("trainer.limit_train_batches=0.5").rows) == 4
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("option", ["trainer.max_time=00:00:00:01", "trainer.max_time={seconds: 1}"])
 def test_time_ends_a_run(option):
     assert run(option, "trainer.max_epochs=2000", "callbacks.early_stopping=null")["epochs"] < 2000
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["simple", "advanced", "pytorch"])
 def test_a_profile_is_printed_and_kept(name, capsys):
     run(f"trainer.profiler={name}", "trainer.max_epochs=1")
@@ -133,11 +138,13 @@ def test_a_profile_is_printed_and_kept(name, capsys):
     assert text.strip()[:200] in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_progress_can_be_switched_off(capsys):
     run("trainer.enable_progress_bar=false")
     assert "epoch 1/2" not in capsys.readouterr().out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("option", ["logger=none", "logger=null", "logger=false", "logger=[]", "trainer.logger=false"])
 def test_without_loggers_the_history_stays(option):
     run(option, "trainer.max_epochs=1")
@@ -152,6 +159,7 @@ def test_callbacks_can_be_left_out(capsys):
     assert "epoch 2/2" in capsys.readouterr().out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "option",
     [
@@ -211,6 +219,7 @@ def test_a_plateau_schedule_needs_validation():
 SWA = "_target_: lightning.pytorch.callbacks.StochasticWeightAveraging, swa_lrs: 0.1, swa_epoch_start: 2"
 
 
+@pytest.mark.full
 def test_the_averaged_weights_of_swa_are_scored(monkeypatch):
     monkeypatch.setattr(experiment, "score", lambda classifier, *_: scored.append(classifier) or {"val/accuracy": 0.5})
     scored: list = []
@@ -221,6 +230,7 @@ def test_the_averaged_weights_of_swa_are_scored(monkeypatch):
     assert json.loads(Path("run/metrics.json").read_text())["checkpoint"] == "checkpoints/last.ckpt"
 
 
+@pytest.mark.full
 def test_the_backbone_can_be_unfrozen_later():
     node = "{_target_: lightning.pytorch.callbacks.BackboneFinetuning, unfreeze_backbone_at_epoch: 1}"
     watcher = watched(f"+callbacks.finetuning={node}", "trainer.max_epochs=3")
@@ -232,6 +242,7 @@ def test_the_backbone_can_be_unfrozen_later():
     assert watcher.rates[-2][1] < watcher.rates[-2][0]
 
 
+@pytest.mark.full
 def test_unfreezing_goes_from_the_last_layers_to_the_first():
     watcher = watched("callbacks=finetune", "callbacks.unfreezing.epochs=2", "trainer.max_epochs=3")
     weights = watcher.weights
@@ -243,6 +254,7 @@ def test_unfreezing_goes_from_the_last_layers_to_the_first():
     assert "blocks.0.0.weight" in changes[1]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("scheduler", ["constant", "cosine", "onecycle"])
 def test_the_learning_rate_that_the_finder_finds_is_used(scheduler, capsys):
     node = "{_target_: lightning.pytorch.callbacks.LearningRateFinder, num_training_steps: 60, min_lr: 0.0001}"
@@ -257,6 +269,7 @@ def test_the_learning_rate_that_the_finder_finds_is_used(scheduler, capsys):
     assert "was found by a callback and used" in capsys.readouterr().out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "node",
     [
@@ -270,12 +283,14 @@ def test_other_callbacks_of_lightning_work(node):
     assert run(f"+callbacks.other={node}")["status"] == "finished"
 
 
+@pytest.mark.full
 def test_the_summary_counts_flops(capsys):
     run("+callbacks.summary={_target_: lightning.pytorch.callbacks.RichModelSummary}", "trainer.max_epochs=1")
     flops = next(line for line in capsys.readouterr().out.splitlines() if "Total FLOPs" in line)
     assert not flops.strip().endswith(" 0")
 
 
+@pytest.mark.full
 def test_the_example_input_is_in_no_checkpoint():
     run("trainer.max_epochs=1")
     names = checkpoint.read("run/checkpoints/best.ckpt")["state_dict"]
