@@ -96,7 +96,7 @@ SCHEMA = {
     "std": ("a positive number", lambda v: is_figure(v) and v > 0),
     "monitor": ("the name of a figure", lambda v: v is None or isinstance(v, str)),
     "mode": ("min or max", lambda v: v in ("min", "max")),
-    "tta": (EXPECTED, lambda v: v in VIEWS),
+    "tta": (EXPECTED, lambda v: isinstance(v, str) and v in VIEWS),
     "crop": ("a count of pixels", is_count),
     "crop_to": ("a count of pixels", is_count),
     "decay_biases_and_norms": ("true or false", lambda v: isinstance(v, bool)),

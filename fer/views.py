@@ -22,7 +22,7 @@ PublicTest its three seeds recognise 69.8 % with one view, 70.8 % with `flip` an
 
 def check_views(tta: str, crop: int, crop_to: int) -> None:
     """Raises ValueError for options of `views` that are out of range."""
-    if tta not in VIEWS:
+    if tta not in tuple(VIEWS):  # a list cannot be a key
         raise ValueError(f"classifier.tta: no '{tta}'; there are {', '.join(VIEWS)}")
     for name, side in (("crop", crop), ("crop_to", crop_to)):
         if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= SIZE:

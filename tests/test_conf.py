@@ -57,6 +57,7 @@ def test_every_value_of_every_study_makes_a_run_that_can_start(experiment):
         rehearse(cfg)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "experiment",
     [
@@ -83,6 +84,7 @@ def test_every_space_names_options_that_exist(name):
     assert plan.read(compose_config(options, "search"), options[:1]).space
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_answers_one_row_of_logits_an_image(name):
     model = instantiate(composed(f"model={name}").model, num_classes=5).eval()

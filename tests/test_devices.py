@@ -128,6 +128,7 @@ def test_augmentation_keeps_to_one_device_and_does_not_wait():
     assert not waits.counts
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("model", MODELS)
 def test_a_step_of_every_model_keeps_to_one_device_and_does_not_wait(model):
     module = classifier(model)

@@ -130,6 +130,7 @@ def test_views_of_each_face_are_averaged(run):
     assert not torch.equal(plain.logits("val"), flipped.logits("val"))
 
 
+@pytest.mark.full
 def test_fewer_classes_are_masked_alike_in_tables_and_networks(run):
     evaluate.main([str(run), "--quick", "--labels", "fer4"])
     evaluate.main([str(run / "checkpoints" / "best.ckpt"), "--quick", "--labels", "fer4", "--out", "b"])
@@ -173,6 +174,7 @@ def test_several_are_compared(run):
     assert len(result["pairs"]) == 1
 
 
+@pytest.mark.full
 def test_the_network_is_shown_at_work(run, monkeypatch):
     """With stand-ins for the slow parts, which have tests of their own."""
     arguments = {}

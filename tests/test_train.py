@@ -324,6 +324,7 @@ def test_early_stopping_that_would_never_see_a_validation_is_refused_before_trai
         run(tmp_path, *options)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "options",
     [

@@ -38,21 +38,25 @@ class Network(Protocol):
         """Ends the child process, if there is one; waiting calls raise."""
 
 
-def load(path: Path | None, differentiable: bool = False) -> Network:
+def load(path: Path | None, differentiable: bool = False, tta: str | None = None) -> Network:
     """Loads an .onnx file (without importing torch), a checkpoint, a run's folder, or a shipped network by its name.
 
     None is the default among the shipped networks. differentiable: loads shipped networks with torch, for gradients and
-    features. Raises UserError for other files.
+    features. tta: a key of `fer.tta.VIEWS`, the views of each face in place of the network's own. Raises UserError for
+    other files, and for views of an .onnx file.
     """
     if path is None or shipped.is_name(str(path)):
-        path = shipped.network_path(None if path is None else str(path), differentiable=differentiable)
+        name = None if path is None else str(path)
+        path = shipped.network_path(name, differentiable=differentiable or tta is not None)
     if path.suffix == ".onnx":
+        if tta is not None:
+            raise UserError(f"{path}: the views of a face are part of an ONNX file; --tta needs a checkpoint or a run")
         from fer.prediction.onnx_network import OnnxNetwork
 
         return OnnxNetwork(path)
     from fer.prediction.torch_network import TorchNetwork
 
-    return TorchNetwork(checkpoint_at(path))
+    return TorchNetwork(checkpoint_at(path), tta)
 
 
 def accelerate(network: Network, precision: str | None = None) -> Network:

@@ -22,6 +22,7 @@ from fer.prediction import detect, network
 from fer.prediction.draw import NO_FACE, annotate
 from fer.prediction.predictor import UNSURE, Face, Predictor
 from fer.preprocess import upright
+from fer.tta import EXPECTED, VIEWS
 
 Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
 """A path, the content of a picture file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8."""
@@ -120,7 +121,8 @@ class Recogniser:
     with the file `yunet` of OpenCV's model zoo, which find turned and tilted faces too; or "none" for pictures that are
     cropped faces already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1; None
     is that of the card of a network that ships, else 0. precision: "32", "bf16" or "int8"; None is bf16 for checkpoints
-    on processors that have it, else 32. Raises UserError for files that cannot be loaded.
+    on processors that have it, else 32. tta: the views of each face that are averaged, a key of `fer.tta.VIEWS`, for a
+    checkpoint; None for those that the network was validated with. Raises UserError for files that cannot be loaded.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Recogniser:
         threshold: float | None = None,
         yunet: str | os.PathLike | None = None,
         precision: str | None = None,
+        tta: str | None = None,
     ):
         if detector not in detect.NAMES:
             raise UserError(f"detector={detector!r}: expected one of {', '.join(detect.NAMES)}")
@@ -137,7 +140,10 @@ class Recogniser:
             raise UserError(f"threshold={threshold}: expected a number from 0 to 1")
         if precision not in (None, *network.PRECISIONS):
             raise UserError(f"precision={precision!r}: expected one of {', '.join(network.PRECISIONS)}")
+        if tta not in (None, *VIEWS):
+            raise UserError(f"tta={tta!r}: expected {EXPECTED}")
         self.checkpoint, self.detector, self.threshold, self.precision = checkpoint, detector, threshold, precision
+        self.tta = tta
         self.yunet = None if yunet is None else Path(yunet)
 
     @cached_property
@@ -146,7 +152,7 @@ class Recogniser:
         if path is not None and not shipped.is_name(str(path)) and not path.exists():
             raise UserError(f"{path}: no such file or folder; give a run's folder, a .ckpt or an .onnx file")
         file = network.int8_file(path) if self.precision == "int8" else path
-        loaded = network.accelerate(network.load(file), self.precision)
+        loaded = network.accelerate(network.load(file, tta=self.tta), self.precision)
         return Predictor(loaded, detect.named(self.detector, self.yunet), self.threshold)
 
     @property

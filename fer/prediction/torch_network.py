@@ -24,13 +24,15 @@ IMAGES = 64
 class TorchNetwork(Network):
     """The classifier of a checkpoint on the machine's accelerator, with the temperature of its run.
 
-    Raises UserError if the file is no checkpoint of fer.
+    tta: the views of each face, a key of `fer.tta.VIEWS`; None for those of the checkpoint. Raises UserError if the
+    file is no checkpoint of fer.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, tta: str | None = None):
         content = checkpoint.read(path)
         self.name = str(path)
         self.classifier = checkpoint.build(content, path)
+        self.classifier.hparams.tta = tta or self.classifier.hparams.tta
         self.classes = self.classifier.classes
         self.temperature, self.remark = calibration_for(path, content)
         device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -107,6 +107,7 @@ def test_gradients_add_up_to_the_difference_of_the_logits():
     torch.testing.assert_close(result.sum((1, 2)), difference, rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_can_be_explained(name):
     network = instantiate(compose_config([f"model={name}", "output_dir=/nowhere"]).model, num_classes=3)

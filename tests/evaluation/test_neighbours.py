@@ -37,6 +37,7 @@ def texts(figure) -> list[str]:
     return [axes.get_title() for axes in figure.axes]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "mini_xception"])  # it ends with a convolution
 def test_features_are_what_the_last_layer_turns_into_logits(name):
     network = instantiate(compose_config([f"model={name}", "output_dir=/nowhere"]).model, num_classes=3)

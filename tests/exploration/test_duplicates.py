@@ -1,3 +1,5 @@
+import pytest
+
 from fer.exploration import duplicates
 
 
@@ -10,6 +12,7 @@ def test_copies_across_splits_are_counted_and_shown(csv, section):
     assert "duplicates" in report.figures
 
 
+@pytest.mark.full
 def test_near_copies_are_looked_for_when_asked(csv, made, write_csv, section):
     made.images[46] = made.images[6][:, ::-1]
     write_csv(csv, made)

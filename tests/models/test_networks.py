@@ -68,6 +68,7 @@ def images(number: int = 8, size: int = 48, channels: int = 1) -> torch.Tensor:
     return torch.randn(number, channels, size, size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", COSTS)
 def test_parameters_and_flops_are_as_pinned(name):
     parameters, mflop = COSTS[name]

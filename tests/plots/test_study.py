@@ -68,6 +68,7 @@ def test_figures_have_names_in_words(figure, words):
     assert figure_title(figure) == words
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("panels", [1, 2, 3, 5])
 def test_texts_of_panels_stay_inside_and_apart(panels, check_readable):
     names = [f"option.number_{n}" for n in range(panels)]

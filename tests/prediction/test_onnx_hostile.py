@@ -18,6 +18,8 @@ from fer.errors import UserError
 from fer.prediction import network, onnx_content, onnx_isolated, onnx_network, onnx_worker
 from fer.shipped import WEIGHTS
 
+pytestmark = pytest.mark.full  # each reads the file in a process of its own
+
 IMAGES = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 1, "h", "w"])
 PROBABILITIES = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])
 KNOWN = {"producer": "fer.export", "classes": json.dumps(["a", "b", "c"]), "temperature": "1.5"}

@@ -37,7 +37,7 @@ def _stand_ins(request, monkeypatch, brightness, find_square):
     if "real" in request.keywords or "exported" in request.fixturenames:
         return
 
-    monkeypatch.setattr(network, "load", lambda path, differentiable=False: brightness)
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False, tta=None: brightness)
     monkeypatch.setattr(detect, "Haar", lambda: find_square)
 
 

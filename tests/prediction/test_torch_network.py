@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from fer import shipped
 from fer.errors import UserError
 from fer.prediction import torch_network
-from fer.prediction.network import accelerate, describe, int8_file
+from fer.prediction.network import accelerate, describe, int8_file, load
 from fer.prediction.torch_network import TorchNetwork
 from fer.tta import VIEWS
 
@@ -13,8 +16,7 @@ from fer.tta import VIEWS
 @pytest.mark.parametrize("images", [3, 64])
 def test_all_views_in_small_batches_give_the_mean_of_the_views(tta, images, checkpoint_file, grey_faces, monkeypatch):
     monkeypatch.setattr(torch_network, "IMAGES", images)
-    network = TorchNetwork(checkpoint_file)
-    network.classifier.hparams.tta = tta
+    network = load(checkpoint_file, tta=tta)
     faces = torch.from_numpy(grey_faces)[:, None]
     with torch.inference_mode():
         logits = network.classifier.eval().logits(faces) / (network.temperature or 1.0)
@@ -55,3 +57,16 @@ def test_int8_is_the_file_that_the_export_writes_beside_a_checkpoint(tmp_path):
         int8_file(path)
     (tmp_path / "best.int8.onnx").write_bytes(b"")
     assert int8_file(path) == int8_file(tmp_path / "best.int8.onnx") == tmp_path / "best.int8.onnx"
+
+
+def test_a_network_that_ships_is_read_from_its_checkpoint_for_other_views(grey_faces):
+    other = load(Path("tiny"), tta="affine")
+    assert isinstance(other, TorchNetwork)
+    assert np.abs(other.probabilities(grey_faces) - load(Path("tiny")).probabilities(grey_faces)).max() > 1e-4
+
+
+def test_other_views_of_an_onnx_file_are_refused_in_one_line():
+    with pytest.raises(
+        UserError, match="the views of a face are part of an ONNX file; --tta needs a checkpoint or a run"
+    ):
+        load(shipped.network_path("tiny"), tta="affine")

@@ -14,7 +14,7 @@ from fer.prediction.video import Video
 @pytest.fixture(autouse=True)
 def _stand_ins(tmp_path, monkeypatch, brightness, find_square):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(network, "load", lambda path, differentiable=False: brightness)
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False, tta=None: brightness)
     monkeypatch.setattr(detect, "Haar", lambda: find_square)
 
 

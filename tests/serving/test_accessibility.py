@@ -2,8 +2,9 @@
 
 import pytest
 
+pytestmark = pytest.mark.full  # a browser
 
-@pytest.mark.full
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_rule_is_violated(width, scheme, violations, server, page, picture):

@@ -9,6 +9,8 @@ import pytest
 
 from fer.palette import OTHERS
 
+pytestmark = pytest.mark.full  # a browser
+
 TOKEN = "a-token-of-32-letters-0123456789"
 
 
@@ -72,7 +74,6 @@ def test_a_dropped_photo_is_answered(server, page, picture):
     assert cards(page) == ["Face 1: dark 96 %"]
 
 
-@pytest.mark.full
 def test_the_camera_is_watched_until_it_is_stopped(server, page):
     page.goto(server.address)
     page.click("#camera")
@@ -124,7 +125,6 @@ def test_a_picture_without_a_face_says_so(server, page, picture):
     assert page.inner_text("#status") == "No face found."
 
 
-@pytest.mark.full
 def test_the_token_is_asked_for_and_what_was_wanted_done(serve, page, picture):
     page.goto(serve(token=TOKEN).address)
     page.fill("#token", "wrong")
@@ -228,7 +228,6 @@ def test_docs_show_every_way_in(server, page):
     assert "Answer" in heads
 
 
-@pytest.mark.full
 def test_nothing_is_asked_of_anyone_else(server, page, picture):
     page.goto(server.address)
     page.set_input_files("#file", file(picture(230)))

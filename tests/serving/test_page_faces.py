@@ -12,6 +12,8 @@ from PIL import Image
 from fer.palette import OTHERS, PALETTE, UNSURE_COLOR, class_colors, text_color
 from fer.prediction.labels import place_labels
 
+pytestmark = pytest.mark.full  # a browser
+
 WIDE, PHONE = {"width": 1280, "height": 700}, {"width": 390, "height": 700}
 
 
@@ -29,7 +31,6 @@ def lit(page) -> list[list[str]]:
     return [page.locator(part).evaluate_all("all => all.map((one) => one.dataset.face)") for part in classes]
 
 
-@pytest.mark.full
 def test_hover_and_focus_light_up_box_and_card_together(server, page, picture):
     show(page, server, picture(230, 10))
     assert lit(page) == [[], []]
@@ -86,7 +87,6 @@ def test_bars_of_all_cards_start_at_one_place(server, page, picture):
     assert len({bar.bounding_box()["x"] for bar in page.locator(".bar").all()}) == 1
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["1280", "390"])
 def test_nothing_scrolls_sideways_and_the_console_is_silent(size, server, page, picture):
     said = []
@@ -140,7 +140,6 @@ def test_the_annotated_picture_and_the_answer_can_be_saved(server, page, picture
     assert saved == answer
 
 
-@pytest.mark.full
 def test_camera_figures_agree_and_numbers_stay_in_a_loop_of_frames(server, page):
     page.goto(server.address)
     page.click("#camera")

@@ -19,6 +19,8 @@ from fer.prediction import network
 from fer.prediction.predictor import Predictor
 from fer.preprocess import to_face
 
+pytestmark = pytest.mark.full  # a browser
+
 FACE_DETECTOR = """window.FaceDetector = class { async detect() {
     const boxes = [{x: 300, y: 100, width: 100, height: 120}, {x: 20, y: 30, width: 60, height: 60}];
     return boxes.map((boundingBox) => ({boundingBox}));
@@ -105,7 +107,6 @@ def expected(picture: Image.Image, box: list[int], file: Path | None = None) -> 
     return face.probabilities
 
 
-@pytest.mark.full
 def test_answers_are_those_of_fer_predict_on_the_same_crop_without_a_network_connection(address, page, photo):
     opened(page, address, photo)
     page.context.set_offline(True)
@@ -122,7 +123,6 @@ def test_answers_are_those_of_fer_predict_on_the_same_crop_without_a_network_con
     assert hosts == {urlsplit(address).netloc}
 
 
-@pytest.mark.full
 def test_a_photograph_is_answered_alike(address, page, astronaut):
     opened(page, address, astronaut)
     page.focus("#boxes button")
@@ -134,7 +134,6 @@ def test_a_photograph_is_answered_alike(address, page, astronaut):
     assert face["probabilities"] == pytest.approx(expected(astronaut, face["box"]), abs=0.01)
 
 
-@pytest.mark.full
 def test_pixels_are_exactly_those_of_pillow(address, page):
     levels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(levels)
@@ -151,7 +150,6 @@ def test_pixels_are_exactly_those_of_pillow(address, page):
         assert np.array_equal(np.reshape(found, (48, 48)), to_face(crop)), side
 
 
-@pytest.mark.full
 def test_what_is_no_picture_is_said(address, page):
     page.goto(address)
     page.set_input_files("#file", {"name": "letter.png", "mimeType": "image/png", "buffer": b"hello"})
@@ -167,7 +165,6 @@ def drag(page, start: tuple[int, int], end: tuple[int, int]) -> None:
         act()
 
 
-@pytest.mark.full
 def test_squares_are_moved_resized_drawn_and_deleted(address, page, photo):
     opened(page, address, photo)
     drag(page, (300, 200), (350, 180))
@@ -186,7 +183,6 @@ def test_squares_are_moved_resized_drawn_and_deleted(address, page, photo):
     assert face["box"] == pytest.approx([20, 20, 100, 100], abs=2)
 
 
-@pytest.mark.full
 def test_the_camera_is_recognised_frame_by_frame(address, page):
     """The film shows a bright square on the left, then a dark one, a second each."""
     page.goto(address)
@@ -206,7 +202,6 @@ def test_the_camera_is_recognised_frame_by_frame(address, page):
     assert page.evaluate("document.getElementById('video').srcObject") is None
 
 
-@pytest.mark.full
 def test_faces_that_the_browser_finds_are_used(address, page, photo):
     page.add_init_script(FACE_DETECTOR)
     opened(page, address, photo)
@@ -214,7 +209,6 @@ def test_faces_that_the_browser_finds_are_used(address, page, photo):
     assert "The browser found" in page.inner_text("#how")
 
 
-@pytest.mark.full
 def test_no_accessibility_rule_is_violated(address, page, photo, violations):
     opened(page, address, photo)
     for width in (1280, 390):

@@ -45,6 +45,7 @@ def test_a_command_of_the_readme_trains(line):
     assert train(config.compose_config(commandline.prepared(words)))["status"] == "finished"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("span", SPANS)
 def test_an_option_of_the_readme_works(span):
     words = [*commandline.prepared(shlex.split(span)), "output_dir=run"]

@@ -16,6 +16,8 @@ from fer.training.start import train
 
 from .test_trainer import TINY
 
+pytestmark = pytest.mark.full  # each trains
+
 
 def run(*overrides: str, folder: str) -> dict:
     return train(compose_config([*TINY, f"output_dir={folder}", *overrides]))
@@ -44,7 +46,6 @@ def here(sources, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.full
 def test_a_schedule_without_an_end_goes_on_as_if_the_run_had_been_planned_so():
     before = {path: path.read_bytes() for path in Path("constant").rglob("*") if path.is_file()}
     record = resumed("resume=constant", "trainer.max_epochs=4")
@@ -72,7 +73,6 @@ def test_a_prolonged_run_is_another_one():
     assert record["identity"] != json.loads(Path("constant/metrics.json").read_text())["identity"]
 
 
-@pytest.mark.full
 def test_an_interrupted_prolonged_run_goes_on_in_its_folder(capsys):
     whole = resumed("resume=cosine", "trainer.max_epochs=4")
     path = Path("cosine_to4/metrics.json")
