@@ -16,7 +16,7 @@ from fer.data import csv_format, parquet, parquet_table, webdataset
 from fer.data.csv_faces import FILE_ROLES, read_csv
 from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
 from fer.data.csv_labels import csv_stem, is_fer2013
-from fer.data.emotions import USAGES
+from fer.data.emotions import USAGES, emotion_of
 from fer.data.faces import Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, read_folders
@@ -191,6 +191,8 @@ def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Can
         yield Candidate(rank, where, filled({FILE_ROLES.get(stem, -1)}), read, f"not used: {where}")
     elif {"image name", "nf"} <= columns:
         yield unfit(where, "FER+ votes without pixels; put fer2013.csv beside it")
+    elif has_pixels and len(list(filter(emotion_of, columns))) > 1:
+        yield unfit(where, "a column for each class; put the name of the class into one column, emotion", FER2013_CSV)
     elif has_pixels:
         lack = "pixels without emotion labels serve prediction only"
         yield unfit(where, f"{lack}; add train.csv or fer2013.csv", unread=f"{where}: {lack}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fer.counting import counted
-from fer.data.class_names import Renames
+from fer.data.class_names import Renames, foreign_emotion
 from fer.data.class_numbers import Numbers, may_be_emotion
 from fer.data.emotions import USAGES
 from fer.data.files import Files
@@ -23,6 +23,8 @@ ROLES = {
     **dict.fromkeys(("test", "testing", "privatetest", "test_set", "testing_set", "testset", "test_data"), 2),
 }
 """Folder, case-folded -> 0 train, 1 validation, 2 test."""
+FOREIGN = 3
+"""Emotions in another language that make a data set: "normal" alone may mean anything."""
 PERSON = re.compile(r"(?:p|s|sub|subj|subject|person|participant|actor)[ _-]?\d{1,4}", re.IGNORECASE | re.ASCII)
 """Folders of one person, as in Oulu-CASIA: `P001/Anger/000.jpeg`."""
 OFFICIAL = {name.casefold(): usage for usage, name in enumerate(USAGES)}
@@ -78,7 +80,8 @@ def root_name(root: Path) -> str:
 def emotion_sets(files: Files, numbers: Numbers | None = None, names: Renames | None = None) -> dict[str, list[str]]:
     """Returns the data sets of `files`: base folder -> its pictures, some of them in a folder named after an emotion.
 
-    Numbers in `numbers` and names in `names` count as emotions; without numbers, all that a known data set uses.
+    Numbers in `numbers` and names in `names` count as emotions; without numbers, all that a known data set uses. So do
+    FOREIGN different emotions in another language, of which reading says what to type.
     """
     sets, labels = defaultdict(list), defaultdict(set)
     for name in image_names(files):
@@ -89,6 +92,7 @@ def emotion_sets(files: Files, numbers: Numbers | None = None, names: Renames | 
         base: pictures
         for base, pictures in sets.items()
         if any(may_be_emotion(label, numbers, names) for label in labels[base])
+        or len(set(map(foreign_emotion, labels[base])) - {None}) >= FOREIGN
     }
 
 

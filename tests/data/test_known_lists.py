@@ -235,6 +235,47 @@ def test_webdataset_shards_are_read_together(tmp_path):
         read_fer2013([tmp_path])
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [("cls", "{}"), ("txt", "{}\n"), ("json", '{{"id": 3, "label": "{}"}}'), ("json", '{{"cls": "{}"}}')],
+)
+def test_shards_may_be_named_by_the_split_and_hold_names(tmp_path, suffix, text):
+    for number, part in enumerate(("train-000000", "train-000001", "val-000000"), start=1):
+        save(tmp_path / "made" / "000000.png", 10 * number)
+        write(tmp_path / "made" / f"000000.{suffix}", text.format(("happy", "sad", "fear")[number - 1]))
+        shutil.make_archive(str(tmp_path / "shards" / part), "tar", tmp_path / "made")
+    faces = read_fer2013([tmp_path / "shards"])
+    assert labels(faces) == {10: "happy", 20: "sad", 30: "fear"}
+    assert faces.folder.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "json"])
+def test_captions_in_a_tar_are_no_labels(tmp_path, suffix):
+    save(tmp_path / "made" / "000000.png")
+    write(tmp_path / "made" / f"000000.{suffix}", '{"caption": "a happy man"}')
+    shutil.make_archive(str(tmp_path / "shards" / "train"), "tar", tmp_path / "made")
+    with pytest.raises(UserError, match="no labels"):
+        read_fer2013([tmp_path / "shards"])
+
+
+@pytest.mark.parametrize(
+    ("names", "picture", "text"),
+    [
+        ("classes.txt", "images/train/a.png", "labels/train/a.txt"),
+        ("labels/classes.txt", "images/a.png", "labels/a.txt"),
+        ("train/_darknet.labels", "train/a.png", "train/a.txt"),
+        ("obj.names", "obj_train_data/a.png", "obj_train_data/a.txt"),
+    ],
+)
+def test_yolo_without_yaml_has_its_classes_in_a_text(tmp_path, names, picture, text):
+    save(tmp_path / picture)
+    write(tmp_path / names, "happy", "sad")
+    write(tmp_path / text, "1 0.5 0.5 1 1")
+    faces = read_fer2013([tmp_path])
+    assert labels(faces) == {100: "sad"}
+    assert faces.folder.tolist() == [0 if "train/" in picture else -1]
+
+
 def test_drawn_characters_carry_their_expression(tmp_path):
     for number, name in enumerate(("aia_joy_1", "bonnie_sadness_20", "ray_anger_3"), start=1):
         person, emotion, _ = name.split("_")

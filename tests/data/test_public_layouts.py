@@ -1,6 +1,8 @@
 """How people keep data sets in public, beyond what the other tests have: each is read, or one line has the remedy."""
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,6 +10,15 @@ from PIL import Image
 
 from fer.data.sources import read_faces
 from fer.errors import UserError
+
+
+def zip_of(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return content.getvalue()
+
 
 READ = {
     "CAER-S": ["train/Anger/0001.png", "train/Happy/0002.png", "test/Sad/0003.png"],
@@ -52,6 +63,23 @@ REFUSED = {
     "legend.csv": (["images/a.jpg"], {"legend.csv": b"user.id,image,emotion\n1,a.jpg,happiness"}, r"data\.labels="),
     "a csv of valence": (["x/a.jpg"], {"va.csv": b"path,valence,arousal\na.jpg,0.1,0.2"}, r"data\.labels=FILE"),
     "an empty folder of a clone": ([], {"README.md": b"# data", ".gitkeep": b""}, r"to get FER2013"),
+    "a zip in a zip": ([], {"archive.zip": zip_of("train.zip")}, r"archive\.zip:train\.zip: an archive inside"),
+    "a tar in the zip": ([], {"a/archive.zip": zip_of("fer2013.tar.gz")}, r":fer2013\.tar\.gz: .*unpack the outer"),
+    "arrays in a zip": ([], {"archive.zip": zip_of("X.npy")}, r"archive\.zip:X\.npy: .*data=own"),
+    "arrays, compressed": ([], {"train.pkl.gz": b"x"}, r"train\.pkl\.gz: .*data=own"),
+    "a table of Excel": ([], {"fer2013.xlsx": b"PK"}, r"fer2013\.xlsx: .*save it as csv"),
+    "JPEG 2000": ([], {"train/happy/a.jp2": b"x"}, r"a\.jp2: .*save them as PNG"),
+    "a column a class": (
+        [],
+        {"fer2013.csv": b"pixels,angry,happy\n1 2,0,1"},
+        "put the name .* into one column, emotion",
+    ),
+    "Chinese": (
+        ["生气/a.png", "高兴/b.png", "悲伤/c.png"],
+        {},
+        r"labels\.rename='\{悲伤: sad, 生气: angry, 高兴: happy\}'",
+    ),
+    "normal or not": (["NORMAL/a.png", "PNEUMONIA/b.png"], {}, "no labels"),
     "Git LFS": ([], {"fer2013.csv.gz": b"version https://git-lfs.github.com/spec/v1\noid"}, "a Git LFS pointer"),
 }
 
