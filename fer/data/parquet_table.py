@@ -115,12 +115,12 @@ class Table:
                 yield None
             check_total(size, self.where, self.files.limits)
 
-    def _faces(self, records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Answer]]:
+    def _faces(self, records: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[Mapping[Any, Any], Answer]]:
         """Yields each row with its face; with `data.align` on all cores."""
         align = self.files.limits.align
         to_image = cropper() if align else to_face
 
-        def face(record: Mapping[str, Any]) -> Answer:
+        def face(record: Mapping[Any, Any]) -> Answer:
             try:
                 return self._face(record[self.image], to_image)
             except (NoFace, Unreadable, BadRow) as error:

@@ -56,9 +56,9 @@ def _without_labels(files: Files) -> str:
     videos = [name for name in files.names if name.lower().endswith(VIDEOS)]
     if pictures and not single:
         return (
-            f"{files.root}: {counted(len(pictures), 'picture')} such as {pictures[0]} and no labels: no folder around "
-            "them is called by an emotion, and no list of a public data set is there; name a table of pictures and "
-            "labels with data.labels=FILE, or train on folders of any name with data=folder"
+            f"{files.root}: {counted(len(pictures), 'picture')} such as {pictures[0]} and no labels: no folder right "
+            "around them is called by an emotion, and no list of a public data set is there; name a table of pictures "
+            "and labels with data.labels=FILE, or train on folders of any name with data=folder"
         )
     if videos and isinstance(files, Directory):
         frames = "cut pictures out of them, as with ffmpeg -i VIDEO -vf fps=1 EMOTION/VIDEO_%03d.png"
