@@ -14,8 +14,8 @@ if its answers match those of the network in torch.
 --precision fp16 halves the size: weights are stored in float16, arithmetic stays float32. int8 computes convolutions
 and linear layers in 8 bits, with ranges taken from training faces. The loss of accuracy is measured on the validation
 split of --data, by default the run's own data. --format torch writes a torch.export program, --format weights a
-checkpoint without optimizer and paths, in float16 with --precision fp16. CoreML and TFLite are not written: their
-packages start from what --format torch writes (not tried here).
+checkpoint without optimizer and paths, in float16 with --precision fp16. CoreML and TFLite are not written;
+fer/exporting/README.md shows how their packages convert a network.
 
 --fixed is for runtimes without dynamic shapes, such as OpenCV's DNN: one picture of 48×48 a call, without resizing.
 --page writes a web page that recognises faces in the browser and sends nothing, for any web server: the network
@@ -25,11 +25,23 @@ unless --runtime names its folder.
 
 import argparse
 import sys
+from pathlib import Path
 
 from fer.arguments import add_trust, path, place, run, whole
 from fer.errors import UserError, one_line_errors
 
 FORMATS = ("onnx", "torch", "weights")
+SUFFIXES = {".onnx": "onnx", ".pt2": "torch", ".pt": "weights", ".ckpt": "weights"}
+IN_PYTHON = "convert the network in Python, as fer/exporting/README.md shows"
+FROM_ONNX = "convert the ONNX file that fer.export writes, with "
+OTHERS = {
+    "coreml": ((".mlpackage", ".mlmodel"), IN_PYTHON),
+    "tflite": ((".tflite",), IN_PYTHON),
+    "openvino": ((".xml",), f"{FROM_ONNX}OpenVINO's ovc"),
+    "tensorrt": ((".engine", ".trt", ".plan"), f"{FROM_ONNX}trtexec --onnx=FILE"),
+    "ncnn": ((".param",), f"{FROM_ONNX}pnnx"),
+}
+"""Formats that are not written -> suffixes, and what writes them."""
 
 
 def export(args: argparse.Namespace) -> None:
@@ -39,6 +51,7 @@ def export(args: argparse.Namespace) -> None:
         raise UserError(
             f"{args.checkpoint} is an ONNX file already; fer.predict --checkpoint and fer.export --page use it"
         )
+    check_format(args.kind, args.out)
     from fer.evaluation.options import parse_numbers
     from fer.exporting.formats import export
 
@@ -63,6 +76,16 @@ def page(args: argparse.Namespace) -> None:
     print("\n".join(write_page(network, args.page, runtime, name)))
 
 
+def check_format(kind: str, out: Path | None) -> None:
+    """Raises UserError for a format that is not written, and for a file with the suffix of another format."""
+    suffix = out.suffix.lower() if out else ""
+    for name, (suffixes, remedy) in OTHERS.items():
+        if kind == name or suffix in suffixes:
+            raise UserError(f"{out or f'--format {kind}'}: {name} is not written; {remedy}")
+    if SUFFIXES.get(suffix, kind) != kind:
+        raise UserError(f"{out}: {suffix} is the suffix of --format {SUFFIXES[suffix]}, and --format is {kind}")
+
+
 def is_onnx(args: argparse.Namespace) -> bool:
     return args.checkpoint is not None and args.checkpoint.suffix == ".onnx"
 
@@ -79,7 +102,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=place("--out"), metavar="FILE", help="default: beside the checkpoint, under its name"
     )
-    parser.add_argument("--format", choices=FORMATS, default="onnx", dest="kind")
+    parser.add_argument(
+        "--format", choices=(*FORMATS, *OTHERS), default="onnx", dest="kind", metavar=f"{{{','.join(FORMATS)}}}"
+    )
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp32")
     parser.add_argument(
         "--data",

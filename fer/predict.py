@@ -22,7 +22,6 @@ read and a picture has no face; 2 if nothing was done, with the reason.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from typing import TYPE_CHECKING, TextIO
 from fer.arguments import path, place, positive, whole
 from fer.errors import Interrupted, UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
+from fer.threads import all_cores
 
 if TYPE_CHECKING:
     from fer.prediction.outputs import Output
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--numbers", help="what class folders of --data that are numbers stand for: fer2013, affectnet, rafdb"
     )
-    parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and detect")
+    parser.add_argument("--workers", type=whole, default=len(all_cores()), help="threads that read and detect")
     return parser
 
 

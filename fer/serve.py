@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from fer.arguments import whole
 from fer.errors import UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
+from fer.threads import all_cores
 
 if TYPE_CHECKING:
     import socket
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="addresses or networks whose X-Forwarded-Host, -Proto and -Prefix count",
     )
     parser.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="origin whose pages may ask")
-    parser.add_argument("--workers", type=whole, default=os.cpu_count(), help="threads that read and detect")
+    parser.add_argument("--workers", type=whole, default=len(all_cores()), help="threads that read and detect")
     parser.add_argument(
         "--limit", action="append", default=[], metavar="NAME=VALUE", help="change a limit; --limit help lists them"
     )

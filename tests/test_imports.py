@@ -18,6 +18,7 @@ ALONE = {
     "filenames",
     "streams",
     "preprocess",
+    "threads",
 }
 
 
@@ -71,6 +72,7 @@ def test_data_knows_no_model_and_no_classifier(name):
         "pictures",
         "preprocess",
         "streams",
+        "threads",
     }
 
 

@@ -106,6 +106,11 @@ def suggestion(name: str) -> str | None:
     return (_SPELLINGS | _EMOTION_OF)[close[0]] if close else None
 
 
+def foreign_emotion(name: str) -> str | None:
+    """Returns the emotion of an everyday or foreign name, or None."""
+    return _EMOTION_OF.get(key_of(name))
+
+
 def rename_option(names: Iterable[str]) -> str:
     """Returns the option to type for classes that are no emotions; null where no emotion is similar."""
     pairs = [f"{_yaml_key(name)}: {suggestion(name) or 'null'}" for name in names]

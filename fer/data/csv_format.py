@@ -113,11 +113,27 @@ def separator_of(line: bytes) -> str:
     return max(SEPARATORS, key=lambda separator: plain(line).count(separator))
 
 
+WITHOUT_HEADER = re.compile(rb'"?\d"?[,;\t|]"?\d+ \d+ \d')
+"""Beginning of a row of values, its first two columns the code and the pixels."""
+
+
+def check_header(header: bytes, where: str) -> None:
+    """Raises UserError where the first line is none of a table: of an empty file, of a web page, or a row of values."""
+    start = header.lstrip().lower()
+    if not start:
+        raise UserError(f"{where}: no line with the names of columns, the file is empty or cut off; fetch it again")
+    if start.startswith((b"<!doctype", b"<html")):
+        raise UserError(f"{where}: a web page in place of the csv; download it again, signed in where that is needed")
+    if WITHOUT_HEADER.match(start):
+        raise UserError(f"{where}: no header, the first line is a row; write emotion,pixels,Usage above it")
+
+
 def read_format(header: bytes, encoding: str, columns: Columns, where: str) -> Format:
     """Returns the format of a csv with this header. Columns that it does not know keep their names.
 
-    columns: names that the user gave. Raises UserError where two columns could hold the same.
+    columns: names that the user gave. Raises UserError where two columns could hold the same, and as `check_header`.
     """
+    check_header(header, where)
     separator = separator_of(header)
     names = split_header(header, separator)
     pixel_columns = positions_of_pixels(names)

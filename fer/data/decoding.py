@@ -15,6 +15,7 @@ from fer.data.reading import check_no_pointer
 from fer.errors import UserError
 from fer.pictures import TooLarge, Unreadable, decode
 from fer.preprocess import SIZE, to_face
+from fer.threads import on_all_cores
 
 MANY = 2000  # pictures from which on a progress bar is worth its line
 
@@ -27,6 +28,10 @@ class Box(NamedTuple):
     right: float
     bottom: float
     fractions: bool = False
+
+
+Answer = np.ndarray | NoFace | Unreadable
+"""A face, (48, 48) uint8, or the reason why there is none."""
 
 
 class Decoded(NamedTuple):
@@ -43,7 +48,7 @@ def decode_faces(
     """Returns the readable pictures as faces.
 
     boxes: the part of each picture that shows the face; None stands for all of it or, with `files.limits.align`, for
-    the largest face that is detected. A name may come several times.
+    the largest face that is detected, on all cores. A name may come several times.
     Raises UserError for a picture that is unreadable or has more than `files.limits.pixels` pixels, unless
     `on_bad_row` is "skip", and always for a Git LFS pointer.
     """
@@ -51,28 +56,44 @@ def decode_faces(
     for position, name in enumerate(names):
         positions[name].append(position)
     images, kept, faceless = np.empty((len(names), SIZE, SIZE), np.uint8), [], 0
-    align = files.limits.align
-    to_image = cropper() if align else to_face
-    quiet = len(names) < MANY or not get_console().is_terminal
-    content = files.read(positions)
-    for name, data in track(content, f"reading {files.root}", len(positions), transient=True, disable=quiet):
-        where = files.path(name)
+    align, to_image = files.limits.align, cropper() if files.limits.align else to_face
+
+    def face_of(picture: Image.Image, box: Box | None, where: str) -> Answer:
         try:
-            picture = decode(data, where, files.limits.pixels, colours=align)
-            for position in positions[name]:
-                box = boxes[position] if boxes else None
-                images[len(kept)] = to_face(crop(picture, box, where)) if box else to_image(picture)
-                kept.append(position)
-        except NoFace:
-            faceless += 1
+            return to_face(crop(picture, box, where)) if box else to_image(picture)
+        except (NoFace, Unreadable) as error:
+            return error
+
+    def faces_in(file: tuple[str, bytes]) -> list[Answer]:
+        """Returns an answer for each of the picture's positions."""
+        name, content = file
+        where, rows = files.path(name), positions[name]
+        try:
+            picture = decode(content, where, files.limits.pixels, colours=align)
         except Unreadable as error:
-            check_no_pointer(data, where)
-            if on_bad_row != "skip":
-                fix = "replace or remove it, or drop such pictures with data.on_bad_row=skip"
-                if isinstance(error, TooLarge):
-                    fix = "shrink it, raise data.max_pixels, or drop such pictures with data.on_bad_row=skip"
-                raise UserError(f"{error}; {fix}") from error
+            return [error] * len(rows)
+        return [face_of(picture, boxes[row] if boxes else None, where) for row in rows]
+
+    quiet = len(names) < MANY or not get_console().is_terminal
+    content = track(files.read(positions), f"reading {files.root}", len(positions), transient=True, disable=quiet)
+    all_answers = on_all_cores(faces_in, content) if align else ((file, faces_in(file)) for file in content)
+    for (name, data), answers in all_answers:
+        for row, answer in zip(positions[name], answers, strict=True):
+            if isinstance(answer, NoFace):
+                faceless += 1
+            elif isinstance(answer, Unreadable):
+                check_no_pointer(data, files.path(name))
+                if on_bad_row != "skip":
+                    raise UserError(f"{answer}; {remedy(answer)}") from answer
+            else:
+                images[len(kept)] = answer
+                kept.append(row)
     return Decoded(images[: len(kept)], kept, faceless)
+
+
+def remedy(error: Unreadable) -> str:
+    change = "shrink it, raise data.max_pixels" if isinstance(error, TooLarge) else "replace or remove it"
+    return f"{change}, or drop such pictures with data.on_bad_row=skip"
 
 
 def crop(picture: Image.Image, box: Box, where: str) -> Image.Image:

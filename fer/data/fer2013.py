@@ -16,7 +16,7 @@ from fer.data import csv_format, parquet, parquet_table, webdataset
 from fer.data.csv_faces import FILE_ROLES, read_csv
 from fer.data.csv_format import first_line, read_format, split_header, utf8_lines
 from fer.data.csv_labels import csv_stem, is_fer2013
-from fer.data.emotions import USAGES
+from fer.data.emotions import USAGES, emotion_of
 from fer.data.faces import Faces, concatenate
 from fer.data.files import Directory, Files, SingleFile, files_at
 from fer.data.folders import NothingFound, read_folders
@@ -59,8 +59,7 @@ def read_fer2013(
 ) -> Faces:
     """Reads all labelled faces at `roots` (directories, csv files, zip or tar archives), classes in FER2013's order.
 
-    `on_bad_row` is "error" or "skip". Contempt is an eighth class where pictures show it. Raises UserError naming file,
-    row or image, and `NothingFound` where no known layout is.
+    Contempt is an eighth class where pictures show it. Raises UserError, and `NothingFound` where no known layout is.
     """
     labelling = labelling or Labelling()
     if labelling.file:
@@ -172,13 +171,14 @@ def unread(files: Files) -> Candidate:
 def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Candidate]:
     """Yields the csv as FER2013, or as something close to it that cannot be read; nothing for any other csv."""
     where, stem, single = files.path(name), csv_stem(name), isinstance(files, SingleFile)
+    meant = single or stem == "fer2013"
     encoding, lines = utf8_lines(files, name)
     header = first_line(lines)
     shown = ", ".join(split_header(header, csv_format.separator_of(header)))
     try:
         fmt = read_format(header, encoding, labelling.columns, where)
     except UserError as error:
-        if single or stem == "fer2013":
+        if meant:
             yield unfit(str(error), "", FER2013_CSV)
         return
     columns = set(fmt.columns)
@@ -191,6 +191,8 @@ def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Can
         yield Candidate(rank, where, filled({FILE_ROLES.get(stem, -1)}), read, f"not used: {where}")
     elif {"image name", "nf"} <= columns:
         yield unfit(where, "FER+ votes without pixels; put fer2013.csv beside it")
+    elif has_pixels and len(list(filter(emotion_of, columns))) > 1:
+        yield unfit(where, "a column for each class; put the name of the class into one column, emotion", FER2013_CSV)
     elif has_pixels:
         lack = "pixels without emotion labels serve prediction only"
         yield unfit(where, f"{lack}; add train.csv or fer2013.csv", unread=f"{where}: {lack}")
@@ -199,12 +201,10 @@ def csv_candidate(files: Files, name: str, labelling: Labelling) -> Iterator[Can
         yield unfit(where, f"a list of pictures and labels; {fix}", FER2013_CSV if single else UNFIT)
     elif {"emotion", "pixels"} <= set(shown.split()):
         fix = "save it with commas, semicolons or tabs between columns"
-        rank = FER2013_CSV if single or stem == "fer2013" else UNFIT
-        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", rank)
-    elif "emotion" in columns or stem == "fer2013" or single:
-        rank = UNFIT if stem != "fer2013" and not single else FER2013_CSV
+        yield unfit(where, f"columns {shown[:200]} are separated by blanks; {fix}", FER2013_CSV if meant else UNFIT)
+    elif "emotion" in columns or meant:
         fix = "correct the header, or name columns with data.columns='{label: NAME, pixels: NAME}'"
-        yield unfit(where, f"columns {shown[:200] or 'missing'}; expected {COLUMNS}: {fix}", rank)
+        yield unfit(where, f"columns {shown[:200]}; expected {COLUMNS}: {fix}", FER2013_CSV if meant else UNFIT)
 
 
 def filled(roles: set[int]) -> frozenset[int]:

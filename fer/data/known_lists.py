@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fer.data import ferplus_pictures, webdataset, yolo
+from fer.data import ferplus_pictures, split_lists, webdataset, yolo
 from fer.data.class_numbers import KNOWN
 from fer.data.decoding import Box
 from fer.data.files import Files
@@ -138,6 +138,6 @@ def original_ckplus(files: Files) -> Listing | None:
 
 READERS = (
     *(ferplus_pictures.listing, rafdb, expw, affectnet, affectnet_annotations, original_ckplus, yolo.listing),
-    webdataset.listing,
+    *(split_lists.listing, webdataset.listing),
 )
 """Each returns the listing of its data set, or None where the files are not of it."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from fer.data.reading import LFS_POINTER, brief, check_no_pointer, check_total, 
 from fer.errors import UserError
 from fer.pictures import Unreadable, decode
 from fer.preprocess import SIZE, to_face
+from fer.threads import on_all_cores
 
 SUFFIXES = (".parquet", ".arrow")
 INSTALL = "pip install 'fer-lightning[parquet]'"
@@ -24,6 +25,10 @@ IMAGES = ("image", "img", "images", "img_bytes", "image_bytes", "picture", "pixe
 LABELS = ("emotion", *ALIASES["emotion"])
 SPLITS = ("usage", *ALIASES["usage"])
 BATCH = 1000  # rows in memory at a time
+
+
+Answer = tuple[np.ndarray, int] | NoFace | Unreadable | BadRow
+"""A face, (48, 48) uint8, and its size in bytes, or the reason why there is none."""
 
 
 class Row(NamedTuple):
@@ -89,26 +94,39 @@ class Table:
         """Yields the faces; None for one that cannot be read where `on_bad_row` is "skip", otherwise UserError."""
         names, role = self.class_names(), role_of_file(self.name)
         columns = [column for column in (self.image, self.label, self.split) if column]
-        number = size = 0
-        to_image = cropper() if self.files.limits.align else to_face
-        for batch in self.batches:
-            for record in batch.select(columns).to_pylist():
-                try:
-                    image, used = self._face(record[self.image], to_image)
-                    label = _label(record[self.label], names)
-                    usage, own_role = _split(record.get(self.split), role)
-                    yield Row(image, label, usage, own_role, f"{id_of(self.name)}_{number}")
-                    size += used
-                except NoFace:
-                    self.faceless += 1
-                    yield None
-                except (Unreadable, BadRow) as error:
-                    if on_bad_row != "skip":
-                        fix = "replace the file, or drop such rows with data.on_bad_row=skip"
-                        raise UserError(f"{self.where}, row {number}: {error}; {fix}") from None
-                    yield None
-                number += 1
-                check_total(size, self.where, self.files.limits)
+        size = 0
+        records = (record for batch in self.batches for record in batch.select(columns).to_pylist())
+        for number, (record, answer) in enumerate(self._faces(records)):
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                image, used = answer
+                label = _label(record[self.label], names)
+                usage, own_role = _split(record.get(self.split), role)
+                yield Row(image, label, usage, own_role, f"{id_of(self.name)}_{number}")
+                size += used
+            except NoFace:
+                self.faceless += 1
+                yield None
+            except (Unreadable, BadRow) as error:
+                if on_bad_row != "skip":
+                    fix = "replace the file, or drop such rows with data.on_bad_row=skip"
+                    raise UserError(f"{self.where}, row {number}: {error}; {fix}") from None
+                yield None
+            check_total(size, self.where, self.files.limits)
+
+    def _faces(self, records: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[Mapping[Any, Any], Answer]]:
+        """Yields each row with its face; with `data.align` on all cores."""
+        align = self.files.limits.align
+        to_image = cropper() if align else to_face
+
+        def face(record: Mapping[Any, Any]) -> Answer:
+            try:
+                return self._face(record[self.image], to_image)
+            except (NoFace, Unreadable, BadRow) as error:
+                return error
+
+        return on_all_cores(face, records) if align else ((record, face(record)) for record in records)
 
     def _face(self, value: Any, to_image: Callable[[Image.Image], np.ndarray]) -> tuple[np.ndarray, int]:
         """Returns a face, (48, 48) uint8, and its size in bytes. Raises Unreadable and BadRow."""

@@ -5,12 +5,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from fer.counting import counted
-from fer.data.class_names import Renames
+from fer.data.class_names import Renames, foreign_emotion
 from fer.data.class_numbers import Numbers, may_be_emotion
-from fer.data.emotions import USAGES
+from fer.data.emotions import USAGES, emotion_of
 from fer.data.files import Files
 from fer.data.reading import ARCHIVES
 from fer.filenames import spelled
@@ -23,6 +24,10 @@ ROLES = {
     **dict.fromkeys(("test", "testing", "privatetest", "test_set", "testing_set", "testset", "test_data"), 2),
 }
 """Folder, case-folded -> 0 train, 1 validation, 2 test."""
+BESIDE = {*("data", "dataset", "set", "image", "images", "imgs", "pictures", "faces", "folder"), "fer", "fer2013"}
+"""Words that may stand beside a role in the name of a folder, such as `Training Data` and `fer2013_test`."""
+FOREIGN = 3
+"""Emotions in another language that make a data set: "normal" alone may mean anything."""
 PERSON = re.compile(r"(?:p|s|sub|subj|subject|person|participant|actor)[ _-]?\d{1,4}", re.IGNORECASE | re.ASCII)
 """Folders of one person, as in Oulu-CASIA: `P001/Anger/000.jpeg`."""
 OFFICIAL = {name.casefold(): usage for usage, name in enumerate(USAGES)}
@@ -41,14 +46,26 @@ class Place:
     @property
     def role(self) -> int:
         """0 train, 1 validation, 2 test, -1 unknown."""
-        return ROLES.get(self.part.casefold(), -1)
+        return role_of(self.part)
+
+
+@cache
+def role_of(folder: str) -> int:
+    """Returns 0 for a folder of training, 1 of validation, 2 of test pictures: `1. Training Data` is 0. Others: -1."""
+    name = folder.casefold()
+    if name in ROLES:
+        return ROLES[name]
+    words = {word for word in re.split(r"[-._ ]+", name.lstrip("0123456789")) if word} - BESIDE
+    return ROLES.get(words.pop(), -1) if len(words) == 1 else -1
 
 
 def place_of(name: str) -> Place:
     folders = name.removeprefix("./").split("/")[:-1]
-    label = spelled(folders.pop()) if folders and folders[-1].casefold() not in ROLES else ""
+    if len(folders) > 1 and role_of(folders[-1]) >= 0 and emotion_of(folders[-2]):
+        folders[-2:] = reversed(folders[-2:])  # angry/train/1.png
+    label = spelled(folders.pop()) if folders and role_of(folders[-1]) < 0 else ""
     person = folders.pop() if label and folders and PERSON.fullmatch(folders[-1]) else ""
-    roles = (index for index, folder in enumerate(folders) if folder.casefold() in ROLES)
+    roles = (index for index, folder in enumerate(folders) if role_of(folder) >= 0)
     part = max(roles, default=len(folders))
     return Place("/".join(folders[:part]), "".join(folders[part : part + 1]), label, person)
 
@@ -78,7 +95,8 @@ def root_name(root: Path) -> str:
 def emotion_sets(files: Files, numbers: Numbers | None = None, names: Renames | None = None) -> dict[str, list[str]]:
     """Returns the data sets of `files`: base folder -> its pictures, some of them in a folder named after an emotion.
 
-    Numbers in `numbers` and names in `names` count as emotions; without numbers, all that a known data set uses.
+    Numbers in `numbers` and names in `names` count as emotions; without numbers, all that a known data set uses. So do
+    FOREIGN different emotions in another language, of which reading says what to type.
     """
     sets, labels = defaultdict(list), defaultdict(set)
     for name in image_names(files):
@@ -89,6 +107,7 @@ def emotion_sets(files: Files, numbers: Numbers | None = None, names: Renames | 
         base: pictures
         for base, pictures in sets.items()
         if any(may_be_emotion(label, numbers, names) for label in labels[base])
+        or len(set(map(foreign_emotion, labels[base])) - {None}) >= FOREIGN
     }
 
 

@@ -30,7 +30,10 @@ SOURCES = (*READERS, "synthetic", "own")
 ON_BAD_ROW = ("error", "skip")
 CSV_OF_PIXELS = re.compile(r"[^:(]+\.(csv|tsv)")
 """Beginning of the layout of such a csv, in words."""
-LABELS = (*csv_format.SUFFIXES, *parquet_table.SUFFIXES, ".txt", ".lst", ".json", ".yaml", ".yml", ".npy")
+LABELS = (
+    *(*csv_format.SUFFIXES, *parquet_table.SUFFIXES, ".txt", ".lst", ".json", ".jsonl", ".yaml", ".yml", ".npy"),
+    *(".cls", ".names", ".labels"),
+)
 """Suffixes of files that may hold labels."""
 
 

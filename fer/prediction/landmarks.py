@@ -101,9 +101,12 @@ class YuNet:
         if not model.is_file():
             raise UserError(f"no such file: {model}; OpenCV's model zoo has it as face_detection_yunet_2023mar.onnx")
         try:
-            self._network((320, 320))
+            self.locate(np.zeros((320, 320), np.uint8))  # other networks load, and fail with the first picture
         except self.cv2.error as error:
-            raise UserError(f"{model}: no YuNet face detector that OpenCV can load") from error
+            fix = "OpenCV's model zoo has it as face_detection_yunet_2023mar.onnx"
+            raise UserError(
+                f"{model}: no YuNet face detector that OpenCV {self.cv2.__version__} reads; {fix}"
+            ) from error
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
         return [location.box for location in self.locate(grey)]

@@ -1,20 +1,15 @@
 """Runs pictures through a predictor: reads in parallel, predicts in batches, keeps the order."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
 
 from PIL import Image
 
 from fer.pictures import Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import BATCH, Detection, Face, Predictor
-
-T = TypeVar("T")
-R = TypeVar("R")
+from fer.threads import ahead
 
 
 @dataclass
@@ -53,20 +48,3 @@ def results(sources: Iterable[Source], predictor: Predictor, workers: int) -> It
                 yield Result(source, item.width, item.height, next(faces), detector=item.detector)
             else:
                 yield Result(source, error=str(item), reason=item.reason)
-
-
-def ahead(call: Callable[[T], R], items: Iterable[T], workers: int, room: int) -> Iterator[tuple[T, R]]:
-    """Yields (item, call(item)) in order; `workers` threads run up to `room` items ahead of the caller."""
-    waiting: deque[tuple[T, Future[Any]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(call, item)))
-                if len(waiting) > room:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)

@@ -14,8 +14,9 @@ from fer.pictures import MAX_PIXELS, TooLarge, Unreadable
 from fer.prediction.pictures import Source
 from fer.prediction.predictor import Face, Predictor
 from fer.prediction.pyav import pyav
-from fer.prediction.stream import Result, ahead
+from fer.prediction.stream import Result
 from fer.prediction.tracking import Tracker
+from fer.threads import ahead
 
 DEFAULT_RATE = 25.0  # frames per second, for files without a rate
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,ogg,flv"

@@ -75,6 +75,7 @@ def add_prediction(app: FastAPI, recogniser: Recogniser, places: Places, meters:
     responses = {200: {"model": schema.Answer}} | schema.REFUSALS
     token_places = Places(MAX_WAITING, TOKEN_TIMEOUT)
 
+    @app.post("/v1/predict/", include_in_schema=False)  # many clients do not follow a redirection
     @app.post("/v1/predict", responses=responses, openapi_extra=schema.predict_body(limits))
     async def predict(request: Request, crops: bool = False) -> JSONResponse:
         """Detects the faces of one or more pictures and returns a probability for each expression."""

@@ -1,7 +1,6 @@
 """Extracts pictures from requests: form files, base64 in JSON, or the raw body. Nothing is written to disk."""
 
 import io
-import json
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 
 from fer.prediction.pictures import Source
 from fer.serving.coding import MAX_QUOTE, decode_base64, inflate, is_text
+from fer.serving.json_body import from_base64, is_picture_field, pictures_from_json
 from fer.serving.refusal import RequestError
 from fer.serving.settings import Limits
 
@@ -20,10 +20,13 @@ DRAIN_FACTOR = 4
 """A body that is too long is read and discarded, up to this multiple of the limit, because most clients read the answer
 only after sending everything."""
 MAX_NAME = MAX_QUOTE  # characters of a file name in answers
-FIELDS = ("image", "images", "file", "files", "photo", "photos", "picture", "pictures")
-"""Keys of JSON, and text fields of forms, whose values are pictures in base64."""
-UNTYPED = ("", "text/plain", "application/x-www-form-urlencoded")
+URLENCODED = "application/x-www-form-urlencoded"
+UNTYPED = ("", "text/plain", URLENCODED)
 """Content types that clients set by default, whatever they send: `curl --data-binary`, fetch, HttpClient."""
+
+
+LINE_ENDS, PLENTY = set(b"\r\n"), 8192
+"""A picture of so many bytes holds some of these, unless they were removed."""
 
 
 class Memory(io.BytesIO):
@@ -75,11 +78,13 @@ def raw(content: bytes) -> Source:
 def pictures_from_untyped(kind: str, body: bytes, limits: Limits) -> list[Source]:
     """Returns the pictures of a body whose type says nothing: a picture, JSON, form fields or base64."""
     if not is_text(body):
+        if kind == URLENCODED and len(body) > PLENTY and not LINE_ENDS & set(body):
+            raise RequestError(400, "curl -d removes line ends; send it with --data-binary @FILE or -F file=@FILE")
         return [raw(body)]
     text = body.decode("ascii", "replace").strip()
-    if text.startswith("{"):
+    if text.startswith(("{", "[")):
         return pictures_from_json(body)
-    if kind == "application/x-www-form-urlencoded":
+    if kind == URLENCODED:
         return pictures_from_fields(text, limits)
     if not text:
         return []
@@ -96,15 +101,6 @@ def pictures_from_fields(text: str, limits: Limits) -> list[Source]:
     except ValueError as error:
         raise RequestError(413, f"the form has too many fields, more than {2 * limits.pictures}") from error
     return from_base64([value.replace(" ", "+") for name, value in fields if is_picture_field(name)])
-
-
-def is_picture_field(name: str) -> bool:
-    return name.removesuffix("[]").lower() in FIELDS
-
-
-def from_base64(images: list) -> list[Source]:
-    names = [f"picture {number}" for number in range(1, len(images) + 1)]
-    return [Source(name, decode_base64(name, image), name) for name, image in zip(names, images, strict=True)]
 
 
 async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -158,17 +154,3 @@ def printable_name(name: str | None) -> str:
     """Returns the end of a file name, with control characters and invalid UTF-8 replaced."""
     text = (name or "").encode("utf-8", "replace").decode()
     return "".join(letter if letter.isprintable() else "·" for letter in text)[-MAX_NAME:]
-
-
-def pictures_from_json(body: bytes) -> list[Source]:
-    """Parses {"image": base64}, {"images": [base64, …]} or other FIELDS; data: URLs are accepted, too."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"not JSON: {str(error)[:MAX_NAME]}") from error
-    if not isinstance(content, dict) or not all(is_picture_field(name) for name in content):
-        raise RequestError(400, 'expected {"image": base64} or {"images": [base64, …]}')
-    images = []
-    for value in content.values():
-        images += value if isinstance(value, list) else [value]
-    return from_base64(images)

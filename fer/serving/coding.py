@@ -83,6 +83,8 @@ def decode_base64(name: str, image: Any) -> bytes:
         reason = str(error)[:MAX_QUOTE]
         if text.startswith(("b'", 'b"')):
             reason = "it is the text of a Python bytes object; send base64.b64encode(…).decode()"
+        if text[:8].lower().startswith(("http://", "https://")):
+            reason = "it is an address, and the server downloads nothing; send the picture itself"
         raise RequestError(400, f"{name}: not base64 ({reason})") from error
 
 

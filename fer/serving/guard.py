@@ -57,7 +57,8 @@ class Guard:
     def reason_to_refuse(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Returns status and reason of a refusal, None for an allowed request."""
         name = host_name(headers.get("host", ""))
-        if self.settings.names and name not in self.settings.names:
+        has_name = "host" in headers  # browsers always send it, monitors with HTTP/1.0 may not
+        if self.settings.names and has_name and name not in self.settings.names:
             return 421, "this is not a name of the server; start it with --name NAME"
         origin = headers.get("origin")
         if origin is not None and not self.is_allowed(origin.lower(), headers.get("host", "")):

@@ -1,5 +1,7 @@
 """The camera WebSocket: JPEG frames in, faces as JSON out, one frame at a time.
 
+A frame is a binary message, or a text in base64.
+
 If a client sends faster than frames are processed, only its newest frame is kept, so answers are never outdated. An
 answer has the number of the `frame`, how many were `dropped` since the last answer, and the faces, tracked and smoothed
 as in `fer.webcam`. A frame that cannot be read is answered with {"error": reason}.
@@ -22,6 +24,7 @@ from fer.prediction.stream import Result
 from fer.prediction.tracking import Tracker
 from fer.prediction.video import smooth_faces
 from fer.serving.answers import answer
+from fer.serving.coding import decode_base64
 from fer.serving.guard import bearer, is_admitted
 from fer.serving.meters import Meters
 from fer.serving.places import Places
@@ -134,13 +137,23 @@ class Stream:
                     message = await self.message()
             except TimeoutError:
                 raise Closed(GOING_AWAY, f"no frame for {self.limits.idle:g} s") from None
-            frame = message.get("bytes")
-            if frame is None:
-                raise Closed(POLICY_VIOLATION, "expected frames as binary messages")
+            text = message.get("text")
+            if text is not None and token_from_message(text):
+                continue  # sent though none is required
+            frame = message["bytes"] if text is None else self.frame_in(text)
             if len(frame) > self.limits.frame:
                 raise Closed(TOO_LARGE, f"the frame is larger than {self.limits.frame / 2**20:.1f} MiB")
             self.newest.put(frame)
             await asyncio.sleep(0)  # lets other tasks run between queued messages
+
+    def frame_in(self, text: str) -> bytes:
+        """Returns the frame in a text message, as of `canvas.toDataURL()`. Raises Closed."""
+        if len(text) > 2 * self.limits.frame:
+            return text.encode()  # larger than the limit in base64 as well
+        try:
+            return decode_base64("frame", text)
+        except RequestError:
+            raise Closed(POLICY_VIOLATION, "expected frames as binary messages, or as text in base64") from None
 
     async def answer(self) -> None:
         """Answers the newest frame, at most `limits.rate` times a second."""

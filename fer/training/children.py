@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn
 
 from fer import config
 from fer.errors import SIGNALS, STOPPED, Interrupted
+from fer.threads import all_cores
 from fer.training.lifeline import Lifeline
 
 if TYPE_CHECKING:
@@ -137,13 +138,6 @@ def pin(pid: int, slot: int, jobs: int, gpus: Sequence[int] | None) -> None:
     if hasattr(os, "sched_setaffinity") and not gpus:
         with suppress(OSError):  # the process has ended, or the system forbids it
             os.sched_setaffinity(pid, cores_of(slot, jobs, all_cores()))
-
-
-def all_cores() -> list[int]:
-    """Returns the numbers of the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def cores_of(slot: int, jobs: int, cores: Sequence[int]) -> list[int]:

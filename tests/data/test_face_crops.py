@@ -1,9 +1,13 @@
 """`data.align`: whole photographs are cropped to the face in them."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
+import fer.threads
 from fer.data import face_crops
 from fer.data.datamodule import FERDataModule
 from fer.data.sources import read_faces
@@ -61,6 +65,37 @@ def test_pictures_are_cropped_to_the_largest_face(photographs, source, labels):
     again, _ = read_faces(source, root, align=True, **options)
     assert again.fingerprint == faces.fingerprint
     assert Bright.calls == calls
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_the_faces_do_not_depend_on_the_number_of_cores(photographs, monkeypatch, cores):
+    """Later pictures are ready first; a thread for each core works."""
+    threads = set()
+
+    class Slow(Bright):
+        def detect(self, picture):
+            threads.add(threading.get_ident())
+            time.sleep(0.01 * (8 - np.asarray(picture).max() % 10))
+            return super().detect(picture)
+
+    monkeypatch.setattr(face_crops, "resolve", lambda path: lambda network, detector: Slow())
+    monkeypatch.setattr(fer.threads, "all_cores", lambda: list(range(cores)))
+    faces, _ = read_faces("folder", str(photographs / "photos"), align=True)
+    assert faces.images[:, 24, 24].tolist() == [212, 214, 216, 211, 213, 215, 217]
+    assert [name[-1] for name in faces.ids] == list("2461357")
+    assert len(threads) == cores
+
+
+def test_a_row_of_parquet_without_a_face_is_left_out(photographs):
+    """Rows stay in order, and each has its own label."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    paths = sorted((photographs / "photos").rglob("*.png"), key=lambda path: path.name)
+    table = pyarrow.table({"image": [p.read_bytes() for p in paths], "label": [p.parent.name for p in paths]})
+    parquet.write_table(table, photographs / "faces.parquet")
+    faces, _ = read_faces("auto", str(photographs / "faces.parquet"), align=True)
+    assert faces.images[:, 24, 24].tolist() == list(range(211, 218))
+    assert [faces.classes[label] for label in faces.labels] == ["sad", "happy"] * 3 + ["sad"]
+    assert any("1 picture without a face" in note for note in faces.notes)
 
 
 def test_pictures_without_any_face_are_one_line(photographs):

@@ -195,8 +195,8 @@ def test_older_numpy_which_only_warns_of_garbage_is_not_trusted(read_text, monke
         ("label,image", "a list of pictures and labels; to read the pictures, type data.root=FOLDER data.labels="),
         ("emotion pixels Usage", "columns emotion pixels usage are separated by blanks"),
         ("emotion,Usage", "columns emotion, usage"),
-        (ROW, "columns 3, 7 7"),
-        ("", "columns missing"),
+        (ROW, "no header, the first line is a row; write emotion,pixels,Usage above it"),
+        ("", "no line with the names of columns"),
         ("pixels,Usage", "pixels without emotion labels"),
     ],
 )
@@ -222,7 +222,7 @@ def test_a_row_of_millions_of_pixels_is_a_bad_row_like_any_other(read_text):
 
 def test_a_header_is_not_looked_for_without_end(read_text):
     assert len(read_text("\n" * 900 + f"emotion,pixels,Usage\n{ROW}\n")) == 1
-    assert "columns missing" in complaint(read_text, "\n" * 1100 + f"emotion,pixels,Usage\n{ROW}\n")
+    assert "no line with the names of columns" in complaint(read_text, "\n" * 1100 + f"emotion,pixels,Usage\n{ROW}\n")
 
 
 def test_codes_of_a_csv_stay_and_numbers_that_do_not_touch_them_are_noted(faces, write_csv, rows_of, here):

@@ -1,13 +1,25 @@
 """How people keep data sets in public, beyond what the other tests have: each is read, or one line has the remedy."""
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fer.data.places import role_of
 from fer.data.sources import read_faces
 from fer.errors import UserError
+
+
+def zip_of(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return content.getvalue()
+
 
 READ = {
     "CAER-S": ["train/Anger/0001.png", "train/Happy/0002.png", "test/Sad/0003.png"],
@@ -23,12 +35,18 @@ READ = {
     "names that begin with it": ["faces/happy_12.png", "faces/sad_3.png", "faces/angry (4).png"],
     "kaggle, renamed": ["processed/train/anger/x.jpg", "processed/val/happy/y.jpg", "processed/test/sad/z.jpg"],
     "JAFFE in folders of persons": ["KA/KA.AN1.39.tiff", "KL/KL.HA1.158.tiff"],
+    "classes before splits": ["happy/train/a.png", "sad/train/b.png", "sad/test/c.png"],
+    "folders with counts": ["train/angry (3995)/a.png", "train/happy (7215)/b.png", "test/sad (1247)/c.png"],
+    "folders of faces": ["train/angry_faces/a.png", "train/happy face images/b.png", "test/sad-images/c.png"],
+    "splits with further words": ["FER 2013/Training Data/fear/a.png", "FER 2013/Testing Data/sad/b.png"],
+    "splits with the name of the set": ["fer2013_train/fear/a.png", "fer2013_validation/sad/b.png"],
+    "splits in order": ["1. Train/fear/a.png", "2. Test/sad/b.png"],
     "numbers and names": ["train/0_angry/a.png", "train/3_happy/b.png", "test/6_neutral/c.png"],
     "with checkpoints of notebooks": ["happy/a.png", "sad/b.png", "happy/.ipynb_checkpoints/a-checkpoint.png"],
 }  # fmt: skip
 
 REFUSED = {
-    "AFEW frames": (["train_afew/Angry/000123/0001.jpg"], {}, r"no folder around them.*data\.labels=FILE"),
+    "AFEW frames": (["train_afew/Angry/000123/0001.jpg"], {}, r"no folder right around them.*data\.labels=FILE"),
     "AffectNet in numbered folders": (["train/0/a.jpg", "train/7/b.jpg"], {}, r"numbers; .*labels\.numbers="),
     "nested twice on Kaggle": (
         ["images/train/happy/a.jpg", "images/images/train/sad/b.jpg"],
@@ -52,6 +70,26 @@ REFUSED = {
     "legend.csv": (["images/a.jpg"], {"legend.csv": b"user.id,image,emotion\n1,a.jpg,happiness"}, r"data\.labels="),
     "a csv of valence": (["x/a.jpg"], {"va.csv": b"path,valence,arousal\na.jpg,0.1,0.2"}, r"data\.labels=FILE"),
     "an empty folder of a clone": ([], {"README.md": b"# data", ".gitkeep": b""}, r"to get FER2013"),
+    "a zip in a zip": ([], {"archive.zip": zip_of("train.zip")}, r"archive\.zip:train\.zip: an archive inside"),
+    "a tar in the zip": ([], {"a/archive.zip": zip_of("fer2013.tar.gz")}, r":fer2013\.tar\.gz: .*unpack the outer"),
+    "arrays in a zip": ([], {"archive.zip": zip_of("X.npy")}, r"archive\.zip:X\.npy: .*data=own"),
+    "arrays, compressed": ([], {"train.pkl.gz": b"x"}, r"train\.pkl\.gz: .*data=own"),
+    "a table of Excel": ([], {"fer2013.xlsx": b"PK"}, r"fer2013\.xlsx: .*save it as csv"),
+    "JPEG 2000": ([], {"train/happy/a.jp2": b"x"}, r"a\.jp2: .*save them as PNG"),
+    "a column a class": (
+        [],
+        {"fer2013.csv": b"pixels,angry,happy\n1 2,0,1"},
+        "put the name .* into one column, emotion",
+    ),
+    "Chinese": (
+        ["生气/a.png", "高兴/b.png", "悲伤/c.png"],
+        {},
+        r"labels\.rename='\{悲伤: sad, 生气: angry, 高兴: happy\}'",
+    ),
+    "normal or not": (["NORMAL/a.png", "PNEUMONIA/b.png"], {}, "no labels"),
+    "no header": ([], {"fer2013.csv": b"0,70 80 82 72,Training"}, "no header, the first line is a row; write emotion"),
+    "a page of Kaggle": ([], {"fer2013.csv": b"\n<!DOCTYPE html><html>"}, "a web page in place of the csv"),
+    "an empty csv": ([], {"fer2013.csv": b""}, r"fer2013\.csv: no line with the names of columns, the file is empty"),
     "Git LFS": ([], {"fer2013.csv.gz": b"version https://git-lfs.github.com/spec/v1\noid"}, "a Git LFS pointer"),
 }
 
@@ -76,7 +114,8 @@ def test_it_is_read(name, tmp_path):
             emotion, (emotion[:3],)
         )
         assert any(word in path.casefold() for word in words) or rafdb.get(path.split("/")[-2]) == emotion
-    held_out = [path for path in visible if path.casefold().split("/")[-3:][0] in ("val", "valid", "test", "val_set")]
+    roles = [max(map(role_of, path.split("/")[:-1]), default=-1) for path in visible]
+    held_out = [role for role in roles if role > 0]
     assert ((faces.folder > 0) | (faces.usage > 0)).sum() >= len(held_out)
 
 

@@ -1,7 +1,11 @@
+import json
+
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from fer import predict
 from fer.errors import UserError
 from fer.prediction import detect, landmarks, opencv
 from fer.prediction.landmarks import CenterFace, YuNet, tilt_of
@@ -40,6 +44,69 @@ def test_yunets_boxes_are_placed_in_the_pictures_pixels(tmp_path, monkeypatch):
     assert find(np.zeros((1024, 2048), np.uint8)) == [(0, 20, 32, 60), (200, 100, 40, 60)]
     network.rows[0, 4:8] = 105, 60, 115, 70
     assert [location.tilt for location in find.locate(np.zeros((100, 200), np.uint8))] == [0, 45]
+
+
+def yunet_file(path, width=40, height=60, strides=(8, 16, 32)):
+    """Writes a network with the inputs and outputs of YuNet: a face of this size about each bright cell of 8×8 pixels.
+
+    As in OpenCV's face_detect.cpp: for each stride the score of each cell twice, the box's centre in the cell and the
+    logarithm of its size, and five points, of which the first two are the eyes; all in strides.
+    """
+    nodes, weights, outputs = [], [], []
+    eyes = [-0.5, -1.0, 0.5, 0.0, *[0] * 6]
+    bias = {"cls": [0], "obj": [0], "bbox": [0.5, 0.5, np.log(width / 8), np.log(height / 8)], "kps": eyes}
+    for stride in strides:
+        kernel = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+        nodes.append(helper.make_node("AveragePool", ["input"], [f"cells_{stride}"], **kernel))
+        for kind, values in bias.items():
+            name, count = f"{kind}_{stride}", len(values)
+            kernel = np.full((count, 3, 1, 1), 1 / 765 if count == 1 and stride == 8 else 0, np.float32)
+            weights += [
+                numpy_helper.from_array(kernel, f"kernel_{name}"),
+                numpy_helper.from_array(np.float32(values), f"bias_{name}"),
+                numpy_helper.from_array(np.array([1, -1, count]), f"shape_{name}"),
+            ]
+            nodes += [
+                helper.make_node("Conv", [f"cells_{stride}", f"kernel_{name}", f"bias_{name}"], [f"map_{name}"]),
+                helper.make_node("Transpose", [f"map_{name}"], [f"rows_{name}"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"rows_{name}", f"shape_{name}"], [name]),
+            ]
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, count]))
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 640, 640])
+    graph = helper.make_graph(nodes, "yunet", [picture], outputs, weights)
+    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)]).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(("size", "place"), [((200, 100), (84, 44)), ((96, 96), (20, 28))])
+def test_a_file_with_yunets_outputs_is_run_at_any_size(tmp_path, size, place):
+    find = YuNet(yunet_file(tmp_path / "yunet.onnx"))
+    grey = np.zeros(size[::-1], np.uint8)
+    assert find(grey) == []
+    x, y = place
+    grey[y - 4 : y + 4, x - 4 : x + 4] = 255
+    [(box, tilt)] = find.locate(grey)
+    left, top, right, bottom = max(x - 20, 0), max(y - 30, 0), x + 20, y + 30
+    assert box == (left, top, right - left, bottom - top)
+    assert tilt == pytest.approx(45)
+
+
+def test_predict_takes_the_file_and_names_the_detector(tmp_path, capsys):
+    model = yunet_file(tmp_path / "yunet.onnx")
+    grey = np.zeros((96, 200), np.uint8)
+    grey[40:48, 80:88] = 255
+    Image.fromarray(grey).save(tmp_path / "photo.png")
+    predict.main([str(tmp_path / "photo.png"), "--detector", "yunet", "--yunet", str(model), "--json"])
+    [answer] = json.loads(capsys.readouterr().out)
+    assert answer["detector"] == "yunet"
+    assert [face["box"] for face in answer["faces"]] == [[64, 14, 40, 60]]
+
+
+def test_a_file_with_other_outputs_is_one_line(tmp_path):
+    """Older versions of YuNet and other networks load as well."""
+    model = yunet_file(tmp_path / "other.onnx", strides=(8,))
+    with pytest.raises(UserError, match=r"other\.onnx: no YuNet face detector .*2023mar"):
+        YuNet(model)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The WebSocket of cameras."""
 
+import base64
 import json
 import threading
 import time
@@ -114,10 +115,27 @@ def test_a_frame_that_is_too_large_ends_the_stream(serve):
         assert closed_with(socket)[0] == 1009
 
 
-def test_text_is_no_frame(server):
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_a_text_may_hold_a_frame_and_a_token_that_nobody_needs(server, picture, head):
     with stream(server) as socket:
-        socket.send("hello")
-        assert closed_with(socket) == (1008, "expected frames as binary messages")
+        socket.send('{"token": "any"}')
+        socket.send(head + base64.b64encode(picture(230)).decode())
+        result = answer(socket)
+        assert result["frame"] == 0
+        assert [face["label"] for face in result["faces"]] == ["bright"]
+
+
+@pytest.mark.parametrize("text", ["hello", "{}", '{"token": 7}'])
+def test_other_text_is_no_frame(server, text):
+    with stream(server) as socket:
+        socket.send(text)
+        assert closed_with(socket) == (1008, "expected frames as binary messages, or as text in base64")
+
+
+def test_a_text_that_is_too_large_ends_the_stream(serve):
+    with stream(serve(limits=Limits(frame=1000))) as socket:
+        socket.send("A" * 2001)
+        assert closed_with(socket)[0] == 1009
 
 
 @pytest.mark.parametrize("first", ["{", "7", '{"token": 7}', '{"token": "wrong"}', b"\xff\xd8"])
