@@ -5,7 +5,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from fer.monitor import mode_of
 
@@ -64,11 +64,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def loss_text(loss: SupportsFloat, decimals: int = 4) -> str:
+    """Returns a loss with `decimals` decimals, or four significant digits from 10,000 on, as of diverging runs."""
+    value = float(loss)
+    return f"{value:.{decimals}f}" if abs(value) < 10_000 else f"{value:.4g}"
+
+
 def figure_text(monitor: str, value: float, deviation: float | None = None) -> str:
     """Returns `61.23 %` or `61.23 ± 0.45 %`; losses with four digits and no unit."""
     numbers = [value] if deviation is None else [value, deviation]
     if mode_of(monitor) == "min":
-        return " ± ".join(f"{number:.4f}" for number in numbers)
+        return " ± ".join(map(loss_text, numbers))
     return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 

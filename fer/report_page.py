@@ -40,7 +40,9 @@ img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   table { font-size: .72rem; }
-  th, td { padding: .25rem .15rem; }
+  th, td { padding: .25rem .12rem; }
+  th:first-child, td:first-child { padding-left: 0; }
+  th:last-child, td:last-child { padding-right: 0; }
   th:not([aria-sort]) button::after { content: ""; }
   td[style*="right"]:has(span) { white-space: normal; }
 }
