@@ -13,7 +13,10 @@ from fer.plots.faces import RIGHT, draw_faces, prediction_captions
 from fer.plots.matrices import draw_matrix
 
 COLUMNS = 8
-FONT_SIZE = 10.5
+FONT_SIZE, SMALL_FONT = 10.5, 9
+"""Points of captions, and of those with a long name, whose lines are full."""
+LONG_NAME = 12
+"""Characters from which on a name is long."""
 TITLE_WIDTH = 80  # characters
 SIZE = 14.4, 8.1
 """Inches, 16:9."""
@@ -73,7 +76,9 @@ def draw_strip(figure, faces: Faces, split: str) -> None:
     """Draws the first COLUMNS faces in a row."""
     captions, colors = prediction_captions(faces.true, faces.predicted, faces.confidence)
     axes = figure.subplots()
-    draw_faces(axes, faces.images[:COLUMNS], captions[:COLUMNS], colors[:COLUMNS], COLUMNS, FONT_SIZE)
+    long = any(len(name) >= LONG_NAME for name in {*faces.true[:COLUMNS], *faces.predicted[:COLUMNS]})
+    font_size = SMALL_FONT if long else FONT_SIZE
+    draw_faces(axes, faces.images[:COLUMNS], captions[:COLUMNS], colors[:COLUMNS], COLUMNS, font_size)
     right = colors[:COLUMNS].count(RIGHT)
     number = len(captions[:COLUMNS])
     axes.set_title(
