@@ -43,14 +43,23 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Returns a text table with a row for each split, a column for each class and a column of totals."""
+    """Returns a text table with a row for each split, a column for each class and a column of totals.
+
+    Where this is wider than the terminal, each class is a row.
+    """
     classes = list(next(iter(counts.values())))
     widths = [max(len(name), 6) for name in classes]
     lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
     for split, row in counts.items():
         cells = (f"{row[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
         lines.append("".join([f"{split:<7}", *cells, f"{sum(row.values()):>9,}"]))
-    return lines
+    if len(lines[0]) <= shutil.get_terminal_size().columns:
+        return lines
+    rows = {name: [row[name] for row in counts.values()] for name in classes}
+    rows["total"] = [sum(row.values()) for row in counts.values()]
+    width = max(map(len, rows))
+    body = [f"{name:<{width}}{''.join(f' {count:>8,}' for count in row)}" for name, row in rows.items()]
+    return [f"{'':<{width}}{''.join(f' {split:>8}' for split in counts)}", *body]
 
 
 def yes(value: bool) -> str:
