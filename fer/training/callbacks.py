@@ -57,7 +57,8 @@ class LoggedInTime(Callback):
     """Logs a step in each epoch at least, so that the learning rates of short runs are known."""
 
     def on_train_start(self, trainer, pl_module) -> None:
-        trainer.log_every_n_steps = min(trainer.log_every_n_steps, trainer.num_training_batches)
+        interval = min(log_interval(trainer), trainer.num_training_batches)
+        trainer.log_every_n_steps = interval  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
 
 
 class ValidatedInTime(Callback):
