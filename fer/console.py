@@ -5,7 +5,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from fer.monitor import mode_of
 
@@ -43,14 +43,23 @@ def opening(data: Mapping[str, Any], resolved: Mapping[str, Any], wanted: Path, 
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Returns a text table with a row for each split, a column for each class and a column of totals."""
+    """Returns a text table with a row for each split, a column for each class and a column of totals.
+
+    Where this is wider than the terminal, each class is a row.
+    """
     classes = list(next(iter(counts.values())))
     widths = [max(len(name), 6) for name in classes]
     lines = ["".join([" " * 7, *(f"{name:>{w + 1}}" for name, w in zip(classes, widths, strict=True)), "    total"])]
     for split, row in counts.items():
         cells = (f"{row[name]:>{w + 1},}" for name, w in zip(classes, widths, strict=True))
         lines.append("".join([f"{split:<7}", *cells, f"{sum(row.values()):>9,}"]))
-    return lines
+    if len(lines[0]) <= shutil.get_terminal_size().columns:
+        return lines
+    rows = {name: [row[name] for row in counts.values()] for name in classes}
+    rows["total"] = [sum(row.values()) for row in counts.values()]
+    width = max(map(len, rows))
+    body = [f"{name:<{width}}{''.join(f' {count:>8,}' for count in row)}" for name, row in rows.items()]
+    return [f"{'':<{width}}{''.join(f' {split:>8}' for split in counts)}", *body]
 
 
 def yes(value: bool) -> str:
@@ -64,11 +73,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def loss_text(loss: SupportsFloat, decimals: int = 4) -> str:
+    """Returns a loss with `decimals` decimals, or four significant digits from 10,000 on, as of diverging runs."""
+    value = float(loss)
+    return f"{value:.{decimals}f}" if abs(value) < 10_000 else f"{value:.4g}"
+
+
 def figure_text(monitor: str, value: float, deviation: float | None = None) -> str:
     """Returns `61.23 %` or `61.23 ± 0.45 %`; losses with four digits and no unit."""
     numbers = [value] if deviation is None else [value, deviation]
     if mode_of(monitor) == "min":
-        return " ± ".join(f"{number:.4f}" for number in numbers)
+        return " ± ".join(map(loss_text, numbers))
     return " ± ".join(f"{100 * number:.2f}" for number in numbers) + " %"
 
 

@@ -45,7 +45,7 @@ from fer.commandline import command as command_line
 from fer.errors import UserError
 from fer.evaluation import inputs, predictions
 from fer.evaluation.formatting import METRIC_TITLES, interval
-from fer.evaluation.input_names import unique_names
+from fer.evaluation.input_names import as_typed, unique_names
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import EvaluationOptions, is_data_option, parse_data, parse_numbers
 from fer.evaluation.predictions import align
@@ -122,7 +122,7 @@ def closing(
     for name, values in estimates.items():
         lines.append("".join(f"{interval(values[key]):<22}" for key in METRIC_TITLES) + name)
     study = next((source.study for source in sources if source.study), None)
-    paths = shlex.join(str(source.path) for source in sources)
+    paths = shlex.join(as_typed(source.path) for source in sources)
     if len(sources) > 1 and study:
         next_command = shlex.join(["python", "-m", "fer.study", study.name])
     else:

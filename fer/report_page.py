@@ -40,7 +40,9 @@ img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   table { font-size: .72rem; }
-  th, td { padding: .25rem .15rem; }
+  th, td { padding: .25rem .12rem; }
+  th:first-child, td:first-child { padding-left: 0; }
+  th:last-child, td:last-child { padding-right: 0; }
   th:not([aria-sort]) button::after { content: ""; }
   td[style*="right"]:has(span) { white-space: normal; }
 }
@@ -73,8 +75,8 @@ for (const table of document.querySelectorAll("table")) {
 
 LONG = 5
 """Headings from which on a page has a list of contents."""
-ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(]+) (\([^<]+)</td>")
-"""A cell of a page that holds a value and its interval, such as 64.4 % (62.8–65.9)."""
+ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(±]+) ([(±][^<]+)</td>")
+"""A cell of a page that holds a value and its interval or deviation: 64.4 % (62.8–65.9), 64.4 ± 0.3."""
 TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><table>'
 """A wide table scrolls inside its box, by keyboard too."""
 EXTENSIONS = ("tables", "sane_lists", "toc", "fenced_code", "md_in_html")

@@ -22,6 +22,8 @@ from fer.report import Report
 
 ENSEMBLES = ("probabilities", "logits")
 SIGNIFICANCE = 0.05
+LABEL_LENGTH = 32
+"""Characters of a classifier's name in figures."""
 Models = Mapping[str, Predictions]
 """Name -> predictions of the same images in the same order, see `predictions.align`."""
 Letters = Mapping[str, str]
@@ -59,8 +61,8 @@ def add_metrics(report: Report, models: Models, letters: Letters) -> dict[str, A
         content[name] = {**values, "ece": ece, "nll": nll}
         cells = {title: interval(values[key]) for key, title in METRIC_TITLES.items()}
         rows.append({"": letters.get(name, "–"), "classifier": name, **cells, "ECE": percent(ece), "NLL": f"{nll:.3f}"})
-        bars.append({"name": short_name(name, letters), **values["accuracy"]})
-        curves[short_name(name, letters)] = calibration.coverage(predictions.confidence, predictions.hits)
+        bars.append({"name": label(name, letters), **values["accuracy"]})
+        curves[label(name, letters)] = calibration.coverage(predictions.confidence, predictions.hits)
     report.table(pd.DataFrame(rows))
     report.text(METHODS)
     report.text("The ensembles average the probabilities, or the logits, of all classifiers.")
@@ -71,8 +73,14 @@ def add_metrics(report: Report, models: Models, letters: Letters) -> dict[str, A
     return content
 
 
+def label(name: str, letters: Letters) -> str:
+    """Returns the name of a classifier in figures, after its letter; of a long name its end."""
+    end = name if len(name) <= LABEL_LENGTH else f"…{name[1 - LABEL_LENGTH :]}"
+    return f"{letters[name]}: {end}" if name in letters else end
+
+
 def short_name(name: str, letters: Letters) -> str:
-    """Returns the letter of a classifier, which fits into figures; ensembles keep their names."""
+    """Returns the letter of a classifier, which fits into tables; ensembles keep their names."""
     return letters.get(name, name)
 
 

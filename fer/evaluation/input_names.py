@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer.errors import UserError
+from fer.shipped import WEIGHTS
 
 ENDINGS = (".csv.gz", ".csv", ".ckpt", ".pt")
 COMMON_PARTS = ("predictions", "checkpoints")
@@ -29,9 +30,23 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def minimum_depth(path: Path) -> int:
-    """Returns 2 for a stored table, named by study and file; 3 for a run, named by study, options and seed."""
+    """Returns 1 for a shipped network, 2 for a stored table, named by study and file, and 3 for a run.
+
+    Runs are named by study, options and seed.
+    """
+    if is_shipped(path):
+        return 1
     is_table = path.name.endswith((".csv", ".csv.gz"))
     return 2 if is_table and path.name.split(".")[0] != "predictions" else 3
+
+
+def is_shipped(path: Path) -> bool:
+    return path.absolute().parent == WEIGHTS
+
+
+def as_typed(path: Path) -> str:
+    """Returns what names an input on the command line: the name of a shipped network, or the path."""
+    return path.stem if is_shipped(path) else str(path)
 
 
 def distinctive_parts(path: Path) -> list[str]:
@@ -40,3 +55,9 @@ def distinctive_parts(path: Path) -> list[str]:
     for ending in ENDINGS:
         last = last.removesuffix(ending)
     return [part for part in (*folders, last) if part not in COMMON_PARTS] or [last]
+
+
+def from_here(path: str) -> str:
+    """Returns a path below the current folder without that folder, so that a report tells nothing about the machine."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fer import runs, stored
 from fer.errors import UserError
-from fer.evaluation import predictions
+from fer.evaluation import input_names, predictions
 from fer.evaluation.options import ALL, EvaluationOptions
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import (
@@ -29,7 +29,6 @@ TABLES = (".csv", ".csv.gz")
 NO_NETWORK = "predictions alone were given; name the data with --data PATH"
 QUICK = "left out by --quick; name the data with --data PATH"
 NO_CHECKPOINT = "no checkpoint is left of this run"
-
 EXPECTED = "a run's folder, a predictions.csv(.gz), a .ckpt or .pt file, or a shipped network"
 
 
@@ -173,7 +172,7 @@ def network_sentences(network: "ClassifierWithData", difference: str) -> list[st
     """Returns sentences on the data and the way of predicting; difference: see `data_difference`."""
     datamodule = network.datamodule
     notes = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in datamodule.warnings]
-    sentences = [f"{datamodule.origin} ({', '.join(datamodule.sources)}).", *notes]
+    sentences = [f"{datamodule.origin} ({', '.join(map(input_names.from_here, datamodule.sources))}).", *notes]
     if difference:
         sentences.append(f"Note: {difference}.")
     if network.tta != "none":

@@ -10,6 +10,7 @@ from fer.counting import counted
 from fer.evaluation import readings, run_facts
 from fer.evaluation.comparison import add_comparison
 from fer.evaluation.formatting import SPLIT_TITLES
+from fer.evaluation.input_names import is_shipped
 from fer.evaluation.inputs import EvaluationInput
 from fer.evaluation.options import ALL, EvaluationOptions
 from fer.evaluation.predictions import Predictions
@@ -73,7 +74,8 @@ def introduction(sources: Sequence[EvaluationInput], predictions: Predictions, d
     classes = predictions.classes
     lines = [f"{counted(len(predictions), 'image')} of {len(classes)} classes: {', '.join(classes)}.", *dropped]
     for source in sources:
-        lines.append(f"{source.name}: {' '.join([*source.description, f'Read from {source.path}.'])}")
+        origin = "Ships with fer." if is_shipped(source.path) else f"Read from {source.path}."
+        lines.append(f"{source.name}: {' '.join([*source.description, origin])}")
     return lines
 
 

@@ -15,7 +15,9 @@ LINES = {"train": ("training", "#6b7785"), "val": ("validation", PALETTE["sad"])
 """Split -> its name and colour."""
 BEST_COLOR, MAJORITY_COLOR, RATE_COLOR = "#b3261e", "#3d3d3d", "#a8501a"
 
-TITLE_WIDTH = 110  # characters
+TITLE_WIDTH, LABEL_WIDTH = 110, 34  # characters
+LEAST_RANGE = 10.0
+"""Percentage points that the axis of accuracy spans at least, so that noise looks small."""
 
 
 class Reference(NamedTuple):
@@ -45,7 +47,7 @@ def draw_accuracy(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTH
     curves = draw_curves(axes, metrics, "accuracy", 100)
     if reference.majority:
         name, share = reference.majority
-        label = f"always {name}: {100 * share:.1f} %"
+        label = textwrap.fill(f"always {name}: {100 * share:.1f} %", LABEL_WIDTH)
         axes.axhline(100 * share, color=MAJORITY_COLOR, linestyle=":", linewidth=1.5, label=label)
     best, validation = reference.best, curves.get("val")
     if best is not None and validation is not None and best in validation.index:
@@ -53,7 +55,16 @@ def draw_accuracy(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTH
         label = f"best epoch, {best}: {value:.1f} %"
         axes.plot(best, value, "o", color=BEST_COLOR, markersize=9, zorder=3, label=label)
     axes.set_ylabel("accuracy, %")
+    axes.set_ylim(widened(*axes.get_ylim()))
     add_legend(axes)
+
+
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Returns the limits in percent, or wider ones around their middle that span LEAST_RANGE."""
+    if high - low >= LEAST_RANGE:
+        return low, high
+    start = min(max(0.0, (low + high - LEAST_RANGE) / 2), 100 - LEAST_RANGE)
+    return start, start + LEAST_RANGE
 
 
 def draw_loss(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTHING) -> None:
@@ -99,7 +110,7 @@ def draw_curves(axes: Axes, metrics: pd.DataFrame, name: str, scale: float = 1) 
         if f"{split}/{name}" in metrics:
             curve = scale * metrics.dropna(subset=f"{split}/{name}").groupby("epoch")[f"{split}/{name}"].last()
             curve.index = curve.index.astype(int) + 1
-            marker = "." if len(curve) <= 20 else ""
+            marker = "o" if len(curve) == 1 else "." if len(curve) <= 20 else ""
             axes.plot(curve.index, curve, color=color, label=label, marker=marker, linewidth=1.8)
             curves[split] = curve
     set_up(axes, metrics)

@@ -44,7 +44,7 @@ def reliability_figure(panels: Mapping[str, pd.DataFrame]) -> Figure:
 
 def coverage_figure(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """Name -> coverage and accuracy, shares in [0, 1]."""
-    size = (8.8, max(3.8, 0.9 + 0.2 * len(curves))) if len(curves) > 1 else (6.4, 3.8)
+    size = (10.2, max(3.8, 0.9 + 0.2 * len(curves))) if len(curves) > 1 else (6.4, 3.8)
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     axes = figure.subplots()
     lowest = 1.0

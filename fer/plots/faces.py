@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 RIGHT, WRONG = "#2b7a3d", "#b3261e"
 CAPTION_WIDTH = 20
 """Characters in a line above a face."""
+NAME_LENGTH = 32
+"""Characters of a class's name above a face; longer names are cut."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -97,7 +99,13 @@ def prediction_captions(
     shares = [""] * len(true) if confidence is None else [f" {100 * value:.0f}{NO_BREAK}%" for value in confidence]
     captions, colors = [], []
     for label, answer, share in zip(true, predicted, shares, strict=True):
-        lines = [f"{answer}{share}"] if label == answer else [f"said {answer}{share},", f"is {label}"]
+        correct, wrong = f"{cut(answer)}{share}", [f"said {cut(answer)}{share},", f"is {cut(label)}"]
+        lines = [correct] if label == answer else wrong
         captions.append("\n".join(textwrap.fill(line, CAPTION_WIDTH) for line in lines))
         colors.append(RIGHT if label == answer else WRONG)
     return captions, colors
+
+
+def cut(name: str) -> str:
+    """Returns a name of at most NAME_LENGTH characters."""
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1].rstrip()}…"

@@ -1,7 +1,7 @@
 """Matrices of counts: confusion matrices, and the labels of one source against those of another."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,10 @@ from matplotlib.patches import Rectangle
 from fer.palette import text_color
 
 INK = "#3d3d3d"
+NAME_WIDTH, MANY = 20, 10
+"""Characters in a line of a class's name, and the number of classes above which rows have room for one line only."""
+LINE, CHARACTER = 0.17, 0.085
+"""Inches that a line of a name is high and a character wide, at most."""
 PANELS = 3
 """Matrices in a row of `confusion_panels`."""
 SHADES = colormaps["Blues"]
@@ -48,12 +52,38 @@ def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> pd.DataFra
 
 def matrix_figure(counts: pd.DataFrame, xlabel: str, ylabel: str, title: str = "") -> Figure:
     """Draws counts with named rows and columns, see `draw_matrix`."""
-    rows, columns = counts.shape
-    figure = Figure(figsize=(max(4.6, 2.4 + 0.62 * columns), max(3.3, 1.7 + 0.5 * rows)), dpi=110, layout="constrained")
+    width, height = matrix_size(counts)
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     draw_matrix(figure.subplots(), counts, xlabel, ylabel)
     if title:
-        figure.suptitle(textwrap.fill(title, 9 * (columns + 3)), fontsize=12, parse_math=False)
+        figure.suptitle(textwrap.fill(title, round(11 * width)), fontsize=12, parse_math=False)
     return figure
+
+
+def matrix_size(counts: pd.DataFrame) -> tuple[float, float]:
+    """Returns width and height in inches of a figure whose cells have room beside the names of rows and columns."""
+    rows, columns = counts.shape
+    names = row_names(counts)
+    row = max(0.5, LINE * max(name.count("\n") + 2 for name in names))
+    left = max(2.4, 1.15 + CHARACTER * longest_line(names))
+    below = max(1.7, 1.2 + 0.7 * CHARACTER * longest_line(wrapped(counts.columns)))
+    return max(4.6, left + 0.62 * columns), max(3.3, below + row * rows)
+
+
+def row_names(counts: pd.DataFrame) -> list[str]:
+    """Returns the names of the rows with their numbers of images, in lines."""
+    return wrapped([f"{name} ({images:,})" for name, images in counts.sum(axis=1).items()])
+
+
+def wrapped(names: Iterable[object]) -> list[str]:
+    """Returns the names in lines of at most NAME_WIDTH characters, or in one line each where there are many."""
+    texts = [str(name) for name in names]
+    return texts if len(texts) > MANY else [textwrap.fill(text, NAME_WIDTH) for text in texts]
+
+
+def longest_line(names: Iterable[str]) -> int:
+    """Returns the number of characters in the longest line."""
+    return max(len(line) for name in names for line in name.split("\n"))
 
 
 def draw_matrix(axes: Axes, counts: pd.DataFrame, xlabel: str, ylabel: str, fontsize: float = 10) -> None:
@@ -72,9 +102,8 @@ def draw_matrix(axes: Axes, counts: pd.DataFrame, xlabel: str, ylabel: str, font
             axes.add_patch(
                 Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.5, zorder=3)
             )
-    names = [f"{name} ({images:,})" for name, images in sums.items()]
-    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(counts.shape[0]), names)
+    axes.set_xticks(range(counts.shape[1]), wrapped(counts.columns), rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(counts.shape[0]), row_names(counts))
     axes.tick_params(length=0)
     axes.spines[:].set_color("#cccccc")
     axes.set(xlabel=f"{xlabel}, % of the row", ylabel=f"{ylabel} (images)")

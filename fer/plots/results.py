@@ -13,10 +13,15 @@ from fer.plots.faces import RIGHT, draw_faces, prediction_captions
 from fer.plots.matrices import draw_matrix
 
 COLUMNS = 8
-FONT_SIZE = 10.5
+FONT_SIZE, SMALL_FONT = 10.5, 9
+"""Points of captions, and of those with a long name, whose lines are full."""
+LONG_NAME = 12
+"""Characters from which on a name is long."""
 TITLE_WIDTH = 80  # characters
 SIZE = 14.4, 8.1
 """Inches, 16:9."""
+STRIP, CAPTION_LINE = 2.49, 0.22
+"""Inches that the row of faces is high, and that a caption's third line and each further one adds."""
 
 
 class Faces(NamedTuple):
@@ -43,7 +48,8 @@ def results_figure(
     figure = Figure(figsize=SIZE, dpi=110)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=17, fontweight="bold", parse_math=False)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.25, 1], squeeze=False).flat
+    strip = strip_height(faces)
+    above, below = figure.subfigures(2, 1, height_ratios=[SIZE[1] - strip, strip], squeeze=False).flat
     if metrics is None:
         matrix = above.subplots()
     else:
@@ -59,13 +65,20 @@ def results_figure(
     return figure
 
 
+def strip_height(faces: Faces) -> float:
+    """Returns the height in inches of the row of faces, in which captions of any length leave them their size."""
+    captions, _ = prediction_captions(faces.true, faces.predicted, faces.confidence)
+    lines = max(caption.count("\n") + 1 for caption in captions[:COLUMNS])
+    return STRIP + CAPTION_LINE * max(0, lines - 2)
+
+
 def draw_strip(figure, faces: Faces, split: str) -> None:
     """Draws the first COLUMNS faces in a row."""
     captions, colors = prediction_captions(faces.true, faces.predicted, faces.confidence)
     axes = figure.subplots()
-    lines = max(caption.count("\n") + 1 for caption in captions[:COLUMNS])
-    fontsize = FONT_SIZE if lines <= 2 else FONT_SIZE * 0.8 ** (lines - 2)  # the faces become smaller, too
-    draw_faces(axes, faces.images[:COLUMNS], captions[:COLUMNS], colors[:COLUMNS], COLUMNS, fontsize)
+    long = any(len(name) >= LONG_NAME for name in {*faces.true[:COLUMNS], *faces.predicted[:COLUMNS]})
+    font_size = SMALL_FONT if long else FONT_SIZE
+    draw_faces(axes, faces.images[:COLUMNS], captions[:COLUMNS], colors[:COLUMNS], COLUMNS, font_size)
     right = colors[:COLUMNS].count(RIGHT)
     number = len(captions[:COLUMNS])
     axes.set_title(

@@ -12,8 +12,9 @@ MIN_OVERLAP = 0.3
 """Least intersection over union of the boxes of a face in two frames."""
 MAX_REACH, MAX_REACH_GAP = 2.0, 0.5
 """A face moves within half a second by at most two sides of its box."""
-MAX_GAP = 2.0
-"""Seconds after which a lost face gets a new number. Detectors miss a turned or blinking face for about a second."""
+MAX_GAP, MAX_FRAMES = 2.0, 2
+"""Seconds and frames after both of which a lost face gets a new number. Detectors miss a turned or blinking face for
+about a second; a slow server answers less than a frame a second."""
 TIME_CONSTANT = 0.4
 """Time constant of the exponential smoothing in seconds: after it a new expression has a weight of 63 %."""
 
@@ -24,6 +25,7 @@ class Track:
     box: Box
     probabilities: np.ndarray  # (C,)
     last_seen: float  # seconds
+    frame: int = 0  # number of the frame in which it was seen last
 
 
 class Tracker:
@@ -31,14 +33,15 @@ class Tracker:
 
     def __init__(self):
         self.tracks: list[Track] = []
-        self.count = 0
+        self.count = self.frame = 0
 
     def __call__(self, boxes: Sequence[Box], probabilities: np.ndarray, seconds: float) -> list[Track]:
         """Returns the track of each box, with its smoothed probabilities.
 
         probabilities: (n, C), a row for each box; seconds: time of the frame, never less than before.
         """
-        self.tracks = [track for track in self.tracks if seconds - track.last_seen <= MAX_GAP]
+        self.frame += 1
+        self.tracks = [track for track in self.tracks if not self._is_lost(track, seconds)]
         matched = self._match(boxes, seconds)
         tracks = []
         for index, (box, row) in enumerate(zip(boxes, probabilities, strict=True)):
@@ -50,9 +53,13 @@ class Tracker:
             else:
                 self.count += 1
                 track = Track(self.count, box, row, seconds)
+            track.frame = self.frame
             tracks.append(track)
         self.tracks += [track for track in tracks if track not in self.tracks]
         return tracks
+
+    def _is_lost(self, track: Track, seconds: float) -> bool:
+        return seconds - track.last_seen > MAX_GAP and self.frame - track.frame > MAX_FRAMES
 
     def _match(self, boxes: Sequence[Box], seconds: float) -> dict[int, int]:
         """Returns index of a box -> index of its track.

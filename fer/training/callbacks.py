@@ -53,6 +53,14 @@ class FiniteLoss(Callback):
             )
 
 
+class LoggedInTime(Callback):
+    """Logs a step in each epoch at least, so that the learning rates of short runs are known."""
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        interval = min(log_interval(trainer), trainer.num_training_batches)
+        trainer.log_every_n_steps = interval  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
+
+
 class ValidatedInTime(Callback):
     """Raises UserError before the first step of a run that ends before the first validation, if it stops early."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fer import run_folders, runs
-from fer.console import duration, yes
+from fer.console import duration, loss_text, yes
 from fer.counting import counted
 from fer.monitor import mode_of
 from fer.places import RUNS
@@ -41,7 +41,9 @@ def figures_table(record: Record) -> list[str]:
     lines = [f"{'':<6} {'accuracy':>9} {'balanced':>9} {'macro F1':>9} {'loss':>8}"]
     for split in (name for name in record["data"]["counts"] if f"{name}/loss" in record):
         shares = [100 * record[f"{split}/{name}"] for name in ("accuracy", "balanced_accuracy", "macro_f1")]
-        lines.append(f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {record[f'{split}/loss']:>8.4f}")
+        lines.append(
+            f"{split:<6}{''.join(f' {share:>7.2f} %' for share in shares)} {loss_text(record[f'{split}/loss']):>8}"
+        )
     return lines
 
 
@@ -102,7 +104,7 @@ def next_commands(record: Record, folder: Path, events: bool) -> list[str]:
     """Returns the two commands that follow: the report on the run, and its study or its curves."""
     second = study_command(folder, record["config"]["study"])
     if not second and events:
-        second = shlex.join(["tensorboard", "--logdir", str(folder)])
+        second = f"{shlex.join(['tensorboard', '--logdir', str(folder)])}    (curves: the tab Custom Scalars)"
     first = f"{shlex.join(['python', '-m', 'fer.evaluate', str(folder)])}{option_for(record['config'])}"
     if not (folder / runs.RESULTS).exists():
         first += "    (draws the pictures as well)"

@@ -19,7 +19,7 @@ from fer.errors import Interrupted, UserError
 from fer.memory import keep_freed
 from fer.training import history, prolonging, resume, states
 from fer.training.building import classifier_for
-from fer.training.callbacks import ValidatedInTime
+from fer.training.callbacks import LoggedInTime, ValidatedInTime
 from fer.training.initial import InitialWeights
 from fer.training.states import State
 from fer.training.tensorboard import Layout
@@ -56,7 +56,8 @@ def fit(
     if checkpoint and not rank_zero_only.rank:
         state.put_aside()
         history.keep_history(folder, state.step)
-    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, [*watchers, ValidatedInTime(), Layout()])
+    watchers = [*watchers, LoggedInTime(), ValidatedInTime(), Layout()]
+    trainer = trainer_for(cfg, folder, state.step if checkpoint else None, watchers)
     try:
         trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:

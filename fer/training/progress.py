@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fer import terminal
-from fer.console import duration
+from fer.console import duration, loss_text
 
 REFRESH = 0.1
 """Seconds between updates of the live line."""
@@ -51,9 +51,13 @@ class Lines(ProgressBar):
         figures = {split: (metrics[f"{split}/loss"], 100 * metrics[f"{split}/accuracy"]) for split in splits}
         self.updated = ["train"]
         speed = f"{metrics['images_per_s']:,.0f} images/s, " if "images_per_s" in metrics else ""
-        times = f"{duration(self.elapsed())} elapsed, at most {duration(self.time_left(trainer, epoch))} left"
-        full = "; ".join(f"{split} loss {loss:.4f} accuracy {share:.2f} %" for split, (loss, share) in figures.items())
-        short = "; ".join(f"{split} {loss:.3f} {share:.1f} %" for split, (loss, share) in figures.items())
+        times = f"{duration(self.elapsed())} elapsed"
+        if epoch < planned_epochs(trainer):
+            times += f", at most {duration(self.time_left(trainer, epoch))} left"
+        full = "; ".join(
+            f"{split} loss {loss_text(loss)} accuracy {share:.2f} %" for split, (loss, share) in figures.items()
+        )
+        short = "; ".join(f"{split} {loss_text(loss, 3)} {share:.1f} %" for split, (loss, share) in figures.items())
         shortest = "; ".join(f"{split} {share:.1f} %" for split, (_, share) in figures.items())
         start = f"epoch {epoch}/{planned_epochs(trainer)}: "
         self.print_first([f"{start}{rest}" for rest in (f"{full}; {speed}{times}", full, short, shortest)])
@@ -97,7 +101,7 @@ class LiveLine(Lines):
 
     def on_train_batch_end(self, trainer, pl_module, outputs: Any, batch, batch_idx) -> None:
         if self.live and batch_idx % self.refresh_rate == 0 and time.perf_counter() - self.updated_at > REFRESH:
-            self.show(trainer, (batch_idx + 1) / trainer.num_training_batches, f"loss {float(outputs['loss']):.3f}")
+            self.show(trainer, (batch_idx + 1) / trainer.num_training_batches, f"loss {loss_text(outputs['loss'], 3)}")
 
     def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0) -> None:
         if self.live and not trainer.sanity_checking and time.perf_counter() - self.updated_at > REFRESH:

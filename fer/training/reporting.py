@@ -13,6 +13,7 @@ from torch import Tensor
 from fer import files, runs
 from fer.data.datamodule import FERDataModule
 from fer.data.folds import FOLD
+from fer.evaluation import run_facts
 from fer.evaluation.formatting import SPLIT_TITLES
 from fer.evaluation.predictions import Predictions
 from fer.evaluation.single import short_report
@@ -52,7 +53,7 @@ def write_report(
     predicted: the predictions of each scored split. checkpoint: the file that the classifier's weights come from.
     record: of the run.
     """
-    draw(predicted, datamodule, folder, checkpoint)
+    draw(predicted, datamodule, folder, checkpoint, record)
     held_out = {split: part for split, part in predicted.items() if split not in ("train", FOLD)}
     short_report(folder, held_out, datamodule.description(), record)
 
@@ -73,17 +74,23 @@ def complete(
 
 
 def draw(
-    predicted: Mapping[str, Predictions], datamodule: FERDataModule, folder: Path, checkpoint: str = runs.LAST.name
+    predicted: Mapping[str, Predictions],
+    datamodule: FERDataModule,
+    folder: Path,
+    checkpoint: str = runs.LAST.name,
+    record: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes results.png, confusion.png and faces.png of the last split, which is test if it was read, and curves.png.
 
-    Without metrics.csv there is no curves.png, and results.png has no curves.
+    Without metrics.csv there is no curves.png, and results.png has no curves. Titles name the network, its optimizer,
+    data and seed; without a record, the data and the folder.
     """
     split, last = list(predicted.items())[-1]
     name = SPLIT_TITLES.get(split, split)
     score_text = f"{100 * np.mean(last.hits):.1f} % of {len(last):,} {name} images right"
     faces = spread_faces(last, datamodule.splits[split].images)
-    title = f"{datamodule.origin}: {score_text}"
+    name_of_run = run_facts.title(record or {}, f"{datamodule.origin}, {folder.parent.name}/{folder.name}")
+    title = f"{name_of_run}: {score_text}"
     table = confusion_table(last.confusion, last.classes)
     files.save_figure(confusion_figure(last.confusion, last.classes, score_text), folder / "confusion.png")
     files.save_figure(prediction_sheet(*faces, heading=title), folder / "faces.png")
@@ -91,8 +98,7 @@ def draw(
     if (folder / runs.HISTORY).is_file():
         metrics = pd.read_csv(folder / runs.HISTORY)
         reference = Reference(best_epoch(folder, checkpoint), majority(datamodule.counts))
-        heading = f"{datamodule.origin}: {folder.parent.name}/{folder.name}"
-        files.save_figure(curves_figure(metrics, reference, heading), folder / "curves.png")
+        files.save_figure(curves_figure(metrics, reference, name_of_run), folder / "curves.png")
     strip = spread_faces(last, datamodule.splits[split].images, COLUMNS)
     results = results_figure(title, name, table, strip, metrics, reference)
     files.save_figure(results, folder / runs.RESULTS, colours=256)

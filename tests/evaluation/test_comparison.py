@@ -75,3 +75,13 @@ def test_two_of_a_kind_do_not_differ(several):
     same = comparison.compare(several["x"], several["x"])
     assert same["p"] == 1
     assert same["difference"] == {"value": 0, "low": 0, "high": 0}
+
+
+def test_figures_name_classifiers_after_their_letters():
+    letters = {"standard": "A", "a_long_study/a-long-option-of-a-run/seed-0": "B"}
+    labels = [comparison.label(name, letters) for name in (*letters, "ensemble, mean logits")]
+    assert labels[0] == "A: standard"
+    assert labels[1].startswith("B: …")
+    assert labels[1].endswith("a-long-option-of-a-run/seed-0")
+    assert len(labels[1]) == 3 + comparison.LABEL_LENGTH
+    assert labels[2] == "ensemble, mean logits"

@@ -66,6 +66,15 @@ def test_texts_stay_inside_and_apart(rows, title, check_readable):
     check_readable(curves_figure(TABLE.head(rows), Reference(1, ("surprise", 0.25)), title))
 
 
+@pytest.mark.parametrize("shares", [[0.135], [0.0], [1.0], [0.13, 0.135], [0.2, 0.6]])
+def test_the_axis_of_accuracy_does_not_enlarge_noise(shares):
+    epochs = range(len(shares))
+    axes = curves_figure(pd.DataFrame({"epoch": epochs, "step": epochs, "val/accuracy": shares})).axes[0]
+    low, high = axes.get_ylim()
+    assert high - low >= 10
+    assert low <= 100 * min(shares) <= 100 * max(shares) <= high
+
+
 def test_legends_hide_no_curve():
     figure = curves_figure(TABLE, Reference(2, ("happy", 0.249)))
     figure.draw_without_rendering()

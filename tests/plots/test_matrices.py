@@ -44,10 +44,15 @@ def test_numbers_are_legible_on_their_cells(share):
 
 @pytest.mark.full
 @pytest.mark.parametrize("classes", [2, 7, 30])
-def test_texts_stay_inside_and_apart(classes, check_readable):
+@pytest.mark.parametrize(
+    "name", ["emotion number", "neither happy nor sad nor surprised", "happily_and_angrily_surprised"]
+)
+def test_texts_stay_inside_and_apart(classes, name, check_readable):
     counts = np.random.default_rng(0).integers(0, 5000, (classes, classes))
-    names = [f"emotion number {n}" for n in range(classes)]
-    check_readable(confusion_figure(counts, names, "test, 12 runs of some_study_name, accuracy 71.2 %"))
+    figure = confusion_figure(counts, [f"{name} {n}" for n in range(classes)], "12 runs of some_study_name, 71.2 %")
+    check_readable(figure)
+    cells = figure.axes[0].get_window_extent()
+    assert min(cells.width, cells.height) >= 0.4 * figure.dpi * classes
 
 
 @pytest.mark.parametrize("number", [1, 4])

@@ -62,11 +62,19 @@ def test_two_faces_keep_their_numbers_when_their_order_changes():
     assert [track.number for track in tracker([right, left], np.concatenate([OTHER, SURE]), 0.1)] == [2, 1]
 
 
+def test_a_slow_server_gives_a_face_one_number():
+    tracker, box = Tracker(), (0, 0, 30, 30)
+    seen = [tracker([box], SURE, seconds) for seconds in (0, 3.1, 6.4)]
+    tracker([], np.empty((0, 2)), 9.5)  # missed once
+    assert [track.number for [track] in [*seen, tracker([box], SURE, 12.6)]] == [1] * 4
+
+
 @pytest.mark.parametrize(("gap", "number"), [(MAX_GAP - 0.1, 1), (MAX_GAP + 0.1, 2)])
 def test_a_face_lost_for_long_is_a_new_one(gap, number):
     tracker, box = Tracker(), (0, 0, 30, 30)
     tracker([box], SURE, 0)
-    tracker([], np.empty((0, 2)), gap / 2)
+    for part in (0.3, 0.6, 0.9):
+        tracker([], np.empty((0, 2)), part * gap)
     assert tracker([box], SURE, gap)[0].number == number
 
 

@@ -46,6 +46,13 @@ def test_hover_and_focus_light_up_box_and_card_together(server, page, picture):
         assert lit(page) == [[expected], [expected]]
 
 
+def test_the_summary_says_where_only_the_largest_faces_are_answered(server, page):
+    page.goto(server.address)
+    read = """most => import('./faces.js').then(({summary}) => summary([{label: 'sad'}, {label: 'sad'}], most))"""
+    assert page.evaluate(read, 32) == "2 faces: 2 sad."
+    assert page.evaluate(read, 2) == "The 2 largest faces: 2 sad."
+
+
 def test_a_box_lies_over_its_face(server, page, picture):
     show(page, server, picture(230, 10))
     frame = page.locator("#frame").bounding_box()

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fer.training.callbacks import Diverged, FiniteLoss
+from fer.training.callbacks import Diverged, FiniteLoss, LoggedInTime
 
 OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.0}], defaults={"lr": 0.5})
 
@@ -32,3 +32,10 @@ def test_the_loss_is_read_only_when_it_is_logged():
 def test_a_validation_loss_that_is_no_number_is_told():
     with pytest.raises(Diverged, match="validation loss"):
         FiniteLoss().on_validation_end(trainer(callback_metrics={"val/loss": torch.tensor(float("nan"))}), None)
+
+
+@pytest.mark.parametrize(("batches", "interval"), [(2, 2), (500, 3), (float("inf"), 3)])
+def test_each_epoch_logs_a_step_at_least(batches, interval):
+    state = trainer(num_training_batches=batches)
+    LoggedInTime().on_train_start(state, None)
+    assert state.log_every_n_steps == interval

@@ -93,6 +93,13 @@ def test_lines_say_one_line_an_epoch(capsys):
     assert second.startswith("epoch 2/2: train loss 0.5000 accuracy 50.00 %; val loss 0.5000 accuracy 50.00 %; ")
 
 
+def test_the_last_line_states_no_time_left(capsys):
+    train(Lines(), trainer())
+    first, last = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert "elapsed, at most" in first
+    assert last.endswith("elapsed")
+
+
 def test_the_time_left_counts_small_pictures_for_less(capsys, monkeypatch):
     clock = iter([0, 60, 60])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))

@@ -1,10 +1,15 @@
 """When a run's pictures are drawn."""
 
-import pytest
+from types import SimpleNamespace
 
-from fer import evaluate, runs
+import numpy as np
+import pytest
+import torch
+
+from fer import evaluate, files, runs
 from fer.config import compose_config
-from fer.training.reporting import SHORT, seconds_before
+from fer.evaluation.predictions import Predictions
+from fer.training.reporting import SHORT, draw, seconds_before
 from fer.training.start import train
 
 from .test_trainer import TINY
@@ -21,6 +26,25 @@ from .test_trainer import TINY
 )
 def test_short_runs_of_a_sweep_wait_for_their_pictures(options, seconds):
     assert seconds_before(compose_config(["output_dir=x", *options])) == seconds
+
+
+@pytest.mark.parametrize("record", [None, {"config": {"model": {}, "seed": 3}, "data": {"origin": "FER2013"}}])
+def test_titles_of_pictures_name_the_network(record, tmp_path, monkeypatch):
+    if record:
+        record["config"] |= {"model": {"_target_": "net.Net"}, "optimizer": {"_target_": "torch.optim.SGD"}}
+    figures = {}
+    monkeypatch.setattr(files, "save_figure", lambda figure, path, **_: figures.update({path.name: figure}))
+    (tmp_path / "metrics.csv").write_text("epoch,step,val/accuracy\n0,4,0.5\n")
+    answers = np.array([0, 1])
+    predicted = Predictions(("happy", "sad"), np.array(["a", "b"]), answers, answers, np.eye(2))
+    images = torch.zeros(2, 1, 48, 48, dtype=torch.uint8)
+    data = SimpleNamespace(
+        origin="FER2013", counts={"train": {"happy": 1}}, splits={"test": SimpleNamespace(images=images)}
+    )
+    draw({"test": predicted}, data, tmp_path, record=record)
+    name = "Net, SGD, FER2013, seed 3" if record else f"FER2013, {tmp_path.parent.name}/{tmp_path.name}"
+    titles = [figures[picture].get_suptitle().replace("\n", " ") for picture in ("curves.png", "results.png")]
+    assert titles == [name, f"{name}: 100.0 % of 2 test images right"]
 
 
 @pytest.mark.full

@@ -2,14 +2,15 @@
 
 import { answer, colorOf, confidence, percent, textColor } from "./draw.js";
 
-// returns "3 faces: 2 happy, 1 neutral."
-export function summary(faces) {
+// returns "3 faces: 2 happy, 1 neutral."; the server answers the `most` largest faces of a picture only
+export function summary(faces, most = Infinity) {
   if (!faces.length) return "No face found.";
   if (faces.length === 1) return `1 face: ${faces[0].label}.`;
   const counts = new Map();
   for (const { label } of faces) counts.set(label, (counts.get(label) ?? 0) + 1);
   const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([label, count]) => `${count} ${label}`);
-  return `${faces.length} faces: ${parts.join(", ")}.`;
+  const number = faces.length < most ? `${faces.length}` : `The ${faces.length} largest`;
+  return `${number} faces: ${parts.join(", ")}.`;
 }
 
 export class FaceList {
