@@ -204,7 +204,6 @@ TYPED = {
     "model=conf/model/cnn2.yaml": r"model=conf/model/cnn2\.yaml: expected a name",
     "'callbacks=[{_target_: own.Hello}]'": r"\+callbacks\.NAME=\{_target_: …\}",
     "callbacks=[default,finetune]": WORKS,
-    "optimizer=sgd,adam optimizer.momentum=0.8,0.9": r"optimizer=sgd has it, optimizer=adam has not",
     "callbacks.checkpoint.save_last=true": r"type \+callbacks\.checkpoint\.save_last=VALUE",
     # callbacks of Lightning and own parts
     "'+callbacks.bar={_target_: lightning.pytorch.callbacks.RichProgressBar}'": WORKS,
