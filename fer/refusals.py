@@ -25,6 +25,8 @@ OTHERS = {
     "hydra.job.chdir": "a run never changes the current folder",
 }
 """Options of Hydra -> what to use here instead."""
+LAUNCHED = 'hydra.run.dir="."'
+"""What Lightning adds to the command lines of the other processes of a distributed run; it is the default."""
 REMOVABLE = ("model", "loss", "optimizer", "scheduler", "augment", "callbacks", "logger", "sampler", "pruner", "search")
 """Groups whose keys `~` may remove: arguments with defaults, callbacks, loggers, transforms, dimensions of a space."""
 
@@ -66,7 +68,7 @@ def check(word: str, before: str) -> None:
         raise UserError(stray(word, before))
     if word.startswith("~"):
         check_removal(options.name_of(word))
-    if name in OTHERS:
+    if name in OTHERS and word != LAUNCHED:
         raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
     if value.startswith("interval("):
         raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
