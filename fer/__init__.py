@@ -10,6 +10,7 @@ Names are loaded on first use, so `import fer` costs nothing.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ __all__ = ["Classifier", "FERDataModule", "Recogniser", "Recognition", "Run", "c
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("fer-lightning")
     if name not in _HOMES:
-        raise AttributeError(f"module 'fer' has no attribute '{name}'")
+        raise AttributeError(f"module 'fer' has no attribute '{name}'", name=name, obj=sys.modules[__name__])
     module, _, attribute = _HOMES[name].partition(":")
     value = getattr(importlib.import_module(module), attribute or name)
     globals()[name] = value

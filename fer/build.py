@@ -177,7 +177,7 @@ def check_arguments(call: Callable[..., Any], target: str, where: str, args: Seq
 
 def described(error: Exception, target: str, where: str) -> str:
     """Returns a constructor's error as one line. Messages of this project's own classes already name the option."""
-    if target.startswith("fer."):
+    if target.startswith("fer.") and not isinstance(error, MISTAKES):
         return reason(error)
     return f"{where}: {target}: {reason(error)}" if where else f"{target}: {reason(error)}"
 

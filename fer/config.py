@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,14 @@ def compose_config(
     typed = [commandline.as_typed(word) for word in overrides or [] if not commandline.changes_nothing(word)]
     if config_dir:
         typed.append(f"hydra.searchpath=[{quoted(f'file://{os.path.abspath(config_dir)}')}]")
+    outer = GlobalHydra.instance().hydra  # a notebook's or another program's own
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose(name, overrides=typed, **more)
-    if not HydraConfig.initialized() and OmegaConf.is_interpolation(cfg, "output_dir"):
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = hydra.compose(name, overrides=typed, **more)
+    finally:
+        GlobalHydra.instance().hydra = outer
+    if not is_ours() and OmegaConf.is_interpolation(cfg, "output_dir"):
         raw = plain(cfg, resolve=False)["output_dir"]
         cfg.output_dir = RUN_NAME.sub(run_name(overrides or []), raw)
     return cfg
@@ -57,6 +62,10 @@ def compose(*overrides: str, command: str = "train", config_dir: str | None = No
     command: "train", "search", "eda" or "benchmark". config_dir: a folder of own configs. Raises UserError, with what
     to type instead, for options that do not exist.
     """
+    if command not in COMMANDS:
+        raise UserError(f"command={command!r}: expected one of {', '.join(COMMANDS)}")
+    for before, word in pairwise(["", *overrides]):
+        check_word(word, before)
     try:
         return compose_config(list(overrides), command, config_dir)
     except (HydraException, OmegaConfBaseException) as error:
@@ -66,13 +75,36 @@ def compose(*overrides: str, command: str = "train", config_dir: str | None = No
         ) from error
 
 
+APPS = re.compile(r"fer\.\w+")
+"""What Hydra calls the commands of fer."""
+COMMANDS = ("train", "search", "eda", "benchmark")
+"""Commands that have a config."""
+
+
+def check_word(word: object, before: str) -> None:
+    """Raises UserError for an argument of `compose` that is no option; before: the one to its left."""
+    if not isinstance(word, str):
+        raise UserError(f"{word!r}: expected a string NAME=VALUE, such as 'model=cnn3'")
+    if word.startswith("-"):
+        raise UserError(
+            f"{word}: flags are for the command line; in Python config_dir=FOLDER names a folder of own configs, and "
+            "a loop over fer.fit takes the place of a sweep"
+        )
+    refusals.check(word, before)
+
+
 RUN_NAME = re.compile(r"\$\{run_name:(\$\{[^}]*\},?)+\}")
 """The part of `output_dir` that only a command line fills in."""
 
 
+def is_ours() -> bool:
+    """Whether this process is a Hydra command of fer, rather than no such command or another program's."""
+    return HydraConfig.initialized() and bool(APPS.fullmatch(str(HydraConfig.get().help.app_name)))
+
+
 def typed_overrides() -> list[str]:
     """Returns the overrides that this process was started with; none without a command line."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    return list(HydraConfig.get().overrides.task) if is_ours() else []
 
 
 def config_dir(hydra: DictConfig | HydraConf | None = None) -> str | None:
@@ -80,7 +112,7 @@ def config_dir(hydra: DictConfig | HydraConf | None = None) -> str | None:
 
     hydra: Hydra's own config; a sweep has to pass it, because none is in force before its first run.
     """
-    if hydra is None and not HydraConfig.initialized():
+    if hydra is None and not is_ours():
         return None
     hydra = hydra or HydraConfig.get()
     providers = ("command-line", "hydra.searchpath in command-line")

@@ -1,6 +1,7 @@
 """Exceptions that commands report as one line instead of a traceback."""
 
 import errno
+import os
 import signal
 import sys
 import threading
@@ -98,9 +99,20 @@ def one_line_errors() -> Iterator[None]:
     except Interrupted as error:
         sys.exit(128 + error.number)
     except OSError as error:
+        if is_nowhere():
+            sys.exit(fail("the current folder was deleted; change to another one, with cd"))
         if error.errno not in FULL:
             raise
         sys.exit(fail(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make room there"))
+
+
+def is_nowhere() -> bool:
+    """Whether the current folder was deleted."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def as_user_error(error: BaseException) -> UserError:

@@ -73,7 +73,11 @@ def explain(error: Exception, typed: Sequence[str], compose: Compose) -> str:
 
 
 def no_choice(group: str, name: str, choices: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, choices, n=1)
+    folder, slash, rest = group.partition("/")
+    if slash and folder in options.GROUPS:  # a path was typed, and Hydra took its folders for groups
+        group, path = folder, f"{rest}/{name}"
+        return f"{group}={path}: expected a name out of those that --help lists, such as {group}={choices[0]}"
+    close = difflib.get_close_matches(name.lower(), choices, n=1)
     guess = f" Did you mean {group}={close[0]}?" if close else ""
     return f"{group}={name}: no such choice.{guess} In conf/{group}: {', '.join(choices)}"
 
@@ -111,13 +115,34 @@ def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
     above, key, node = descend(cfg, wrong)
     if not isinstance(node, DictConfig):
         return f"no option '{wrong}': {above} is one value, not a group of options"
-    if sure := meant(wrong, key, node, cfg):
+    if sure := lacking(wrong, typed, compose) or meant(wrong, key, node, cfg):
         return f"no option '{wrong}'. {sure}"
     there = [str(name) for name in node if not str(name).startswith("_")]
     prefix = wrong.removesuffix(key)
     close = difflib.get_close_matches(key.split(".")[0], there, n=1)
     guess = f" Did you mean {prefix}{close[0]}?" if close and f"{prefix}{close[0]}" != wrong else ""
     return f"no option '{wrong}'.{guess} {f'In {above}' if above else 'At the top'}: {', '.join(there)}"
+
+
+def lacking(wrong: str, typed: Sequence[str], compose: Compose) -> str:
+    """Returns which of several choices of a sweep lacks the option `wrong` that another one has; "" otherwise."""
+    group = wrong.partition(".")[0]
+    words = [word for word in typed if is_choice(word) and word.partition("=")[0] == group and "," in word]
+    if not words:
+        return ""
+    others = [word for word in typed if is_choice(word) and word.partition("=")[0] != group]
+    choices = words[-1].partition("=")[2].split(",")
+    having = [name for name in choices if has(compose([*others, f"{group}={name}"]), wrong)]
+    without = [name for name in choices if name not in having]
+    if not having or not without:
+        return ""
+    return f"{group}={having[0]} has it, {group}={without[0]} has not; sweep over it in a second command"
+
+
+def has(cfg: DictConfig, name: str) -> bool:
+    above, _, key = name.rpartition(".")
+    node = OmegaConf.select(cfg, above)
+    return isinstance(node, DictConfig) and key in node
 
 
 def meant(wrong: str, key: str, node: DictConfig, cfg: DictConfig) -> str:
@@ -179,6 +204,9 @@ def leaves(cfg: DictConfig) -> list[str]:
 def arguments(target: str) -> list[str]:
     """Returns the names of the arguments of a class or function; none where it cannot be imported."""
     try:
-        return [name for name in inspect.signature(get_object(target)).parameters if name not in ("self", "params")]
+        call = get_object(target)
+        kinds = call.__mro__ if isinstance(call, type) else (call,)
+        names = [name for kind in kinds for name in inspect.signature(kind).parameters]  # those behind **kwargs too
+        return [name for name in dict.fromkeys(names) if name not in ("self", "params", "args", "kwargs")]
     except Exception:  # whatever an import may raise: this is only advice
         return []

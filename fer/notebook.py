@@ -4,14 +4,13 @@ import base64
 import html
 import json
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from fer import commandline, places, refusals, runs
+from fer import commandline, places, runs
 from fer.config import compose
 from fer.errors import UserError
 from fer.training.start import train
@@ -80,6 +79,16 @@ def picture(path: Path) -> str:
     return f'<img src="data:image/png;base64,{content}" alt="{html.escape(path.stem)}" style="max-width:100%">'
 
 
+def word_of(option: object) -> str:
+    """Returns an option of `fit` as typed. Raises UserError for what is no string."""
+    if not isinstance(option, str):
+        raise UserError(
+            f"fer.fit takes options as strings, such as fer.fit('model=cnn3', 'seed=1'), or one config of fer.compose "
+            f"alone; got an object of type {type(option).__name__}"
+        )
+    return option
+
+
 def fit(
     *options: str | DictConfig, data_root: str | os.PathLike | None = None, config_dir: str | os.PathLike | None = None
 ) -> Run:
@@ -92,11 +101,9 @@ def fit(
     if len(options) == 1 and isinstance(options[0], DictConfig):
         cfg, command, words = options[0].copy(), None, []
     else:
-        words = [str(option) for option in options]
+        words = [word_of(option) for option in options]
         if data_root is not None:
             words.append(commandline.assigned("data.root", os.fspath(data_root)))
-        for before, word in pairwise(["", *words]):
-            refusals.check(word, before)
         folder = None if config_dir is None else os.fspath(config_dir)
         cfg = compose(*words, config_dir=folder)
         command = commandline.command("fer.train", words, folder)

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fer import parameter_groups, parts
+from fer.errors import UserError
 
 
 class OptimisedModule(pl.LightningModule):
@@ -25,9 +26,17 @@ class OptimisedModule(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = parts.optimizer(self.hparams.optimizer, self.parameter_groups())
         scheduler, interval = self.schedule(optimizer)
-        watched = {"monitor": self.hparams.monitor} if isinstance(scheduler, ReduceLROnPlateau) else {}
+        watched = self.watched() if isinstance(scheduler, ReduceLROnPlateau) else {}
         schedule = {"scheduler": scheduler, "interval": interval, "name": "lr", **watched}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def watched(self) -> dict[str, Any]:
+        """Returns what a plateau schedule follows: the monitored figure, in the epochs that are validated."""
+        return {
+            "monitor": self.hparams.monitor,
+            "frequency": self.trainer.check_val_every_n_epoch or 1,
+            "strict": self.trainer.check_val_every_n_epoch is not None,
+        }
 
     def schedule(self, optimizer: Optimizer) -> tuple[parts.Schedule, str]:
         """Returns the learning-rate schedule over the run, without what `done` has of it, and its interval."""
@@ -48,18 +57,20 @@ class OptimisedModule(pl.LightningModule):
         """
         decay_all, layer_decay = self.hparams.decay_biases_and_norms, self.hparams.layer_decay
         if layer_decay is not None:
+            if self.lr is None:
+                raise UserError("classifier.layer_decay multiplies the learning rate; type optimizer.lr=VALUE")
             return parameter_groups.by_layer(self.model, self.lr, layer_decay, decay_all)
         parameters = [p for p in self.parameters() if p.requires_grad]
         return parameters if decay_all else parameter_groups.without_decay(parameters)
 
     @property
-    def lr(self) -> float:
-        """The optimizer's learning rate, which Lightning's learning-rate finder replaces."""
-        return self.hparams.optimizer["lr"]
+    def lr(self) -> float | None:
+        """The optimizer's learning rate, which Lightning's learning-rate finder replaces; None for one without."""
+        return parts.learning_rate(self.hparams.optimizer)
 
     @lr.setter
     def lr(self, value: float) -> None:
-        factor = value / self.lr
+        factor = value / self.lr if self.lr else 1.0
         self.hparams.optimizer = {**self.hparams.optimizer, "lr": value}
         if self._trainer is not None:
             for config in self._trainer.lr_scheduler_configs:

@@ -51,6 +51,13 @@ def optimizer(node: Node, groups: Sequence[Any]) -> Optimizer:
     return of_kind(build(node, groups, where="optimizer"), Optimizer, node, "optimizer")
 
 
+def learning_rate(node: Node) -> float | None:
+    """Returns the learning rate of an optimizer's node, by default that of its class; None for one without."""
+    parameter = signature_of(resolve(target_of(node, "optimizer"), "optimizer")).get("lr")
+    default = parameter.default if parameter else None
+    return node.get("lr", default if isinstance(default, int | float) else None)
+
+
 def scheduler(
     node: Node, optimizer: Optimizer, total_steps: Callable[[], int], epochs: int | None, mode: str
 ) -> tuple[Schedule, str]:

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 from fer import options
 from fer.errors import UserError
+from fer.hints import ALIASES
 
 SWEPT = re.compile(r"(choice|range|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+FLAG = re.compile(
+    "--(cfg|config-dir|experimental-rerun|help|hydra-help|info|multirun|package|resolve|run|shell-completion|version)?"
+    "|-(c|cd|h|i|m|p|r|sc)"
+)
+"""Flags of Hydra, without those that `check_flags` answers."""
+TARGET_KEY = "_target_"
 NOTHING = re.compile(r"null|none|false|\[\]", re.IGNORECASE)
 NO_NAME = re.compile(r"null|true|false|\[\]|[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 OTHERS = {
@@ -18,21 +25,36 @@ OTHERS = {
     "hydra.job.chdir": "a run never changes the current folder",
 }
 """Options of Hydra -> what to use here instead."""
+LAUNCHED = 'hydra.run.dir="."'
+"""What Lightning adds to the command lines of the other processes of a distributed run; it is the default."""
 REMOVABLE = ("model", "loss", "optimizer", "scheduler", "augment", "callbacks", "logger", "sampler", "pruner", "search")
 """Groups whose keys `~` may remove: arguments with defaults, callbacks, loggers, transforms, dimensions of a space."""
 
 
 def check_flags(arguments: Sequence[str], name: str) -> None:
     """Raises UserError for flags that would make one command another one. name: the command's, such as "train"."""
-    for word in arguments:
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if word.partition("=")[0] in ("--config-name", "-cn", "--config-path", "-cp"):
             command = f"python -m fer.{name}"
             raise UserError(
                 f"{word}: {command} has one config; choices of your own come from --config-dir FOLDER, and each other "
                 "config is a command, such as python -m fer.search"
             )
+        if word.startswith("-") and not FLAG.fullmatch(word.partition("=")[0]):
+            raise UserError(unknown_flag(word, following))
+        if word.partition("=")[0] == "--experimental-rerun":
+            raise UserError(f"{word}: a run goes on with resume=RUN, and its config.yaml holds all options")
         if word == "--resolve" and not any(other.partition("=")[0] in ("--cfg", "-c") for other in arguments):
             raise UserError("--resolve shows values in place of references; it goes with --cfg job")
+
+
+def unknown_flag(word: str, following: str) -> str:
+    """Returns the error for an option typed as a flag, `--epochs 3` or `--epochs=3`."""
+    flag, equals, value = word.partition("=")
+    name = flag.lstrip("-").replace("-", "_")
+    value = value if equals else following if following and following[0] not in "-+~" and "=" not in following else ""
+    example = f"{ALIASES.get(name, name)}={value or 'VALUE'}" if len(name) > 1 else "model=cnn3"
+    return f"{word}: options are typed without dashes, NAME=VALUE, such as {example}"
 
 
 def check(word: str, before: str) -> None:
@@ -46,12 +68,14 @@ def check(word: str, before: str) -> None:
         raise UserError(stray(word, before))
     if word.startswith("~"):
         check_removal(options.name_of(word))
-    if name in OTHERS:
+    if name in OTHERS and word != LAUNCHED:
         raise UserError(f"{word}: {OTHERS[name]}; leave this option out")
     if value.startswith("interval("):
         raise UserError(f"{word}: a sweep lists its values, as in {name}=A,B; python -m fer.search draws from a range")
     if name in options.GROUPS and name != "experiment":
-        parts = value.split(",")
+        parts = [value] if value[:1] in ("{", "[") else value.split(",")
+        if value[:1] == "[" and TARGET_KEY in value:
+            raise UserError(f"{word}: a list holds names; a part is a mapping: '+{name}.NAME={{{TARGET_KEY}: …}}'")
         if any(NO_NAME.fullmatch(part) and not is_none(name, part) for part in parts):
             raise UserError(f"{word}: expected a name out of those that --help lists")
     option = options.row(options.name_of(word))

@@ -140,13 +140,21 @@ def keep_record(folder: Path, record: dict[str, Any]) -> None:
             say_once(f"{error}; its content is that of the last save")
 
 
-def moved(node: Any, old: str, new: str) -> Any:
-    """Returns `node` with paths below the folder `old` changed to paths below `new`."""
+PLACES = ("output_dir", "dirpath", "save_dir", "path", "default_root_dir", "root_dir", "log_dir", "dir")
+"""Keys under which a config or a saved state names a folder."""
+
+
+def moved(node: Any, old: str, new: str, key: Any = "") -> Any:
+    """Returns `node` with paths below the folder `old` changed to paths below `new`. key: that of the node.
+
+    A text that is a bare name, such as "same", is a path only under a key of PLACES.
+    """
     if isinstance(node, dict):
-        return {moved(key, old, new): moved(value, old, new) for key, value in node.items()}
+        return {moved(name, old, new): moved(value, old, new, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [moved(item, old, new) for item in node]
-    inside = isinstance(node, str) and f"{node}/".startswith(f"{old}/")
+        return [moved(item, old, new, key) for item in node]
+    is_folder = node == old and ("/" in old or key in PLACES)
+    inside = isinstance(node, str) and (is_folder or node.startswith(f"{old}/"))
     return new + node[len(old) :] if inside else node
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fer import options, places
+from fer.containers import plain
 from fer.errors import UserError
 from fer.tta import VIEWS
 
@@ -15,9 +16,10 @@ POSITIVE: Rule = ("a number > 0", lambda v: v > 0)
 NOT_NEGATIVE: Rule = ("a number >= 0", lambda v: v >= 0)
 SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
 PROBABILITY: Rule = ("a number in [0, 1]", lambda v: 0 <= v <= 1)
-COUNT: Rule = ("a positive integer", lambda v: v >= 1 and v == int(v))
-SIGNED_COUNT: Rule = ("a positive integer, or -1", lambda v: v >= 1 or v == -1)
-WHOLE: Rule = ("a non-negative integer", lambda v: v >= 0 and v == int(v))
+COUNT: Rule = ("a positive integer", lambda v: isinstance(v, int) and v >= 1)
+SIGNED_COUNT: Rule = ("a positive integer, or -1", lambda v: isinstance(v, int) and (v >= 1 or v == -1))
+WHOLE: Rule = ("a non-negative integer", lambda v: isinstance(v, int) and v >= 0)
+SEED: Rule = ("an integer from 0 to 4294967295", lambda v: isinstance(v, int) and 0 <= v < 2**32)
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("lr", "max_lr"), POSITIVE),
@@ -37,9 +39,13 @@ RULES: dict[str, Rule] = {
     "search.confirm": WHOLE,
     **dict.fromkeys(("max_epochs", "max_steps"), SIGNED_COUNT),
     "patience": WHOLE,
-    "seed": WHOLE,
-    "split_seed": WHOLE,
+    **dict.fromkeys(("seed", "split_seed"), SEED),
+    **dict.fromkeys(("model.resize", "trainer.check_val_every_n_epoch", "trainer.num_nodes"), COUNT),
 }
+NEEDED = ("seed", "split_seed", "max_epochs", "max_steps", "batch_size", "accumulate_grad_batches")
+"""Options of RULES that cannot be null."""
+SINGLE = (*NEEDED, "eval_batch_size", "limit", "log_every_n_steps", "check_val_every_n_epoch", "patience", "lr")
+"""Options of RULES that cannot be a list."""
 CHOICES: dict[str, tuple[Any, ...]] = {
     "data.roles": ("official", "folders", None),
     "data.normalize": ("train", "half", "unit"),
@@ -85,6 +91,8 @@ NOT_HERE: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 """Arguments of Lightning's Trainer -> the values that are possible here, and what to do instead of another one."""
 
+DURATION = re.compile(r"\d+:\d\d?:\d\d?:\d\d?")
+
 MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/accuracy/<emotion>"
 MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
 
@@ -99,15 +107,18 @@ def check(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, path)
         if value not in possible:
             raise UserError(f"{path}={value}: {instead}")
+    check_length(cfg)
     unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
     if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):
         raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")
     for path, value in leaves(cfg):
         names = path.split(".")
         rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
-        if rule and value is not None and not (path.startswith("augment.") and names[-1] != "p"):
+        if rule and not (path.startswith("augment.") and names[-1] != "p"):
             expected, holds = rule
-            if isinstance(value, bool | str) or not holds(value):
+            if value is None and names[-1] not in NEEDED:
+                continue
+            if isinstance(value, bool | str | ListConfig | None) or not holds(value):
                 raise UserError(f"{path}={value}: expected {expected}")
         if names[-1] == "monitor" and not MONITOR.fullmatch(str(value)):
             raise UserError(f"{path}={value}: expected a figure of the validation split: {MONITORED}")
@@ -125,11 +136,21 @@ def check_names(cfg: DictConfig) -> None:
             continue
         if node[key] == "" or (isinstance(node[key], ListConfig) and (not node[key] or "" in node[key])):
             raise UserError(f"{name} is empty; give it a path, or leave it out (is a shell variable unset?)")
-    study = str(cfg.get("study", "train"))
+    study = str(cfg.get("study", "train") or "")
     if not study.strip():
         raise UserError("study is empty; give it a name, or leave it out (is a shell variable unset?)")
     if study == places.LATEST:
         raise UserError(f"study={study}: {study} stands for the newest run; give the study another name")
+
+
+def check_length(cfg: DictConfig) -> None:
+    """Raises UserError for a training without an end, and for a time that Lightning cannot read."""
+    trainer = cfg.get("trainer") or {}
+    epochs, steps, time = (trainer.get(name) for name in ("max_epochs", "max_steps", "max_time"))
+    if time is not None and not isinstance(time, DictConfig) and not DURATION.fullmatch(str(time)):
+        raise UserError(f"trainer.max_time={time}: expected days:hours:minutes:seconds, such as 00:02:30:00")
+    if epochs == -1 and steps == -1 and time is None:
+        raise UserError("trainer.max_epochs=-1: training has no end; type trainer.max_steps=N or trainer.max_time=TIME")
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,11 +159,21 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key in node:
             if OmegaConf.is_missing(node, key):
                 raise UserError(f"{path}{key} has no value; give one with {path}{key}=VALUE")
-            # A value that an interpolation takes from elsewhere is checked there.
-            if not OmegaConf.is_interpolation(node, key):  # pyright: ignore[reportArgumentType]  # any key will do
+            # A value that an interpolation takes from elsewhere is checked there, unless that has another name.
+            if not refers_to_namesake(node, key):
                 yield from leaves(node[key], f"{path}{key}.")
     elif isinstance(node, ListConfig):
+        if path.split(".")[-2:-1] and path.split(".")[-2] in SINGLE:
+            yield path.rstrip("."), node
         for item in node:
             yield from leaves(item, path)
     else:
         yield path.rstrip("."), node
+
+
+def refers_to_namesake(node: DictConfig, key: Any) -> bool:
+    """Whether a value is an interpolation, unless of a single option with another name, such as `seed=${other}`."""
+    if not OmegaConf.is_interpolation(node, key):
+        return False
+    text = plain(node, resolve=False)[key]
+    return key not in SINGLE or str(text).rstrip("}").rpartition(".")[2].rpartition("{")[2] == key

@@ -35,6 +35,12 @@ def test_no_name_is_that_of_a_module():
     assert not modules & set(fer.__all__)
 
 
+def test_the_version_is_that_of_the_package():
+    from importlib.metadata import version
+
+    assert fer.__version__ == version("fer-lightning")
+
+
 def test_other_names_do_not_exist():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         fer.nothing  # noqa: B018

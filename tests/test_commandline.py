@@ -230,3 +230,8 @@ def test_the_config_of_a_sweep_is_that_of_its_first_run():
         "--cfg",
         "job",
     ]
+
+
+def test_what_lightning_adds_for_other_processes_is_taken():
+    added = ['hydra.run.dir="."', "hydra.job.name=train_ddp_process_1", "hydra.output_subdir=null"]
+    assert prepared(["model=cnn2", *added]) == ["model=cnn2", *added]

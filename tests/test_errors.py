@@ -1,6 +1,6 @@
 import pytest
 
-from fer.errors import LONGEST, Setting, UserError, fail
+from fer.errors import LONGEST, Setting, UserError, fail, one_line_errors
 from fer.streams import printable
 
 
@@ -58,3 +58,14 @@ def test_a_command_names_settings_in_its_own_way():
     rewritten = error.rewritten(lambda setting: "--data" if setting.key == "data.root" else "")
     assert str(rewritten) == "no such path: data.root; check --data"
     assert str(error) == "no such path: data.root; check data.root or data"
+
+
+def test_a_deleted_folder_is_one_line(monkeypatch, capsys):
+    def gone():
+        raise FileNotFoundError
+
+    monkeypatch.setattr("os.getcwd", gone)
+    with pytest.raises(SystemExit) as stopped, one_line_errors():
+        gone()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: the current folder was deleted; change to another one, with cd\n"

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
 import fer
-from fer import commandline, config, validation
+from fer import commandline, config, refusals, validation
 from fer.errors import UserError
 from fer.training import resume
 from fer.training.building import resolve_auto
@@ -176,7 +176,48 @@ TYPED = {
     "trainer.accelerator=cpu trainer.devices=2 trainer.strategy=ddp": WORKS,
     "trainer.accelerator=cpu trainer.devices=2 trainer.strategy=ddp_spawn": r"in a shell, with trainer\.strategy=ddp",
     "trainer.accelerator=cpu trainer.devices=2 trainer.strategy=ddp_notebook": r"a notebook trains on one",
+    "trainer.max_epochs=-1": r"training has no end; type trainer\.max_steps=N",
+    "trainer.max_epochs=-1 trainer.max_time=00:00:10:00": r"plans the whole run.*scheduler=constant",
+    "trainer.max_epochs=-1 trainer.max_time=00:00:10:00 scheduler=constant": WORKS,
+    "'trainer.max_time={minutes: 5}'": WORKS,
+    "trainer.max_time=5": r"expected days:hours:minutes:seconds",
+    "trainer.max_epochs=null": r"expected a positive integer, or -1",
+    "trainer.max_epochs=1.5": r"expected a positive integer, or -1",
+    "trainer.max_epochs=[1,2]": r"expected a positive integer, or -1",
+    "'trainer.max_epochs=${seed}'": r"trainer\.max_epochs=0: expected a positive integer",
+    "'trainer.max_epochs=${seed}' seed=3": WORKS,
+    "trainer.check_val_every_n_epoch=0": r"expected a positive integer",
+    "trainer.check_val_every_n_epoch=2 scheduler=plateau": WORKS,
+    "trainer.num_nodes=2": r"other nodes are unknown; start the command on each node",
+    "'trainer.strategy={_target_: lightning.pytorch.strategies.SingleDeviceStrategy}'": WORKS,
+    "trainer.strategy=fsdp trainer.accelerator=cpu": r"requires a GPU",
+    "trainer.strategy=deepspeed": r"pip install",
+    "trainer.logger=[]": r"logger=\[tensorboard,wandb\]",
+    "trainer.callbacks=[]": r"callbacks\.NAME=",
+    # flags of other command lines, and paths and lists for groups
+    "--epochs 3": r"NAME=VALUE, such as trainer\.max_epochs=3",
+    "--lr=0.1": r"NAME=VALUE, such as optimizer\.lr=0\.1",
+    "-v": r"NAME=VALUE, such as model=cnn3",
+    "--experimental-rerun x": r"resume=RUN",
+    "model=CNN3": r"Did you mean model=cnn3\?",
+    "optimizer=SGD": r"Did you mean optimizer=sgd\?",
+    "model=conf/model/cnn2.yaml": r"model=conf/model/cnn2\.yaml: expected a name",
+    "'callbacks=[{_target_: own.Hello}]'": r"\+callbacks\.NAME=\{_target_: …\}",
+    "callbacks=[default,finetune]": WORKS,
+    "callbacks.checkpoint.save_last=true": r"type \+callbacks\.checkpoint\.save_last=VALUE",
     # callbacks of Lightning and own parts
+    "'+callbacks.bar={_target_: lightning.pytorch.callbacks.RichProgressBar}'": WORKS,
+    "'+callbacks.clock={_target_: lightning.pytorch.callbacks.Timer, duration: \"00:00:01:00\"}'": WORKS,
+    "'optimizer={_target_: torch.optim.SGD}'": WORKS,
+    "'optimizer={_target_: torch.optim.Adafactor}' classifier.layer_decay=0.5": WORKS,
+    "'optimizer={_target_: torch.optim.LBFGS}' classifier.layer_decay=0.5": r"parameter groups",
+    "'optimizer={_target_: torch.optim.lr_scheduler.StepLR}'": r"optimizer",
+    "'loss={_target_: torch.nn.MSELoss}'": r"loss: cannot be computed of logits \(3, 2\) and labels \(3,\)",
+    "'loss={_target_: torch.nn.BCEWithLogitsLoss}'": r"loss for class numbers, such as torch\.nn\.CrossEntropyLoss",
+    "'loss={_target_: timm.loss.SoftTargetCrossEntropy}'": r"loss for class numbers",
+    "'loss={_target_: timm.loss.LabelSmoothingCrossEntropy}'": WORKS,
+    "'scheduler={_target_: torch.optim.lr_scheduler.MultiStepLR, milestones: [1,2,3]}'": WORKS,
+    "'scheduler={_target_: timm.scheduler.CosineLRScheduler, t_initial: 3}'": r"expected LRScheduler",
     "'+callbacks.swa={_target_: lightning.pytorch.callbacks.StochasticWeightAveraging, swa_lrs: 0.01}'": WORKS,
     "'+callbacks.finetuning={_target_: lightning.pytorch.callbacks.BackboneFinetuning}'": WORKS,
     "'+callbacks.finder={_target_: lightning.pytorch.callbacks.LearningRateFinder}'": WORKS,
@@ -203,6 +244,11 @@ TYPED = {
     "model=resnet18": WORKS,
     "model=timm model.name=resnet18": WORKS,
     "model=timm model.name=vit_tiny": WORKS,
+    "model=timm model.name=resnet18.a1_in1k": WORKS,
+    "model=timm model.name=resnet18.nothing": r"Invalid pretrained tag",
+    "model=timm model.name=resnet18 model.resize=0": r"model\.resize=0: expected a positive integer",
+    "model=torchvision model.name=resnet18 +model.weights=DEFAULT": r"model\.pretrained=true",
+    "model=cnn3 model.blocks=[8,16]": r"model: fer\.models\.cnn\.CNN: TypeError",
     "model=timm model.name=resnt18": r"try .*resnet18",
     "model=torchvision model.name=efficientnet_b0": WORKS,
     "model=torchvision model.name=resnet18 model.resize=96": WORKS,
@@ -226,6 +272,12 @@ TYPED = {
     "optimizer.lr=-1": r"expected a number > 0",
     "optimizer.lr=abc": r"expected a number > 0",
     "data.batch_size=0": r"expected a positive integer",
+    "data.batch_size=64.0": r"expected a positive integer",
+    "data.batch_size=[32,64]": r"expected a positive integer",
+    "seed=null": r"expected an integer from 0 to 4294967295",
+    "seed=4294967296": r"expected an integer from 0 to 4294967295",
+    "seed=[0,1]": r"expected an integer from 0",
+    "study=null": r"study is empty",
     "model.dropout=1.5": r"expected a number in \[0, 1\)",
     "compile=maybe": r"expected one of true, false",
     "monitor=test/accuracy": r"figure of the validation split",
@@ -244,6 +296,7 @@ def here(tmp_path, monkeypatch):
 
 def composed(words: Sequence[str]) -> DictConfig:
     """The config of a command line; UserError as the command reports it."""
+    refusals.check_flags(words, "train")
     words = commandline.prepared(words)
     try:
         return config.compose_config([word for word in words if not word.startswith("-")])
@@ -308,10 +361,37 @@ def test_a_composed_config_trains():
     assert fer.fit(fer.compose(*TINY, "output_dir=here")).folder == Path("here")
 
 
-@pytest.mark.full
+def test_a_config_trains_inside_another_program_of_hydra(monkeypatch):
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    with hydra.initialize(None, version_base="1.3"):
+        other = hydra.compose(None, return_hydra_config=True)
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", other)
+        assert fer.compose("model=cnn2", "seed=3").output_dir == "runs/train/cnn2/seed-3"
+        assert config.typed_overrides() == []
+        assert GlobalHydra.instance().is_initialized()
+
+
+@pytest.mark.parametrize("option", [3, None, ["model=cnn2"], {"model": "cnn2"}, np.zeros(2)])
+def test_options_of_another_type_are_answered_in_python(option):
+    with pytest.raises(UserError, match=f"takes options as strings.* {type(option).__name__}$"):
+        fer.fit(option)
+    with pytest.raises(UserError, match="expected a string"):
+        fer.compose(option)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["modle=cnn2"], "Did you mean model"), (["model=cn2"], "Did you mean model=cnn2"), (["cnn2"], "NAME=VALUE")],
+    [
+        (["-m", "seed=0,1"], "a loop over fer.fit"),
+        (["--config-dir=x"], "config_dir=FOLDER"),
+        (["~model"], "model=NAME"),
+        (["modle=cnn2"], "Did you mean model"),
+        (["model=cn2"], "Did you mean model=cnn2"),
+        (["cnn2"], "NAME=VALUE"),
+    ],
 )
 def test_wrong_options_are_answered_in_python_too(options, message):
     with pytest.raises(UserError, match=message):

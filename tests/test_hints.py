@@ -99,3 +99,9 @@ def test_what_hydra_refuses_says_how_to_type_it(typed, words):
 def test_what_an_answer_says_to_type_can_be_read():
     assert parser().parse_override('study="größe"').value() == "größe"
     assert parser().parse_override('monitor="a,b"').value() == "a,b"
+
+
+def test_the_choice_of_a_sweep_that_lacks_an_option_is_named():
+    error = HydraException("Could not override 'optimizer.momentum'.")
+    answer = explain(error, "train", ["-m", "optimizer=sgd,adam", "optimizer.momentum=0.8,0.9"])
+    assert "optimizer=sgd has it, optimizer=adam has not" in answer

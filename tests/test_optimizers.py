@@ -7,6 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from fer import parts
 from fer.optimizers import Muon, orthogonalise
 
 NODES = sorted((Path(__file__).parents[1] / "conf" / "optimizer").glob("*.yaml"))
@@ -146,6 +147,18 @@ def test_muon_stays_finite_on_a_zero_gradient():
         param.grad = torch.zeros_like(param)
     optimizer.step()
     assert all(param.isfinite().all() for param in params)
+
+
+@pytest.mark.parametrize(
+    ("node", "rate"),
+    [
+        ({"_target_": "torch.optim.SGD", "lr": 0.5}, 0.5),
+        ({"_target_": "torch.optim.Adadelta"}, 1.0),
+        ({"_target_": "timm.optim.create_optimizer_v2", "opt": "lion"}, None),
+    ],
+)
+def test_the_learning_rate_is_that_of_the_class_unless_it_is_given(node, rate):
+    assert parts.learning_rate(node) == rate
 
 
 @pytest.mark.parametrize("option", [{"lr": -1}, {"momentum": 1.0}, {"beta2": 1.0}, {"weight_decay": float("nan")}])

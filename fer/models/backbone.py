@@ -60,7 +60,7 @@ class Backbone(nn.Module):
         if library not in BUILDERS:
             raise ValueError(f"model.library is {library!r}; choose one of {', '.join(BUILDERS)}")
         if refused := [key for key in options if any(part in key for part in FORBIDDEN_OPTIONS)]:
-            raise ValueError(f"model.{refused[0]} is not taken: networks start untrained and give logits alone")
+            raise ValueError(f"model.{refused[0]} is not taken; model.pretrained=true or PATH gives trained weights")
         if head_dropout is not None:
             options[DROPOUT[library]] = head_dropout
         self.resize = resize
@@ -69,8 +69,8 @@ class Backbone(nn.Module):
             raise ValueError(f"model.in_channels is {in_channels}; torchvision's networks take 1 or 3")
         try:
             self.network = BUILDERS[library](name, num_classes, in_channels, options, resize or IMAGE_SIZE)
-        except (TypeError, AssertionError, KeyError) as error:
-            given = ", ".join(f"{key}={value}" for key, value in options.items())
+        except (TypeError, AssertionError, KeyError, RuntimeError) as error:
+            given = ", ".join(f"{key}={value}" for key, value in options.items() if value is not None) or "defaults"
             raise ValueError(f"model={name} of {library} cannot be built with {given}: {one_line(error)}") from error
 
     def forward(self, images: Tensor) -> Tensor:
@@ -111,7 +111,8 @@ def timm_network(name: str, num_classes: int, in_channels: int, options: dict, s
         message = f"model.library=timm (model.name={name}) needs timm: pip install 'fer-lightning[timm]'"
         raise ModuleNotFoundError(message, name="timm") from error
     name, defaults = SHORT_NAMES.get(name, (name, {}))
-    check_name(name, timm.list_models(), "timm")  # timm itself would also accept the prefixes hf-hub: and local-dir:
+    # After a dot stands which weights. timm itself would also accept the prefixes hf-hub: and local-dir:
+    check_name(name.partition(".")[0], timm.list_models(), "timm")
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
         defaults = {"img_size": size, **defaults}
     options = defaults | {key: value for key, value in options.items() if value is not None}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ from fer.prediction.predictor import UNSURE, Face, Predictor
 from fer.preprocess import upright
 from fer.tta import EXPECTED, VIEWS
 
-Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
-"""A path, the content of a picture file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8."""
+Picture = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray
+"""A path, a picture file's content, an open one, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8."""
 
 MAX_SHOWN = 720
 """Longest side in pixels of the picture that a notebook shows."""
@@ -136,7 +136,7 @@ class Recogniser:
     ):
         if detector not in detect.NAMES:
             raise UserError(f"detector={detector!r}: expected one of {', '.join(detect.NAMES)}")
-        if threshold is not None and not 0 <= threshold <= 1:
+        if isinstance(threshold, str) or (threshold is not None and not 0 <= threshold <= 1):
             raise UserError(f"threshold={threshold}: expected a number from 0 to 1")
         if precision not in (None, *network.PRECISIONS):
             raise UserError(f"precision={precision!r}: expected one of {', '.join(network.PRECISIONS)}")
@@ -154,6 +154,10 @@ class Recogniser:
         file = network.int8_file(path) if self.precision == "int8" else path
         loaded = network.accelerate(network.load(file, tta=self.tta), self.precision)
         return Predictor(loaded, detect.named(self.detector, self.yunet), self.threshold)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled: the options. Sessions of ONNX cannot be; network and detector are loaded again."""
+        return {key: value for key, value in vars(self).items() if key != "predictor"}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -178,6 +182,7 @@ class Recogniser:
 
 def to_image(picture: object, bgr: bool = False) -> Image.Image:
     """Returns the upright RGB picture. Raises UserError for what is no picture, and for URLs."""
+    picture = picture.read() if isinstance(picture, io.RawIOBase | io.BufferedIOBase) else picture
     if isinstance(picture, Image.Image):
         return upright(picture).convert("RGB")
     if isinstance(picture, bytes | bytearray):
@@ -189,7 +194,7 @@ def to_image(picture: object, bgr: bool = False) -> Image.Image:
     if isinstance(picture, str | os.PathLike):
         path = Path(picture).expanduser()
         return upright(decode(path, path, colours=True)).convert("RGB")
-    raise UserError(f"expected a path, bytes, a PIL image or an array; got {type(picture).__name__}")
+    raise UserError(f"expected a path, bytes, a file, a PIL image or an array; got {type(picture).__name__}")
 
 
 def array_image(array: np.ndarray, bgr: bool) -> Image.Image:
@@ -198,6 +203,8 @@ def array_image(array: np.ndarray, bgr: bool) -> Image.Image:
         raise UserError(
             f"expected an array (height, width) or (height, width, 3) of uint8; got {array.shape} of {array.dtype}"
         )
+    if not array.size:
+        raise UserError(f"expected a picture; got an array of {array.shape}, which has no pixels")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim == 3 and bgr:

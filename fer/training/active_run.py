@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fer import commandline, config, files, places, run_folders, runs, trust
@@ -121,6 +120,6 @@ def active_run(
 
 def command_line() -> str | None:
     """Returns the command of this run as typed; None without a command line."""
-    if not HydraConfig.initialized():
+    if not config.is_ours():
         return None
     return commandline.command("fer.train", config.typed_overrides(), config.config_dir())

@@ -22,6 +22,7 @@ from fer.training.building import build_datamodule, resolve_auto, with_output_di
 from fer.training.closing import closing
 from fer.training.fit import best_classifier, fit, fit_summary
 from fer.training.initial import InitialWeights
+from fer.training.length import check_batches
 from fer.training.rehearsal import rehearse
 from fer.training.reporting import seconds_before
 from fer.training.scoring import score
@@ -44,6 +45,7 @@ def run(
     initial = rehearse(resolved)
     datamodule = build_datamodule(resolved)
     datamodule.setup()
+    check_batches(resolved, datamodule)
     if resolved.trainer.get("fast_dev_run"):
         return trial(resolved, datamodule, watchers, initial)
     identity = run_identity(cfg, datamodule.identity, initial.digest if initial else None)

@@ -21,6 +21,7 @@ from fer.training import history, prolonging, resume, states
 from fer.training.building import classifier_for
 from fer.training.callbacks import LoggedInTime, ValidatedInTime
 from fer.training.initial import InitialWeights
+from fer.training.library_errors import library_errors
 from fer.training.states import State
 from fer.training.tensorboard import Layout
 from fer.training.trainer import is_unvalidated, profile_text, trainer_for
@@ -59,7 +60,8 @@ def fit(
     watchers = [*watchers, LoggedInTime(), ValidatedInTime(), Layout()]
     trainer = trainer_for(cfg, folder, state.step if checkpoint else None, watchers)
     try:
-        trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
+        with library_errors():
+            trainer.fit(classifier, datamodule=datamodule, ckpt_path=state.file, weights_only=True)
     except Interrupted:
         if trainer.strategy.launcher:
             trainer.strategy.launcher.kill(signal.SIGTERM)  # ranks that were still starting
@@ -90,7 +92,7 @@ def announce(classifier: Classifier, cfg: DictConfig, state: State, resumed: boo
     """Prints the size of the network, the length of the training, and the step at which it starts."""
     size = sum(p.numel() for p in classifier.model.parameters())
     epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
-    length = counted(epochs, "epoch") if epochs != -1 else counted(steps, "step")
+    length = counted(epochs, "epoch") if epochs != -1 else counted(steps, "step") if steps != -1 else "as time allows"
     if cfg.trainer.get("fast_dev_run"):
         length = counted(int(cfg.trainer.fast_dev_run), "batch", "batches")
     if is_unvalidated(cfg):
@@ -113,7 +115,7 @@ def fit_summary(trainer: pl.Trainer, cfg: DictConfig, folder: Path) -> dict[str,
     """
     best, classifier = best_checkpoint(trainer, folder), classifier_of(trainer)
     batch_size = trainer.datamodule.hparams.batch_size  # pyright: ignore[reportAttributeAccessIssue]  # set dynamically
-    used = {"optimizer.lr": classifier.lr, "data.batch_size": batch_size}
+    used = {"optimizer.lr": classifier.hparams.optimizer.get("lr"), "data.batch_size": batch_size}
     typed = {"optimizer.lr": cfg.optimizer.get("lr"), "data.batch_size": cfg.data.batch_size}
     found = {name: value for name, value in used.items() if value != typed[name]}
     return ({"found": found} if found else {}) | {

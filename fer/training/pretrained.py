@@ -1,7 +1,8 @@
 """Weights of networks of timm and torchvision that were trained on other data, from a hub or a file."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from fer.models.backbone import IMAGE_SIZE, SHORT_NAMES
 TARGET = "fer.models.backbone.Backbone"
 PREFIX = "network."
 """What Backbone puts before the names of the network's parameters."""
+
+DOWNLOADERS = ("timm", "huggingface_hub")
+"""Loggers that report every attempt to download."""
+
+SECONDS = 10
+"""After which huggingface.co counts as out of reach."""
 
 State = dict[str, Tensor]
 
@@ -48,7 +55,7 @@ def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> 
         options = {"img_size": node.get("resize") or IMAGE_SIZE, **options}
     overlay = {"file": str(file)} if file else None
     try:
-        with log_level(logging.CRITICAL, "timm", "huggingface_hub"):  # they report every attempt to download
+        with log_level(logging.CRITICAL, *DOWNLOADERS), nullcontext() if file else one_attempt():
             network = timm.create_model(
                 name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=num_classes, in_chans=1, **options
             )
@@ -66,6 +73,23 @@ def timm_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> 
     if file and not state.keys() & timm.models.load_state_dict(str(file), weights_only=True).keys():
         raise UserError(f"model.pretrained={file}: not weights of {name} (no name in it is one of the network's)")
     return state
+
+
+@contextmanager
+def one_attempt() -> Iterator[None]:
+    """Lets huggingface_hub read its cache alone where it cannot be reached; it would try for a minute."""
+    from huggingface_hub import constants, utils
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        if not before:
+            utils.get_session().head(constants.ENDPOINT, timeout=SECONDS)
+    except Exception:  # whichever the client of this version raises
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def torchvision_state(node: Mapping[str, Any], num_classes: int, file: Path | None) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import ProgressBar, Timer
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -170,11 +170,21 @@ def progress_bar(refresh_rate: int = 1) -> ProgressBar:
 
 
 def planned_epochs(trainer: pl.Trainer) -> int:
-    """Returns the number of epochs of the whole run, by max_epochs or max_steps, whichever ends it first."""
+    """Returns the number of epochs of the whole run, by max_epochs or max_steps, whichever ends it first.
+
+    Where only a time ends it, the number that the time allows at the speed so far.
+    """
     ends = [trainer.max_epochs] if trainer.max_epochs and trainer.max_epochs > 0 else []
     if trainer.max_steps > 0:
         ends.append(math.ceil(trainer.max_steps * trainer.accumulate_grad_batches / trainer.num_training_batches))
-    return min(ends)
+    return min(ends) if ends else epochs_in_time(trainer)
+
+
+def epochs_in_time(trainer: pl.Trainer) -> int:
+    """Returns the number of epochs that `max_time` allows at the speed so far, at least those that are done."""
+    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # pyright: ignore[reportAttributeAccessIssue]
+    done, elapsed = max(1, trainer.current_epoch), timer.time_elapsed("train")
+    return done + int(done * (timer.time_remaining("train") or 0) / elapsed) if elapsed else done
 
 
 def work(trainer: pl.Trainer, start: int, end: int) -> float:

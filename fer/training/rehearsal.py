@@ -1,9 +1,12 @@
 """Builds every part of a config once, so that impossible options fail before data is read."""
 
+import os
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from omegaconf import DictConfig
 from torch import Tensor, nn
@@ -60,9 +63,19 @@ def rehearse_parts(cfg: DictConfig) -> Classifier:
         optimizer = parts.optimizer(plain(cfg.optimizer), classifier.parameter_groups())
         epochs = cfg.trainer.max_epochs
         mode = cfg.classifier.mode
-        parts.scheduler(plain(cfg.scheduler), optimizer, total_steps=lambda: 1000, epochs=epochs, mode=mode)
+        parts.scheduler(plain(cfg.scheduler), optimizer, lambda: rehearsed_steps(cfg), epochs, mode)
     rehearse_loss(parts.loss(plain(cfg.loss), [1] * len(classes)), labels, len(classes))
     return classifier
+
+
+def rehearsed_steps(cfg: DictConfig) -> int:
+    """Returns any number of steps, for a schedule over the whole run. Raises UserError where only a time ends it."""
+    if cfg.trainer.max_epochs == -1 and cfg.trainer.max_steps == -1:
+        raise UserError(
+            f"scheduler: {cfg.scheduler._target_} plans the whole run, whose length is unknown with trainer.max_time "
+            "alone; type trainer.max_steps=N, or scheduler=constant"
+        )
+    return 1000
 
 
 def rehearse_augment(augment: nn.Module, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -153,7 +166,16 @@ def rehearse_views(classifier: Classifier) -> None:
 
 def rehearse_loss(loss: nn.Module, labels: Tensor, num_classes: int) -> None:
     """Raises UserError for a loss that does not return a scalar."""
-    value = loss(torch.zeros(2, num_classes), labels)
+    rows = [index % len(labels) for index in range(num_classes + 1)]  # not as many as classes, which hides mistakes
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".*target size")  # torch broadcasts labels of another size
+            value = loss(torch.zeros(len(rows), num_classes), labels[rows])
+    except (RuntimeError, ValueError, TypeError, LookupError, UserWarning) as error:
+        raise UserError(
+            f"loss: cannot be computed of logits {(len(rows), num_classes)} and labels {tuple(labels[rows].shape)} "
+            f"({first_line(error)}); expected a loss for class numbers, such as torch.nn.CrossEntropyLoss"
+        ) from error
     if not isinstance(value, Tensor) or value.ndim:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise UserError(f"loss: returned {got}; expected a scalar, the mean over the batch")
@@ -168,6 +190,12 @@ def rehearse_trainer(cfg: DictConfig) -> None:
     cfg = cfg.copy()
     cfg.output_dir = "."
     trainer = trainer_for(cfg, Path("."))
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    if trainer.num_nodes > 1 and isinstance(environment, LightningEnvironment) and "MASTER_ADDR" not in os.environ:
+        raise UserError(
+            f"trainer.num_nodes={trainer.num_nodes}: the other nodes are unknown; start the command on each node with "
+            "torchrun or SLURM, or set MASTER_ADDR, MASTER_PORT and NODE_RANK there"
+        )
     if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         raise UserError(
             f"trainer.strategy={cfg.trainer.strategy} with trainer.devices={cfg.trainer.devices}: a run on several "

@@ -37,10 +37,18 @@ def resumed(cfg: DictConfig, typed: Sequence[str] | None = None) -> tuple[DictCo
 
         config = prolonged(config, folder, epochs, record)
     for name in changed:
-        OmegaConf.update(config, name, OmegaConf.select(cfg, name))
-        if name.startswith("labels."):  # the stored data node has copies of these, its interpolations resolved
-            OmegaConf.update(config, name.replace("labels.", "data.", 1), OmegaConf.select(cfg, name))
+        change(config, name, OmegaConf.select(cfg, name))
     return config, checkpoint
+
+
+def change(config: DictConfig, name: str, value: Any) -> None:
+    """Changes an option of a stored config, and its copies there, whose interpolations are resolved."""
+    OmegaConf.update(config, name, value)
+    if name.startswith("labels."):
+        OmegaConf.update(config, name.replace("labels.", "data.", 1), value)
+    timer = OmegaConf.select(config, "callbacks.timer")
+    if name == "trainer.max_time" and timer is not None:
+        timer.duration = value
 
 
 def checked_config(folder: Path) -> DictConfig:

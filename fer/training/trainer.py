@@ -94,6 +94,7 @@ def build_callbacks(cfg: DictConfig, folder: Path) -> list[Callback]:
     for callback in callbacks:
         if isinstance(callback, Pictures):
             callback.wait = seconds_before(cfg)
+    callbacks = without_replaced(callbacks)
     if cfg.trainer.get("enable_progress_bar") is False:
         callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     elif not has(callbacks, ProgressBar):
@@ -105,6 +106,14 @@ def build_callbacks(cfg: DictConfig, folder: Path) -> list[Callback]:
     if not has(callbacks, LastCheckpoint):
         callbacks.append(LastCheckpoint(str(folder / runs.LAST)))
     return callbacks
+
+
+def without_replaced(callbacks: Sequence[Callback]) -> list[Callback]:
+    """Returns the callbacks without the default progress and timer where another one of its kind is added."""
+    for kind in (ProgressBar, Timer):
+        found = [callback for callback in callbacks if isinstance(callback, kind)]
+        callbacks = [callback for callback in callbacks if callback not in found[:-1]]
+    return list(callbacks)
 
 
 def has(callbacks: Sequence[Callback], kind: type[Callback]) -> bool:

@@ -122,11 +122,16 @@ def test_what_is_not_to_be_had_is_named_in_one_line(options, words):
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
-@pytest.mark.parametrize("name", ["hf-hub:timm/resnet18.a1_in1k", "local-dir:/tmp/model", "resnet18.a1_in1k", "../a"])
+@pytest.mark.parametrize("name", ["hf-hub:timm/resnet18.a1_in1k", "local-dir:/tmp/model", "resnet18:a1", "../a"])
 def test_hubs_files_and_weights_cannot_be_named(library, name):
     pytest.importorskip(library)
     with pytest.raises(ValueError, match="does not have"):
         Backbone(name, 7, library=library)
+
+
+def test_the_name_of_a_timm_network_may_say_which_weights():
+    network = pytest.importorskip("timm").create_model("resnet10t.c3_in1k", num_classes=7, in_chans=1)
+    assert Backbone("resnet10t.c3_in1k", 7, library="timm").network.state_dict().keys() == network.state_dict().keys()
 
 
 @pytest.mark.parametrize("option", ["weights", "pretrained", "pretrained_cfg", "checkpoint_path", "features_only"])

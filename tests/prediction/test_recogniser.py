@@ -1,4 +1,5 @@
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -104,6 +105,18 @@ def test_the_orientation_of_a_photo_is_applied(path):
     assert to_image(file.getvalue()).size == (height, width)
 
 
+def test_open_files_are_pictures(path):
+    with path.open("rb") as file:
+        assert to_image(file).tobytes() == to_image(path).tobytes()
+    assert to_image(io.BytesIO(path.read_bytes())).size == to_image(path).size
+
+
+def test_a_recogniser_and_its_faces_can_be_pickled(recogniser, path):
+    faces = recogniser(path)
+    other, same = pickle.loads(pickle.dumps((recogniser, faces)))
+    assert [face.label for face in same] == [face.label for face in other(path)] == [face.label for face in faces]
+
+
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
@@ -112,7 +125,8 @@ def test_the_orientation_of_a_photo_is_applied(path):
         (b"no picture", "the picture: "),
         (np.zeros((3, 4, 5), np.uint8), r"expected an array \(height, width\)"),
         (np.zeros((3, 4)), "of float64"),
-        (7, "expected a path, bytes, a PIL image or an array; got int"),
+        (np.zeros((0, 0, 3), np.uint8), "no pixels"),
+        (7, "expected a path, bytes, a file, a PIL image or an array; got int"),
     ],
 )
 def test_what_is_no_picture_is_one_line(recogniser, picture, message):
@@ -126,6 +140,7 @@ def test_what_is_no_picture_is_one_line(recogniser, picture, message):
         ({"detector": "yolo"}, "expected one of haar, haar-fast, centerface, yunet, none"),
         ({"detector": "yunet"}, "yunet needs its file"),
         ({"threshold": 1.5}, "from 0 to 1"),
+        ({"threshold": "high"}, "from 0 to 1"),
         ({"checkpoint": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
     ],
 )

@@ -14,6 +14,7 @@ from fer.config import compose_config
 from fer.errors import UserError
 from fer.train import train
 from fer.training.initial import initial_weights
+from fer.training.pretrained import one_attempt
 
 from .test_trainer import TINY
 
@@ -129,8 +130,27 @@ def test_without_a_network_a_line_names_the_file(library, monkeypatch, tmp_path)
 
     monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", offline)
     monkeypatch.setattr(timm, "create_model", offline)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     cfg = compose_config([*FREE, "output_dir=x", "model=resnet18", f"model.library={library}", "model.pretrained=true"])
     with pytest.raises(UserError, match=r"no route to host.*model.pretrained=PATH") as error:
         initial_weights(cfg)
     name = {"timm": "timm/resnet18.a1_in1k", "torchvision": "resnet18-f37072fd.pth"}[library]
     assert name in str(error.value)
+
+
+def test_a_hub_out_of_reach_is_asked_once(monkeypatch):
+    from huggingface_hub import constants, utils
+
+    asked = []
+
+    class Session:
+        def head(self, *address, timeout):
+            asked.append(address)
+            raise OSError("no route to host")
+
+    monkeypatch.setattr(utils, "get_session", Session)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with one_attempt():
+        assert constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE
+    assert len(asked) == 1

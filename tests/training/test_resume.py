@@ -558,3 +558,9 @@ def test_a_run_killed_by_the_system_ends_as_if_it_had_not_been(kill, whole, tmp_
     if runs.read_record(folder)["status"] != "finished":
         go_on(folder)
     assert_same_run(folder, whole)
+
+
+def test_a_resumed_run_may_have_another_time():
+    config = OmegaConf.create({"trainer": {"max_time": None}, "callbacks": {"timer": {"duration": None}}})
+    resume.change(config, "trainer.max_time", "00:00:00:03")
+    assert config.callbacks.timer.duration == config.trainer.max_time == "00:00:00:03"

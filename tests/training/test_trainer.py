@@ -7,7 +7,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from omegaconf import OmegaConf
 
 from fer import checkpoint, options, validation
@@ -295,3 +295,26 @@ def test_the_example_input_is_in_no_checkpoint():
     run("trainer.max_epochs=1")
     names = checkpoint.read("run/checkpoints/best.ckpt")["state_dict"]
     assert not any("example" in name for name in names)
+
+
+def test_time_alone_ends_a_run(capsys):
+    record = run("trainer.max_epochs=-1", "trainer.max_time={seconds: 1}", "scheduler=constant", "callbacks=none")
+    assert record["epochs"] >= 1
+    assert "as time allows" in capsys.readouterr().out
+
+
+def test_a_plateau_schedule_follows_the_epochs_that_are_validated():
+    watcher = watched("scheduler=plateau", "trainer.check_val_every_n_epoch=2")
+    assert [rates[0] for rates in watcher.rates] == [0.01] * 10
+
+
+def test_an_optimizer_without_a_learning_rate_of_its_own_is_recorded():
+    assert "found" not in run("optimizer={_target_: torch.optim.Adadelta}", "trainer.max_epochs=1", "callbacks=none")
+
+
+def test_a_progress_bar_of_ones_own_replaces_the_default():
+    from fer.training.trainer import build_callbacks
+
+    cfg = compose_config([*TINY, "+callbacks.bar={_target_: lightning.pytorch.callbacks.TQDMProgressBar}"])
+    bars = [callback for callback in build_callbacks(cfg, Path()) if isinstance(callback, ProgressBar)]
+    assert [type(bar).__name__ for bar in bars] == ["TQDMProgressBar"]
