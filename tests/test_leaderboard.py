@@ -11,6 +11,7 @@ import pytest
 from matplotlib.transforms import Bbox
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from fer import stored
 from fer.data.emotions import EMOTIONS
 from fer.errors import UserError
 from fer.plots.pareto import OURS, Point, extent, frontier, pareto_figure
@@ -123,6 +124,13 @@ def test_an_ensemble_averages_probabilities_and_adds_up_costs(module, make_run, 
 def test_other_runs_are_refused_in_one_line(module, make_run, changes, words):
     with pytest.raises(UserError, match=words):
         module("scores").run_entry(make_run(0, **changes), None, None)
+
+
+def test_the_table_of_the_main_readme_is_that_of_the_stored_runs(module):
+    pages = module("pages")
+    table = pages.overview(pd.read_csv(FOLDER / "leaderboard.csv"), pages.ensembles_of(stored.read(FOLDER)))
+    assert f"<!-- results -->\n{table}\n<!-- end of results -->" in (FOLDER.parents[1] / "README.md").read_text()
+    assert "attempt" not in table
 
 
 def test_other_views_need_the_network_and_stand_in_the_command(module, make_run):

@@ -2,7 +2,7 @@
 
     python experiments/leaderboard/board.py runs/standard/fer2013/seed-0 runs/standard/fer2013/seed-1 --data FER2013
     python experiments/leaderboard/board.py --name ensemble --ensemble runs/a/seed-0 runs/b/seed-0 --data FER2013
-    python experiments/leaderboard/board.py
+    python experiments/leaderboard/board.py --no-timing --readme README.md
 
 Each RUN is the folder of a finished run, or stored predictions (.csv.gz) beside the runs.jsonl.gz of their study. The
 runs of one configuration are a row, with means over seeds; --name names it, by default as the study. With --ensemble
@@ -23,7 +23,7 @@ from typing import Any
 
 import pandas as pd
 from costs import costs_of, milliseconds
-from pages import figures, readme
+from pages import ensembles_of, figures, overview, readme
 from rows import leaderboard
 from scores import ensemble_entry, run_entry
 
@@ -33,6 +33,7 @@ from fer.arguments import run
 from fer.errors import UserError, one_line_errors
 from fer.files import atomic, save_figure, write_text
 from fer.hardware import cpu_name
+from fer.studies.summaries import fill_marks
 from fer.tta import VIEWS
 
 HERE = Path(__file__).resolve().parent
@@ -133,12 +134,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tta", choices=tuple(VIEWS), help="predict again, from other views of each face")
     parser.add_argument("--remove", metavar="NAME", help="removes a row first")
     parser.add_argument("--no-timing", action="store_true", help="keep the milliseconds of times.csv")
+    parser.add_argument("--readme", type=Path, help="file with <!-- results --> marks for a short table")
     parser.add_argument("--out", type=Path, default=HERE, metavar="FOLDER", help="default: the folder of this file")
     args = parser.parse_args(arguments)
     if args.remove:
         remove(args.remove, args.out)
     names = add(args.runs, args.name, args.data, args.ensemble, args.out, args.tta) if args.runs else []
     files = write(args.out, timing=not args.no_timing)
+    if args.readme:
+        table = pd.read_csv(args.out / "leaderboard.csv")
+        fill_marks(args.readme, overview(table, ensembles_of(stored.read(args.out))) + "\n", "results")
     if names:
         print(f"rows: {', '.join(names)}")
     print(f"wrote {args.out}/: {', '.join(files)}\nnext: read {shlex.quote(str(args.out / 'README.md'))}")

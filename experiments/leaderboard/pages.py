@@ -1,6 +1,6 @@
 """Writes the leaderboard's README and figures from its table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from rows import SHARES
 from scores import is_main
 
+from fer.console import duration
 from fer.plots.pareto import Point, pareto_figure
 from fer.report import markdown_table
 
@@ -71,6 +72,8 @@ TITLES = {
     "views": "views",
     "extra_data": "extra data",
 }
+OVERVIEW = ("parameters", "views", "val_accuracy", "test_accuracy")
+"""Columns of the short table, beside the recipe and the time of training."""
 DEVIATIONS = {"val_accuracy": "val_sd", "test_accuracy": "test_sd"}
 
 
@@ -92,6 +95,20 @@ def results(table: pd.DataFrame) -> str:
     """Returns the rows as a Markdown table, shares in percent."""
     rows = [{title: cell(row, column) for column, title in TITLES.items()} for _, row in table.iterrows()]
     return markdown_table(pd.DataFrame(rows, columns=list(TITLES.values())))
+
+
+def overview(table: pd.DataFrame, ensembles: Collection[str]) -> str:
+    """Returns the rows but for attempts and ensembles as the short table of the main README."""
+    chosen = table[~table["model"].str.contains("attempt") & ~table["model"].isin(ensembles)]
+    rows = [
+        {
+            "recipe": row["model"],
+            **{TITLES[column]: cell(row, column) for column in OVERVIEW},
+            "training": duration(60 * row["minutes"]),
+        }
+        for _, row in chosen.iterrows()
+    ]
+    return markdown_table(pd.DataFrame(rows))
 
 
 def cell(row: pd.Series, column: str) -> str:
@@ -119,7 +136,7 @@ def count(parameters: float) -> str:
 
 def aims(table: pd.DataFrame, entries: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
     """Returns what each of AIMS is today: the best row, its value and seeds, and whether the aim is reached."""
-    ensembles = table["model"].isin({entry["row"] for entry in entries.values() if len(entry["networks"]) > 1})
+    ensembles = table["model"].isin(ensembles_of(entries))
     rows = []
     for title, most, column, aim in AIMS:
         part = table[ensembles] if most is None else table[~ensembles & (table["parameters"] <= most)]
@@ -131,6 +148,11 @@ def aims(table: pd.DataFrame, entries: Mapping[str, dict[str, Any]]) -> pd.DataF
             row["by"] = f"{best['model']}, {counted_seeds(best['seeds'])}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def ensembles_of(entries: Mapping[str, dict[str, Any]]) -> set[str]:
+    """Returns the rows of several networks."""
+    return {entry["row"] for entry in entries.values() if len(entry["networks"]) > 1}
 
 
 def counted_seeds(seeds: object) -> str:
