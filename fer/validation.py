@@ -46,6 +46,8 @@ NEEDED = ("seed", "split_seed", "max_epochs", "max_steps", "batch_size", "accumu
 """Options of RULES that cannot be null."""
 SINGLE = (*NEEDED, "eval_batch_size", "limit", "log_every_n_steps", "check_val_every_n_epoch", "patience", "lr")
 """Options of RULES that cannot be a list."""
+SEVERAL = ("values.", "search.")
+"""Parts of the config in which lists are the values to try, and null leaves an option out."""
 CHOICES: dict[str, tuple[Any, ...]] = {
     "data.roles": ("official", "folders", None),
     "data.normalize": ("train", "half", "unit"),
@@ -116,7 +118,7 @@ def check(cfg: DictConfig) -> None:
         rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
         if rule and not (path.startswith("augment.") and names[-1] != "p"):
             expected, holds = rule
-            if value is None and names[-1] not in NEEDED:
+            if value is None and (names[-1] not in NEEDED or path.startswith(SEVERAL)):
                 continue
             if isinstance(value, bool | str | ListConfig | None) or not holds(value):
                 raise UserError(f"{path}={value}: expected {expected}")
@@ -163,8 +165,9 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             if not refers_to_namesake(node, key):
                 yield from leaves(node[key], f"{path}{key}.")
     elif isinstance(node, ListConfig):
-        if path.split(".")[-2:-1] and path.split(".")[-2] in SINGLE:
-            yield path.rstrip("."), node
+        name = path.rstrip(".")
+        if name.rpartition(".")[2] in SINGLE and not name.startswith(SEVERAL):
+            yield name, node
         for item in node:
             yield from leaves(item, path)
     else:

@@ -31,7 +31,8 @@ class Flat(network.Network):
     def probabilities(self, faces):
         return np.full((len(faces), 2), 0.5, np.float32)
 
-network.load, detect.Haar = (lambda path, differentiable=False: Flat()), (lambda: lambda grey: [(0, 0, 48, 48)])
+network.load = lambda path, differentiable=False, tta=None: Flat()
+detect.Haar = lambda: lambda grey: [(0, 0, 48, 48)]
 with one_line_errors():
     sys.exit(serve.main())
 """
@@ -184,7 +185,7 @@ def test_the_token_may_come_from_the_environment(command, picture):
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(monkeypatch):
-    monkeypatch.setattr(network, "load", lambda path, differentiable=False: pytest.fail("loaded"))
+    monkeypatch.setattr(network, "load", lambda path, differentiable=False, tta=None: pytest.fail("loaded"))
     with listen.bind("127.0.0.1", 0) as taken, pytest.raises(UserError, match="is taken"):
         serve.main(["--port", str(taken.getsockname()[1])])
 
