@@ -1,13 +1,23 @@
 """Argument types that several commands share: numbers, places, trusted modules."""
 
-from argparse import Action, ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fer import places, shipped, trust
 from fer.errors import UserError
+
+
+class Parser(ArgumentParser):
+    """Parser of a command's options, which answers wrong ones in one line and keeps the lines of its description."""
+
+    def __init__(self, **options: Any):
+        super().__init__(formatter_class=RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; --help lists the options\n")
 
 
 def share(text: str) -> float:

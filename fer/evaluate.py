@@ -27,7 +27,6 @@ inputs into runs/evaluate/<name>/. It evaluates the validation split unless --sp
 test split is recorded in runs/<study>/test_reads.jsonl, and the report states their number.
 """
 
-import argparse
 import math
 import re
 import shlex
@@ -39,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from fer import config, runs
-from fer.arguments import add_trust, again, path, place, run
+from fer.arguments import Parser, add_trust, again, path, place, run
 from fer.commandline import assigned
 from fer.commandline import command as command_line
 from fer.errors import UserError
@@ -148,7 +147,7 @@ def merge_opinions(folders: Sequence[Path], out: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "inputs", nargs="+", type=run("a run"), help="folders of runs, predictions.csv(.gz) or .ckpt files"
     )

@@ -27,7 +27,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fer.arguments import add_trust, path, place, run, whole
+from fer.arguments import Parser, add_trust, path, place, run, whole
 from fer.errors import UserError, one_line_errors
 
 FORMATS = ("onnx", "torch", "weights")
@@ -91,7 +91,7 @@ def is_onnx(args: argparse.Namespace) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "checkpoint",
         nargs="?",

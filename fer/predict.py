@@ -29,7 +29,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from fer.arguments import path, place, positive, whole
+from fer.arguments import Parser, path, place, positive, whole
 from fer.errors import Interrupted, UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
 from fer.threads import all_cores
@@ -47,9 +47,7 @@ MAX_MARGIN = 10  # a larger --margin is a typing error
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fer.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="fer.predict", description=__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT")
     add_predictor_options(parser)
     add_no_detect(parser)
@@ -103,9 +101,18 @@ def main(arguments: list[str] | None = None) -> int:
 def with_default_values(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with `--json` as `--json=-`, and so for --csv and --show-input.
 
-    argparse's nargs="?" would take the INPUT after `--json` for the name of the file.
+    argparse's nargs="?" would take the INPUT after `--json` for the name of the file. `--csv faces.csv` is
+    `--csv=faces.csv`, and `--json faces.json` likewise, since no input has such a name.
     """
-    return [f"{argument}={STDOUT}" if argument in OPTIONAL_VALUE else argument for argument in arguments]
+    values: list[str] = []
+    for argument in arguments:
+        if values and values[-1] in (f"--json={STDOUT}", f"--csv={STDOUT}"):
+            option = values[-1].removesuffix(f"={STDOUT}")
+            if argument.endswith(option.replace("--", ".")):
+                values[-1] = f"{option}={argument}"
+                continue
+        values.append(f"{argument}={STDOUT}" if argument in OPTIONAL_VALUE else argument)
+    return values
 
 
 def probe(args: argparse.Namespace, sources: Sequence["Source"], predictor: "Predictor") -> int:

@@ -17,7 +17,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from fer.arguments import whole
+from fer.arguments import Parser, whole
 from fer.errors import UserError, one_line_errors
 from fer.prediction.options import add_no_detect, add_predictor_options, predictor_from
 from fer.threads import all_cores
@@ -32,9 +32,7 @@ TOKEN = "FER_TOKEN"
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fer.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="fer.serve", description=__doc__)
     add_predictor_options(parser)
     add_no_detect(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all networks")

@@ -31,6 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer import config, places
+from fer.arguments import Parser
 from fer.arguments import place as path_argument
 from fer.counting import counted
 from fer.errors import UserError
@@ -42,7 +43,7 @@ from fer.studies.tables import compare, markdown, overview, summarise
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("studies", nargs="*", help="folders below --runs or, of stored runs, below --out")
     parser.add_argument("--runs", type=path_argument("--runs"), default=places.RUNS)
     parser.add_argument("--out", type=path_argument("--out"), default=Path("experiments"))

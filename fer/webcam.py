@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer.arguments import path, place, whole
+from fer.arguments import Parser, path, place, whole
 from fer.errors import Interrupted, one_line_errors
 from fer.prediction.options import add_predictor_options, predictor_from
 from fer.streams import printable
@@ -135,7 +135,7 @@ def open_window():
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "--camera",
         default="0",

@@ -57,12 +57,33 @@ def test_limits_do_not_make_another_run_and_numbers_do():
     assert len({identity(), *names}) == 5
 
 
+POCKET = [
+    "model=pocket",
+    "optimizer=muon",
+    "scheduler=onecycle",
+    "loss=label_smoothing",
+    "average=ema",
+    "augment=light",
+    "data.batch_size=128",
+    "data.progressive_resizing={0:32,14:48}",
+    "augment.affine={rotation:12,scale:0.15,shift:0.06}",
+    "optimizer.lr=0.006",
+    "scheduler.pct_start=0.2",
+    "model.dropout=0.05",
+    "classifier.tta=flip",
+    "trainer.max_epochs=28",
+    "callbacks.ema.decay=0.998",
+    "callbacks.early_stopping=null",
+]
+"""The experiment pocket of then."""
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
         ([], "6615ccf3f8363162"),
         (["test=false", "seed=4"], "a243c5b98951a69d"),
-        (["experiment=pocket"], "514faad6531b0886"),
+        (POCKET, "514faad6531b0886"),
         (["experiment=speedrun"], "fc32d608e80436fe"),
         (["experiment=gradient_descent"], "185210bb6f238d59"),
         (["experiment=few_images"], "1a91d5e944042cfa"),

@@ -9,7 +9,6 @@ reading of the test split is recorded as by fer.evaluate. Refuses a network or a
 for its name, and a run on other data than FER2013's official split.
 """
 
-import argparse
 import hashlib
 import shlex
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fer.arguments import add_trust
+from fer.arguments import Parser, add_trust
 from fer.errors import UserError, one_line_errors
 from fer.evaluation.records import Record, record_of
 from fer.exporting.card import card
@@ -92,7 +91,7 @@ def write_sums(folder: Path, files: Sequence[Path]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of finished runs of one recipe")
     parser.add_argument("--name", required=True, choices=NAMES, help="name of the files")
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FOLDER", help="default: fer/weights")

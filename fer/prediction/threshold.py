@@ -9,7 +9,6 @@ the temperature. A run's are in its predictions.csv; --data predicts with a netw
 model card, from which fer.predict, fer.webcam, fer.serve and fer.Recogniser take their default threshold.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fer import runs
-from fer.arguments import add_trust, place
+from fer.arguments import Parser, add_trust, place
 from fer.errors import UserError, one_line_errors
 from fer.evaluation import calibration, predictions
 from fer.evaluation.formatting import percent
@@ -95,7 +94,7 @@ def from_network(path: Path, data: str) -> Choice:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("network", type=Path, metavar="RUN", help="a run's folder; with --data any network")
     parser.add_argument("--data", metavar="PATH", help="FER2013, to predict PublicTest with the network")
     parser.add_argument("--card", type=place("--card"), metavar="FILE", help="the card to write the section into")
