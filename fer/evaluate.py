@@ -74,7 +74,7 @@ def evaluate(paths: Sequence[Path], options: EvaluationOptions, out: Path | None
     if len(sources) == 1:
         complete_run(sources[0])
     content, files = write_report(folder, sources, aligned, dropped, options, command)
-    print("\n".join(closing(content, sources, folder, files)))
+    print("\n".join(closing(content, sources, folder, files, options.data)))
     return folder
 
 
@@ -113,9 +113,13 @@ def writable(folder: Path) -> Path:
 
 
 def closing(
-    content: Mapping[str, Any], sources: Sequence[EvaluationInput], folder: Path, files: Sequence[str]
+    content: Mapping[str, Any],
+    sources: Sequence[EvaluationInput],
+    folder: Path,
+    files: Sequence[str],
+    data: Sequence[str] | None = None,
 ) -> list[str]:
-    """Returns the lines printed at the end: metrics, files, and the next command."""
+    """Returns the lines printed at the end: metrics, files, and the next command. data: what --data named."""
     estimates = content["models"] if "models" in content else {sources[0].name: content["accuracy"]["all images"]}
     lines = ["".join(f"{title:<22}" for title in METRIC_TITLES.values())]
     for name, values in estimates.items():
@@ -125,7 +129,8 @@ def closing(
     if len(sources) > 1 and study:
         next_command = shlex.join(["python", "-m", "fer.study", study.name])
     else:
-        next_command = f"python -m fer.evaluate {paths} ANOTHER{again()}    (side by side)"
+        places = "".join(f" --data {shlex.quote(place)}" for place in data or ())
+        next_command = f"python -m fer.evaluate {paths} ANOTHER{places}{again()}    (side by side)"
     return [
         *(line.rstrip() for line in lines),
         *dict.fromkeys(sentence for source in sources for sentence in source.remarks),

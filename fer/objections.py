@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fer.build import RECURSIVE, TARGET
+from fer.places import WRITTEN
 from fer.positions import POSITIONS, Position, permitted
 from fer.schema import PARTS
 
@@ -21,9 +22,6 @@ LOADING = re.compile(
     r"(pretrained|checkpoint|ckpt|cache|hub|weights_|url|uri).*|weights|download|.*_(file|path|url|uri)"
 )
 """Arguments that load weights or reach other machines."""
-
-PLACES = ("dirpath", "save_dir", "path", "default_root_dir", "root_dir", "log_dir", "dir")
-"""Arguments of callbacks, loggers and the Trainer that are folders or files to write."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def unsafe_places(arguments: Mapping[str, Any], where: str, module: str, folder:
     """Yields the objections to paths of a callback, logger or the Trainer outside of the run's folder."""
     for key, value in arguments.items():
         for item in flat(value):
-            if isinstance(item, str) and leads_out(item, key in PLACES, folder):
+            if isinstance(item, str) and leads_out(item, key in WRITTEN, folder):
                 yield Objection(f"{where}.{key}", f"={item[:80]!r} leads out of the run's folder", module)
 
 

@@ -8,6 +8,8 @@ from fer.errors import UserError
 
 RUNS = Path("runs")
 """Where runs are written unless output_dir says otherwise."""
+WRITTEN = ("dirpath", "save_dir", "path", "default_root_dir", "root_dir", "log_dir", "dir")
+"""Arguments of callbacks, loggers and the Trainer that are folders or files to write."""
 LATEST = "latest"
 POINTER = ".latest"
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from fer import compat, files
 from fer.errors import UserError
 from fer.files import atomic
+from fer.places import WRITTEN
 from fer.schema import check_plain
 
 CONFIG, METRICS, PREDICTIONS, LOCK = "config.yaml", "metrics.json", "predictions.csv", ".lock"
@@ -140,7 +141,7 @@ def keep_record(folder: Path, record: dict[str, Any]) -> None:
             say_once(f"{error}; its content is that of the last save")
 
 
-PLACES = ("output_dir", "dirpath", "save_dir", "path", "default_root_dir", "root_dir", "log_dir", "dir")
+PLACES = ("output_dir", *WRITTEN)
 """Keys under which a config or a saved state names a folder."""
 
 

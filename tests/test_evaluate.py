@@ -264,6 +264,7 @@ def test_classes_that_other_data_lack_are_said(run, make_faces, write_csv, capsy
     assert content(run / "evaluation-val-fer4")["images"] == 8
 
 
+@pytest.mark.full
 def test_several_networks_are_compared_on_other_data(run, make_faces, write_pictures, capsys):
     save(Path("second.ckpt"), {"data": DATA})
     names = ("Anger", "boredom", "Happiness", "Suprise", "contempt")

@@ -45,6 +45,7 @@ def test_a_study_shows_two_figures_at_most_and_all_that_it_stores(name):
     assert name in read_summaries(EXPERIMENTS)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_stored_records_give_the_report_again(name, tmp_path, monkeypatch):
     for module in (drawing, matrices):

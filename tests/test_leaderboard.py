@@ -151,6 +151,7 @@ def test_costs_are_those_of_the_network(module):
     assert costs == {"parameters": 1_904_519, "mflops": pytest.approx(277.37, abs=0.005)}
 
 
+@pytest.mark.full
 def test_the_command_writes_table_page_and_small_figures_and_repeats_them(module, make_run, tmp_path, capsys):
     place = tmp_path / "board"
     place.mkdir()

@@ -14,9 +14,9 @@ from fer.report import markdown_table
 
 INTRODUCTION = """# Leaderboard
 
-Accuracy on FER2013's official split: PublicTest chooses the epoch and the recipe, PrivateTest is read once per run.
-Means ± standard deviations over seeds, in percent; without ±, one seed. [leaderboard.csv](leaderboard.csv) has every
-column in full, [LOG.md](LOG.md) each attempt."""
+Accuracy on FER2013's official split: PublicTest chooses the epoch and the recipe, PrivateTest is read once per run and
+kind of views. Means ± standard deviations over seeds, in percent; without ±, one seed.
+[leaderboard.csv](leaderboard.csv) has every column in full, [LOG.md](LOG.md) each attempt."""
 MILLISECONDS = "ms a face on one core (ONNX, all views)"
 OTHERS = """## Other classes and labels
 

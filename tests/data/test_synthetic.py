@@ -152,12 +152,14 @@ def test_mouths_of_surprise_are_darker_than_neutral_ones(faces):
     assert mean_of(faces, SURPRISE)[openings].mean() < mean_of(faces, NEUTRAL)[openings].mean() - 15
 
 
+@pytest.mark.full
 def test_the_same_people_happy_and_sad_differ_most_around_the_mouth():
     happy, sad = (draw(np.full(100, emotion), seed=0).mean(axis=0, keepdims=True) for emotion in (HAPPY, SAD))
     change = np.abs(happy - sad)
     assert change[MOUTH].mean() > 2 * change.mean()
 
 
+@pytest.mark.full
 def test_expressions_can_be_told_apart_from_pixels_better_than_by_chance():
     faces = synthetic_faces(train=700, val=7, test=350)
     pixels = faces.images.reshape(len(faces.images), -1).astype(float)

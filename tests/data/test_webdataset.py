@@ -4,26 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fer.data.fer2013 import read_fer2013
 from fer.errors import UserError
 
-
-def save(path, value=100):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (48, 48), value).save(path)
-
-
-def write(path, *lines):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines))
-
-
-def labels(faces) -> dict[int, str]:
-    """Grey level of each picture -> its class."""
-    values = faces.images[:, 0, 0].tolist()
-    return dict(zip(values, (faces.classes[label] for label in faces.labels), strict=True))
+from .grey_pictures import labels, save, write
 
 
 def test_webdataset_shards_are_read_together(tmp_path):

@@ -1,25 +1,10 @@
 """Boxes as YOLO has them, without data.yaml; with it they are tested beside the other lists."""
 
 import pytest
-from PIL import Image
 
 from fer.data.fer2013 import read_fer2013
 
-
-def save(path, value=100):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (48, 48), value).save(path)
-
-
-def write(path, *lines):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines))
-
-
-def labels(faces) -> dict[int, str]:
-    """Grey level of each picture -> its class."""
-    values = faces.images[:, 0, 0].tolist()
-    return dict(zip(values, (faces.classes[label] for label in faces.labels), strict=True))
+from .grey_pictures import labels, save, write
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from fer.models.repvgg import RepVGG
 from fer.prediction import network
 from fer.preprocess import to_face
 
+pytestmark = pytest.mark.full  # each traces a network
+
 
 @pytest.fixture
 def model(exported) -> onnx.ModelProto:
@@ -116,7 +118,6 @@ def test_float16_weights_cost_little_and_take_half(model, faces):
     assert sizes[0] < 0.6 * sizes[1]
 
 
-@pytest.mark.full
 def test_int8_answers_nearly_the_same(model, faces, tmp_path):
     small = onnx_precision.quantize(model, faces, tmp_path)
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in small.graph.node}

@@ -18,7 +18,7 @@ from fer.errors import UserError
 from fer.prediction import network, onnx_content, onnx_isolated, onnx_network, onnx_worker
 from fer.shipped import WEIGHTS
 
-pytestmark = pytest.mark.full  # each reads the file in a process of its own
+pytestmark = pytest.mark.full  # each starts a child process
 
 IMAGES = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 1, "h", "w"])
 PROBABILITIES = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])
