@@ -111,6 +111,7 @@ def test_predictions_do_not_depend_on_the_batch_size(name, together):
             torch.testing.assert_close(logits, expected, rtol=0, atol=1e-4 * expected.std().item())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("model=")])
 def test_every_model_lets_its_swept_options_be_set(option):
     model = composed(option).model

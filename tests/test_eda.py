@@ -18,6 +18,8 @@ from fer.errors import UserError
 from fer.plots import PALETTE, class_colors, matrix_figure
 from fer.plots import data as plots
 
+pytestmark = pytest.mark.full  # each writes a report
+
 TINY = ["data=synthetic", "data.synthetic.train=70", "data.synthetic.val=14", "data.synthetic.test=14", "near=false"]
 HEADINGS = [
     "Images of each class",
@@ -64,7 +66,6 @@ def test_everything_is_in_the_folder_and_no_picture_is_missing(drawn):
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(pictures)
 
 
-@pytest.mark.full
 def test_without_faces_only_charts_are_drawn(tmp_path):
     eda.eda(configured(*TINY, f"output_dir={tmp_path}", "faces=false", "near=false"))
     assert {path.stem for path in tmp_path.glob("*.png")} == {"counts", "grey_levels", "measures"}

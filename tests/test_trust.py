@@ -302,6 +302,7 @@ def test_every_choice_that_ships_may_come_from_a_file(group):
         assert list(objections.unsafe(node, group, positions.POSITIONS[group])) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("experiment", [None, *sorted(path.stem for path in (CONF / "experiment").rglob("*.yaml"))])
 def test_the_config_of_every_experiment_may_come_from_a_file(experiment):
     whole = config([f"experiment={experiment}"] if experiment else [])

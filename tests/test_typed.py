@@ -190,6 +190,7 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("line", [line for line in DOCUMENTED if of_command(line)])
 def test_what_is_written_down_is_accepted(line, here, monkeypatch):
     module, typed = arguments(line)

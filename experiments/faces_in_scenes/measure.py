@@ -59,7 +59,8 @@ SPEED = (
         "Faces of PublicTest, all ways in turn: processor time of one core. Layers as trained: without folding "
         "normalisation into the convolutions. Both views are used except where the table names one: leaving the second "
         "out loses one to two points. On an AMD EPYC with AVX512-BF16; a core of it computes 100 GFLOP/s in float32, "
-        "218 in bfloat16 and 435 in int8 (products of 1024×1024 matrices); the two views of a face take pocket 0.36 GFLOP.",
+        "218 in bfloat16 and 435 in int8 (products of 1024×1024 matrices); the two views of a face take pocket "
+        "0.36 GFLOP.",
     ),
 )
 AS_IT_IS = "as it is"
