@@ -203,6 +203,7 @@ def test_the_network_is_shown_at_work(run, monkeypatch):
     assert 0 <= content(folder)["flip_consistency"] <= 1
 
 
+@pytest.mark.full
 def test_a_report_to_be_published_shows_no_face(run, monkeypatch):
     table = {"corruption": ["dark"], "strength": [1], "value": [1], "meaning": ["x"], "accuracy": [0.1]}
     monkeypatch.setattr(robustness, "accuracy_curves", lambda *_: pd.DataFrame(table))

@@ -54,6 +54,7 @@ def records(folder: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in folder.glob("runs/search/*/seed-*/metrics.json")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("typed", "message"),
     [

@@ -226,6 +226,7 @@ def two_studies(runs, tmp_path):
 TOGETHER = ("mine", "yours", "--together", "both", "--with-test")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("arguments", [TOGETHER, ("mine", "yours", "--with-test")])
 def test_a_report_outlives_its_runs_and_repeats_itself(two_studies, arguments, monkeypatch):
     run_study(two_studies, *arguments)

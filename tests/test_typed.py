@@ -235,6 +235,7 @@ def printed(folder: Path) -> dict[str, str]:
     return {name: re.sub(r" {4}\(.*\)$", "", line.removeprefix("next: ").strip()) for name, line in following.items()}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_printed_lines_name_the_folder_in_every_shell(folder, here, monkeypatch):
     place = Path(folder)

@@ -40,6 +40,7 @@ def test_threads_double_up_to_the_cores(monkeypatch, tiny):
     assert axis_values(tiny("growth=threads")) == [1, 2, 4, 6]
 
 
+@pytest.mark.full
 def test_growth_leaves_out_batches_larger_than_the_data(tmp_path, capsys, tiny):
     overrides = ["growth=batch_size", "values.batch_size=[35,200]", "columns=[ceiling]", "rounds=1", "steps=1"]
     files = benchmark(tiny(*overrides, f"output_dir={tmp_path}"))

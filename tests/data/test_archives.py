@@ -69,6 +69,7 @@ def peak(read, *arguments) -> int:
 # sizes
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("method", "size", "most"),
     [
