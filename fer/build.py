@@ -65,7 +65,7 @@ def build(node: Mapping[str, Any], *args: Any, where: str = "", into_kwargs: Seq
     except UserError:
         raise
     except Exception as error:
-        raise BuildError(described(error, target, where)) from error
+        raise BuildError(nulls(error, where, target, own) or described(error, target, where)) from error
 
 
 def of_kind(part: Any, kinds: type | tuple[type, ...], node: Mapping[str, Any], where: str) -> Any:
@@ -173,6 +173,16 @@ def check_arguments(call: Callable[..., Any], target: str, where: str, args: Seq
         names = [name for name in parameters if is_named(parameters, name)]
         prefix = f"{where}: " if where else ""
         raise BuildError(f"{prefix}{target}: {error}; its arguments: {', '.join(names) or 'none'}") from error
+
+
+def nulls(error: Exception, where: str, target: str, own: Mapping[str, Any]) -> str:
+    """Returns the error for arguments that are null where a callable needs values; "" for another error."""
+    names = [key for key, value in own.items() if value is None]
+    if not where or not names or not (isinstance(error, TypeError) and "NoneType" in str(error)):
+        return ""
+    options = " or ".join(f"{where}.{name}=null" for name in names)
+    removed = " ".join(f"~{where}.{name}" for name in names)
+    return f"{options}: {target} needs a value; give one, or type {removed} for its own default"
 
 
 def described(error: Exception, target: str, where: str) -> str:

@@ -23,6 +23,8 @@ VALUED = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn",
 VALUED |= {"--experimental-rerun", "--info", "-i"}
 """Flags of Hydra whose value is the next word; --info may stand without one."""
 CONFIG_DIR = ("--config-dir", "-cd")
+PARTS = ("augment", "callbacks", "logger")
+"""Groups of named parts, of which NAME=null and NAME=false leave one out."""
 OPTION = re.compile(r"[+~]*[A-Za-z_][\w.@/]*=")
 
 
@@ -87,6 +89,8 @@ def as_typed(word: str, multirun: bool = False) -> str:
     if equals and name in options.GROUPS and any(refusals.is_none(name, part) for part in text.split(",")):
         none = options.row(name).none
         return f"{key}={','.join(none if refusals.is_none(name, part) else part for part in text.split(','))}"
+    if equals and text == "false" and name.rpartition(".")[0] in PARTS:
+        return f"{key}=null"
     if equals and options.row(name).anywhere and not word.startswith(("+", "~")):
         key = f"++{key}"
         word = f"++{word}"

@@ -61,10 +61,15 @@ def freeze(network: nn.Module, what: str | int | Sequence[str]) -> None:
     """Makes parameters constant, and BatchNorm layers whose parameters are all frozen keep their statistics.
 
     what: "backbone", all but the output layer; a count of layers from the first; or names of modules, `*` stands for
-    anything. Raises UserError for a name that no module has.
+    anything. Raises UserError for a name that no module has, and where no parameter is left to train.
     """
     for parameter in parameters_of(network, what):
         parameter.requires_grad = False
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        last = max(depths(network).values())
+        raise UserError(
+            f"model.freeze={what}: nothing is left to train; {BACKBONE}, or {last}, leaves the output layer"
+        )
     keep_frozen_statistics(network)
 
 
@@ -74,6 +79,8 @@ def parameters_of(network: nn.Module, what: str | int | Sequence[str]) -> list[n
         kept = {id(parameter) for parameter in output_layer(network).parameters()}
         return [parameter for parameter in network.parameters() if id(parameter) not in kept]
     if isinstance(what, int) and not isinstance(what, bool):
+        if what < 0:
+            raise UserError(f"model.freeze={what}: expected a count of layers from the first, {BACKBONE}, or names")
         numbers = depths(network)
         return [parameter for name, parameter in network.named_parameters() if numbers[name] < what]
     patterns = [what] if isinstance(what, str | bool) else what

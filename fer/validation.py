@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from fer import options, places
+from fer import options, places, unused
 from fer.containers import plain
 from fer.errors import UserError
 from fer.tta import VIEWS
@@ -102,6 +102,7 @@ MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accurac
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value outside its range, an unknown choice and a missing value."""
     check_names(cfg)
+    unused.check(cfg)
     classes = cfg.labels.classes
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
@@ -141,6 +142,11 @@ def check_names(cfg: DictConfig) -> None:
     study = str(cfg.get("study", "train") or "")
     if not study.strip():
         raise UserError("study is empty; give it a name, or leave it out (is a shell variable unset?)")
+    if {"", ".", ".."} & set(study.replace("\\", "/").split("/")):
+        raise UserError(
+            f"study={study}: expected a name, or names joined by /, for a folder in ./{places.RUNS}; output_dir=FOLDER "
+            "names a run's folder anywhere"
+        )
     if study == places.LATEST:
         raise UserError(f"study={study}: {study} stands for the newest run; give the study another name")
 

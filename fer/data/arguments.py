@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 from fer.data import folds, soft_labels
@@ -14,6 +15,7 @@ CHOICES = {
     "normalize": ("train", *FIXED),
     "balance": ("none", "sampler"),
 }
+COUNTS = ("batch_size", "eval_batch_size", "limit")
 PLACES = {
     "root": "data.root",
     "held_out": "data.held_out",
@@ -33,6 +35,9 @@ def check(options: Mapping[str, Any]) -> None:
         paths = value if isinstance(value, list | tuple) else [value]
         if not paths or "" in paths:
             raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
+    for name in COUNTS:
+        if options[name] is not None and not (isinstance(options[name], Integral) and options[name] >= 1):
+            raise UserError(f"data.{name}={options[name]}: expected a positive integer")
     soft_labels.check_weight(options["soft_weight"])
     if options["fold"]:
         folds.parse_fold(options["fold"])

@@ -41,7 +41,6 @@ class ActiveRun:
         data: the data module's description. command: what to type for the run; by default what was typed. Raises
         UserError where the data are not those of the resumed run.
         """
-        places.remember(self.folder)
         machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
         if self.checkpoint:
             self.record = self._earlier_record(data, identity, machine)
@@ -53,6 +52,7 @@ class ActiveRun:
             start = {name: self.record[name] for name in runs.NO_RUN}
             content = plain(self.cfg) | {"resume": None, "found": {**data, "run": start}}
             runs.write_config(self.folder / runs.CONFIG, content)
+        places.remember(self.folder)  # last, so that `latest` is never a folder without a record
 
     def _earlier_record(self, data: Mapping[str, Any], identity: str, machine: dict[str, Any]) -> dict[str, Any]:
         record = runs.read_record(self.folder)

@@ -594,3 +594,10 @@ def test_validation_and_test_may_come_from_another_place(tmp_path, make_faces, w
     assert list(module.sources) == roots
     assert np.array_equal(module.splits["train"].images[:, 0].numpy(), mine.images[[0, 3]])
     assert np.array_equal(module.splits["test"].images[:, 0].numpy(), theirs.images[[14, 17]])
+
+
+@pytest.mark.parametrize("name", ["batch_size", "eval_batch_size", "limit"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many"])
+def test_sizes_are_positive_integers(name, value):
+    with pytest.raises(UserError, match=rf"data\.{name}={value}: expected a positive integer"):
+        FERDataModule("synthetic", **{name: value}).setup()

@@ -1,0 +1,64 @@
+"""Finds options that nothing reads, such as a misspelt section in a YAML of the user, which Hydra accepts."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fer import config, options
+from fer.containers import plain
+from fer.errors import UserError
+
+GROUPS = ("labels", "search", "launcher")
+"""Groups that are mappings of values. In all others a key is an argument of a class or names a part, and is checked
+when that is built."""
+REFERENCE = re.compile(r"\$\{([^${}:]+)\}")
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for an option that neither fer nor a reference such as `${name}` in the config reads.
+
+    Stored configs are not checked: their references have been replaced by values.
+    """
+    if cfg.get("resume") or "found" in cfg:
+        return
+    content = plain(cfg, resolve=False)
+    read = set(references(content))
+    tops = {row.name.partition(".")[0] for row in options.TABLE}
+    for above, known in {"": tops, **{group: shipped(group) for group in GROUPS}}.items():
+        node = content.get(above) if above else content
+        for key in node if isinstance(node, dict) else ():
+            name = f"{above}.{key}".lstrip(".")
+            if key not in known and not any(f"{other}.".startswith(f"{name}.") for other in read):
+                raise UserError(message(above, key, known))
+
+
+def message(above: str, key: str, known: Iterable[str]) -> str:
+    name = f"{above}.{key}".lstrip(".")
+    close = [f"{above}.{other}".lstrip(".") for other in difflib.get_close_matches(key, sorted(known), n=1)]
+    advice = f"did you mean {close[0]}?" if close else f"remove it, or refer to it in another one, as ${{{name}}}"
+    return f"{name}: nothing reads this option; {advice}"
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yields the absolute names in all interpolations of an unresolved config."""
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+    elif isinstance(node, str):
+        yield from REFERENCE.findall(node)
+
+
+@cache
+def shipped(group: str) -> frozenset[str]:
+    """Returns the keys that the files of a group in conf/ have."""
+    paths = [*sorted((config.CONF / group).glob("*.yaml")), *config.CONF.glob(f"{group}.yaml")]
+    files = [plain(OmegaConf.load(path), resolve=False) for path in paths]
+    nodes = [content.get(group, content) for content in files]
+    return frozenset(str(key) for node in nodes if isinstance(node, dict) for key in node)
