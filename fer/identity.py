@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fer import compat, options
+from fer import compat, option_table, options
 from fer.containers import plain
 
 BY_MACHINE = ("trainer.precision", "trainer.sync_batchnorm", "channels_last")
@@ -60,16 +60,16 @@ def hashed(config: dict[str, Any]) -> dict[str, Any]:
 
     Targets have the names of the first version, so that moving a class does not change the identity.
     """
-    for option in options.TABLE:
-        if option.identity == options.HASHED:
+    for option in option_table.TABLE:
+        if option.identity == option_table.HASHED:
             continue
         above, key = options.parent(config, option.name)
         if above is None or key not in above:
             continue
-        if option.identity == options.IF_SET:
+        if option.identity == option_table.IF_SET:
             if above[key] == option.default or (not above[key] and not option.default):
                 del above[key]
-        elif option.fixed is options.REMOVED:
+        elif option.fixed is option_table.REMOVED:
             del above[key]
         else:
             above[key] = option.fixed
@@ -78,7 +78,7 @@ def hashed(config: dict[str, Any]) -> dict[str, Any]:
 
 def told_apart(config: dict[str, Any]) -> dict[str, Any]:
     """Returns the part of a plain configuration that differs between runs of any version; changes `config` in place."""
-    for option in options.TABLE:
+    for option in option_table.TABLE:
         above, key = options.parent(config, option.name)
         if above is not None and key in above and (option.looks_on or above[key] == option.before):
             del above[key]

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from fer import options
+from fer import option_table, options
 from fer.errors import UserError
 from fer.hints import ALIASES
 
@@ -90,7 +90,7 @@ def check_removal(name: str) -> None:
         raise UserError(f"~{name}: type {name}={none}")
     if name in options.GROUPS:
         raise UserError(f"~{name}: a run needs a choice; type {name}=NAME")
-    if name.partition(".")[0] not in REMOVABLE and options.top_row(name) is not options.UNKNOWN:
+    if name.partition(".")[0] not in REMOVABLE and options.top_row(name) is not option_table.UNKNOWN:
         raise UserError(f"~{name}: a run needs this option; type {name}=VALUE")
 
 

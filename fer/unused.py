@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fer import config, options
+from fer import config, option_table
 from fer.containers import plain
 from fer.errors import UserError
 
@@ -27,7 +27,7 @@ def check(cfg: DictConfig) -> None:
         return
     content = plain(cfg, resolve=False)
     read = set(references(content))
-    tops = {row.name.partition(".")[0] for row in options.TABLE}
+    tops = {row.name.partition(".")[0] for row in option_table.TABLE}
     for above, known in {"": tops, **{group: shipped(group) for group in GROUPS}}.items():
         node = content.get(above) if above else content
         for key in node if isinstance(node, dict) else ():

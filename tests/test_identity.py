@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from fer import options
+from fer import option_table
 from fer.config import compose_config
 from fer.identity import configuration_identity, hashed, run_identity
 
@@ -167,7 +167,10 @@ def test_what_no_row_knows_is_hashed_as_it_is(content):
     assert hashed(copy.deepcopy(config)) == config
 
 
-@pytest.mark.parametrize("row", [row for row in options.TABLE if row.identity == options.IGNORED], ids=lambda r: r.name)
+IGNORED = [row for row in option_table.TABLE if row.identity == option_table.IGNORED]
+
+
+@pytest.mark.parametrize("row", IGNORED, ids=lambda row: row.name)
 def test_ignored_options_are_hashed_alike_whatever_they_are(row):
     def config(value):
         node = value

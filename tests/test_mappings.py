@@ -3,7 +3,7 @@
 import pytest
 
 from fer.config import compose_config
-from fer.options import TABLE
+from fer.option_table import TABLE
 
 
 def plain(*overrides: str, name: str = "train"):

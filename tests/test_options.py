@@ -7,7 +7,7 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from fer import options
+from fer import option_table, options
 from fer.config import CONF, compose_config
 
 COMMANDS = ("train", "search", "eda", "benchmark")
@@ -37,7 +37,7 @@ def known() -> set[str]:
 
 def test_every_key_at_the_top_has_a_row(known):
     top = {name.split(".")[0] for name in known}
-    assert top - {"hydra"} <= {row.name for row in options.TABLE}
+    assert top - {"hydra"} <= {row.name for row in option_table.TABLE}
 
 
 def test_every_key_that_looks_like_a_place_is_one(known):
@@ -52,7 +52,7 @@ def test_every_folder_of_conf_is_a_group():
 
 
 def test_no_option_has_two_rows():
-    names = [row.name for row in options.TABLE]
+    names = [row.name for row in option_table.TABLE]
     assert len(names) == len(set(names))
 
 
@@ -61,7 +61,7 @@ def test_a_row_holds_for_what_is_below_it():
     assert options.row("logger.mine.save_dir").place
     assert options.row("data.root").resume
     assert not options.row("data.batch_size").resume
-    assert options.row("a.key.of.a.recipe") is options.UNKNOWN
+    assert options.row("a.key.of.a.recipe") is option_table.UNKNOWN
 
 
 @pytest.mark.parametrize(

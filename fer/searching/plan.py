@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import config, hints, naming, options, validation
+from fer import config, hints, naming, option_table, options, validation
 from fer.containers import plain
 from fer.errors import UserError
 from fer.identity import run_identity
@@ -116,7 +116,7 @@ def read(cfg: DictConfig, typed: list[str]) -> Plan:
     plan = Plan(
         name=cfg.study,
         study=cfg.study,
-        base=[override for override, name in names.items() if options.top_row(name).in_search != options.SEARCH],
+        base=[override for override, name in names.items() if options.top_row(name).in_search != option_table.SEARCH],
         space=spaces.plain(space),
         sampler=plain(cfg.sampler),
         pruner=plain(cfg.pruner),

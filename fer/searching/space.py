@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fer import options
+from fer import option_table, options
 from fer.errors import UserError
 
 KEYS = ("option", "choices", "low", "high", "log", "step", "when")
@@ -152,7 +152,7 @@ def read_dimension(name: str, content: Any, before: Space) -> Dimension:
 def may_vary(option: str) -> bool:
     """Whether an option may differ between trials: the search neither sets it itself nor compares trials by it."""
     row = options.top_row(options.name_of(option))
-    return row.in_search == options.VARIES and not row.refusal
+    return row.in_search == option_table.VARIES and not row.refusal
 
 
 def read_condition(where: str, when: Any, before: Space) -> dict[str, list[Any]]:

@@ -181,12 +181,23 @@ def rehearse_loss(loss: nn.Module, labels: Tensor, num_classes: int) -> None:
         raise UserError(f"loss: returned {got}; expected a scalar, the mean over the batch")
 
 
+def check_accelerator(cfg: DictConfig) -> None:
+    """Raises UserError for a GPU that PyTorch does not find."""
+    name = cfg.trainer.accelerator
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if found.get(name, any(found.values()) or name != "gpu"):
+        return
+    reason = "" if torch.version.cuda or name == "mps" else "; this PyTorch was built without CUDA"
+    raise UserError(f"trainer.accelerator={name}: PyTorch finds no such device{reason}; trainer=cpu trains without one")
+
+
 def rehearse_trainer(cfg: DictConfig) -> None:
     """Builds loggers, callbacks and the Trainer; none of them writes a file before training starts.
 
     Raises UserError for a strategy that trains in processes whose callbacks and metrics are lost: ddp_spawn, and
     ddp_fork, which Lightning chooses in a notebook.
     """
+    check_accelerator(cfg)
     cfg = cfg.copy()
     cfg.output_dir = "."
     trainer = trainer_for(cfg, Path("."))

@@ -8,7 +8,7 @@ from PIL import Image
 import fer
 from fer.errors import UserError
 from fer.prediction.card import default_threshold
-from fer.prediction.recogniser import array_image, to_image
+from fer.prediction.given_pictures import array_image, to_image
 
 
 @pytest.fixture(scope="module")
