@@ -45,6 +45,8 @@ code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap:
   th:last-child, td:last-child { padding-right: 0; }
   th:not([aria-sort]) button::after { content: ""; }
   td[style*="right"]:has(span) { white-space: normal; }
+  .wide { overflow-x: auto; }
+  .wide img { max-width: none; width: 36rem; }
 }
 """
 SCRIPT = """
@@ -79,6 +81,9 @@ ESTIMATE = re.compile(r"(<td [^>]*right[^>]*>)([^<(±]+) ([(±][^<]+)</td>")
 """A cell of a page that holds a value and its interval or deviation: 64.4 % (62.8–65.9), 64.4 ± 0.3."""
 TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><table>'
 """A wide table scrolls inside its box, by keyboard too."""
+PICTURE = re.compile(r'<p>(<img [^>]*src="([^":/]+\.png)"[^>]*>)</p>')
+WIDE = 1.6
+"""Width of a picture in its heights from which on it scrolls inside its box on a phone, like a table."""
 EXTENSIONS = ("tables", "sane_lists", "toc", "fenced_code", "md_in_html")
 
 
@@ -92,6 +97,7 @@ def page(title: str, text: str, folder: Path) -> str:
     body = converter.convert(text)
     body = ESTIMATE.sub(r"\1<span>\2</span> <span>\3</span></td>", body)  # narrow lines break between the two
     body = body.replace("<table>", TABLE_START).replace("</table>", "</table></div>")
+    body = PICTURE.sub(lambda match: in_box(match, folder), body)
     body = re.sub(r'src="([^":/]+\.png)"', lambda match: f'src="{embedded(folder / match[1])}"', body)
     tokens = converter.toc_tokens  # pyright: ignore[reportAttributeAccessIssue]  # set by the extension toc
     first, *others = re.split(r"(?=<h2)", body, maxsplit=1)
@@ -113,6 +119,15 @@ def contents(tokens: Sequence[dict[str, Any]]) -> str:
         return ""
     items = [f'<li><a href="#{heading["id"]}">{heading["html"]}</a></li>' for heading in headings]
     return "\n".join(['<nav aria-label="Contents"><ul>', *items, "</ul></nav>\n"])
+
+
+def in_box(match: re.Match[str], folder: Path) -> str:
+    """Returns a paragraph with one picture, in a box of its own if the picture is wide."""
+    header = (folder / match[2]).read_bytes()[16:24]  # of a PNG: width and height
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
+    if width < WIDE * height:
+        return match[0]
+    return f'<div class="wide" role="group" aria-label="picture" tabindex="0">{match[1]}</div>'
 
 
 def embedded(picture: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from fer.report import Report, markdown_table, plain
 from fer.report_page import LONG, page
@@ -123,6 +124,20 @@ def test_nothing_is_wider_than_the_page(browser, report, width, tmp_path):
     boxes = view.evaluate("[...document.querySelectorAll('.table')].map(box => [box.scrollWidth, box.clientWidth])")
     assert [inner > outer for inner, outer in boxes] == [False, False, True]
     assert messages == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scrolls"), [(390, [False, True]), (1280, [False, False])])
+def test_a_wide_picture_stays_legible_on_a_phone(browser, width, scrolls, tmp_path):
+    Image.new("L", (600, 500)).save(tmp_path / "square.png")
+    Image.new("L", (1400, 500)).save(tmp_path / "wide.png")
+    text = "![a square](square.png)\n\n![a wide one](wide.png)\n"
+    (tmp_path / "a.html").write_text(page("t", text, tmp_path), encoding="utf-8")
+    view = browser.new_page(viewport={"width": width, "height": 800})
+    view.goto((tmp_path / "a.html").as_uri())
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    boxes = view.evaluate("[...document.querySelectorAll('img')].map(i => [i.width, i.parentElement.clientWidth])")
+    assert [picture > box for picture, box in boxes] == scrolls
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The columns "ceiling" and "default": the bare training step, and a DataLoader loop as tutorials write it."""
 
+import warnings
 from collections.abc import Generator
 
 import torch
@@ -94,6 +95,7 @@ class Default(Loop):
         self.how = f"{workers} workers"
         if missing:
             self.how += f", without {', '.join(missing)}"
+        warnings.filterwarnings("ignore", ".*suggested max number of worker")  # fewer cores than workers are timed too
         self.loader = DataLoader(
             FaceDataset(split.images[:, 0].cpu().numpy(), split.labels.cpu(), transform),
             cfg.data.batch_size,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,7 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from fer.palette import text_color
 
 COLORS = ("#30638e", "#e07a3f", "#6a994e", "#7b5ea7", "#d1495b", "#edae49", "#2a9d8f", "#8d99ae", "#5c4d3c", "#111111")
+DOTS = "#8d99ae"
+"""Colour of single runs."""
 MAX_COLUMNS = 3
+LOGARITHMIC = 30
+"""Ratio of the largest value to the smallest from which on an axis is logarithmic."""
 
 
 def panels(count: int, height: float = 3.4):
@@ -30,18 +35,24 @@ def panels(count: int, height: float = 3.4):
     return figure, grid[:count]
 
 
-def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, figure: str, title: str) -> Figure:
+def effects_figure(
+    marginals: Mapping[str, pd.DataFrame], ranges: Mapping[str, pd.Series], runs: pd.DataFrame, figure: str, title: str
+) -> Figure:
     """Draws a panel for each factor: a dot for every run; for each level its mean and the interval of it, in percent.
 
-    marginals: factor -> table as returned by `fer.studies.effects.marginal`. runs: a row for each run, shares.
-    title: of the figure, in words.
+    marginals: factor -> table as returned by `fer.studies.effects.marginal`. ranges: factor that was drawn from a range
+    -> its value in each run; its panel has the dots alone. runs: a row for each run, shares. title: of the figure, in
+    words.
     """
-    drawing, grid = panels(len(marginals))
-    for axes, (factor, table) in zip(grid, marginals.items(), strict=True):
+    drawing, grid = panels(len(marginals) + len(ranges))
+    for axes, (factor, values) in zip(grid[len(marginals) :], ranges.items(), strict=True):
+        draw_range(axes, values, 100 * runs[figure])
+        axes.set_title(factor)
+    for axes, (factor, table) in zip(grid, marginals.items(), strict=False):
         for position, row in enumerate(table.to_dict("records")):
             values = 100 * runs.loc[runs[factor] == row["level"], figure].to_numpy(float)
             offsets = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
-            axes.plot(position + offsets, values, "o", color="#8d99ae", markersize=3.5, alpha=0.6)
+            axes.plot(position + offsets, values, "o", color=DOTS, markersize=3.5, alpha=0.6)
             half = None if np.isnan(row["half"]) else 100 * row["half"]
             axes.errorbar(position, 100 * row["mean"], half, fmt="D", color=COLORS[0], markersize=6, capsize=5)
         axes.set_xticks(range(len(table)), table["level"], **rotation(table["level"]))
@@ -49,12 +60,20 @@ def effects_figure(marginals: Mapping[str, pd.DataFrame], runs: pd.DataFrame, fi
         axes.set_title(factor)
         axes.grid(axis="y", alpha=0.3)
     handles = [
-        Line2D([], [], marker="o", linestyle="", color="#8d99ae", markersize=4, label="run"),
+        Line2D([], [], marker="o", linestyle="", color=DOTS, markersize=4, label="run"),
         Line2D([], [], marker="D", color=COLORS[0], markersize=6, label="mean and 95 % interval"),
     ]
-    drawing.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    drawing.legend(handles=handles[: 2 if marginals else 1], loc="outside upper center", ncols=2, frameon=False)
     drawing.supylabel(f"{title}, %", fontsize=10)
     return drawing
+
+
+def draw_range(axes: Axes, values: pd.Series, percent: pd.Series) -> None:
+    """Draws a dot for each run over its value of a factor, on a logarithmic axis if the values span a factor of 30."""
+    axes.plot(values, percent, "o", color=DOTS, markersize=5, alpha=0.9)
+    if values.min() > 0 and values.max() >= LOGARITHMIC * values.min():
+        axes.set_xscale("log")
+    axes.grid(alpha=0.3)
 
 
 def two_factors_figure(means: pd.DataFrame, title: str) -> Figure:

@@ -9,7 +9,7 @@ from fer.evaluation.formatting import figure_title, join_words
 from fer.files import save_figure
 from fer.plots.study import effects_figure, learning_figure, two_factors_figure
 from fer.studies import effects
-from fer.studies.factors import Factors, is_range, levels
+from fer.studies.factors import Factors, is_range, levels, numbers
 from fer.studies.interactions import Partner
 from fer.studies.run_names import Run
 
@@ -31,12 +31,12 @@ def draw(
     figures: dict[str, tuple[Figure, str]] = {}
     if means.size > SMALL:
         figures["two_factors"] = two_factors_figure(means, figure_title(figure)), "mean by two options"
-    elif listed:
+    else:
         marginal = {
             factor: effects.marginal(rows, factor, effects.without(factors, factor), figure) for factor in listed
         }
         figures["effects"] = (
-            effects_figure(marginal, rows, figure, figure_title(figure)),
+            effects_figure(marginal, ranges(rows, factors), rows, figure, figure_title(figure)),
             "figures of all runs and means by option",
         )
     if any(run.get("curves") for run in runs):
@@ -48,8 +48,13 @@ def draw(
     parts = [f"{small_matrix(means, figure)}\n"] if 0 < means.size <= SMALL else []
     for name, (_, alt) in figures.items():
         parts.append(f"![{alt}]({name}.png)\n")
-        parts += [f"{INTERVALS}\n"] if name == "effects" else []
+        parts += [f"{INTERVALS}\n"] if name == "effects" and listed else []
     return parts
+
+
+def ranges(rows: pd.DataFrame, factors: Factors) -> dict[str, pd.Series]:
+    """Returns the values of each factor that was drawn from a range, a number for each run."""
+    return {factor: numbers(rows[factor]) for factor in factors if is_range(rows[factor])}
 
 
 def small_matrix(means: pd.DataFrame, figure: str) -> str:

@@ -29,9 +29,9 @@ class Difference(NamedTuple):
     pairs: int
     mean: float
     sd: float
-    low: float  # of the interval by Student's t, corrected like p_holm; NaN for a single pair
+    low: float  # of the interval by Student's t, corrected like p_holm; NaN for a single pair and for equal differences
     high: float
-    p: float  # paired t test; 1 for a single pair
+    p: float  # see `p_value`
     p_holm: float = 1.0
     given: str = ""  # the factor at whose level `at` alone the runs were compared
     at: str = ""
@@ -95,17 +95,27 @@ def corrected(values: Values) -> list[Difference]:
     for (names, differences), p, p_corrected, alpha in zip(values.items(), p_values, p_holm, alphas, strict=True):
         mean, half = float(differences.mean()), half_width(differences, alpha)
         sd = float(differences.std(ddof=1)) if len(differences) > 1 else np.nan
+        if are_equal(differences):
+            sd, half = 0.0, np.nan
         results.append(Difference(*names, len(differences), mean, sd, mean - half, mean + half, p, p_corrected))
     return results
 
 
 def p_value(differences: np.ndarray) -> float:
-    """Returns p of the paired t test; 1 for a single pair."""
+    """Returns p of the paired t test; of the sign test where all differences are equal, as of figures on few images.
+
+    1 for a single pair.
+    """
     if len(differences) < 2:
         return 1.0
-    if differences.std(ddof=1) == 0:
-        return float(differences[0] == 0)
+    if are_equal(differences):
+        return 1.0 if differences[0] == 0 else 0.5 ** (len(differences) - 1)
     return float(ttest_1samp(differences, 0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]  # set at run time
+
+
+def are_equal(differences: np.ndarray) -> bool:
+    """Whether two or more differences are the same, so that their spread says nothing."""
+    return len(differences) > 1 and bool(np.ptp(differences) < 1e-9)
 
 
 def holm_alphas(p_values: Sequence[float]) -> list[float]:

@@ -83,15 +83,24 @@ def configuration_titles(studies: Studies) -> dict[tuple[str, str], str]:
 
 
 def levels(column: pd.Series) -> list[str]:
-    """Returns the levels of a factor: numbers by size, names in the order of the runs."""
+    """Returns the levels of a factor: "default" and then numbers by size, or names in the order of the runs."""
     values = list(dict.fromkeys(column))
-    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
-    return [values[index] for index in numbers.argsort(kind="stable")] if numbers.notna().all() else values
+    typed = pd.Series([value for value in values if value != DEFAULT], dtype=object)
+    sizes = numbers(typed)
+    if sizes.isna().any():
+        return values
+    return [value for value in values if value == DEFAULT] + list(typed[sizes.argsort(kind="stable")])
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """Returns the levels of a factor as numbers; NaN for those that are none, such as "default"."""
+    return pd.to_numeric(column, errors="coerce")
 
 
 def is_range(column: pd.Series) -> bool:
     """Whether the levels of a factor were drawn from a range, as in a search, rather than listed."""
-    return bool(pd.to_numeric(column, errors="coerce").notna().all()) and column.nunique() >= RANGE_LEVELS
+    typed = column[column != DEFAULT]
+    return bool(numbers(typed).notna().all()) and typed.nunique() >= RANGE_LEVELS
 
 
 def is_rate(name: str) -> bool:

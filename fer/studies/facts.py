@@ -4,7 +4,7 @@ from fer.console import duration
 from fer.counting import counted
 from fer.evaluation.formatting import figure_title
 from fer.report import plain
-from fer.studies.factors import is_range, levels, table, titles
+from fer.studies.factors import DEFAULT, is_range, levels, table, titles
 from fer.studies.provenance import machine, named, seeds_of
 from fer.studies.run_names import Run
 from fer.studies.selection import best_of, finished, judged_by
@@ -38,7 +38,8 @@ def values(column) -> str:
     """Returns the values of an option: its range where it was drawn from one, else at most SHOWN_LEVELS of them."""
     names = levels(column)
     if is_range(column):
-        return f"{names[0]} to {names[-1]}"
+        typed = [name for name in names if name != DEFAULT]
+        return f"{f'{DEFAULT}, ' if DEFAULT in names else ''}{typed[0]} to {typed[-1]}"
     rest = len(names) - SHOWN_LEVELS
     return ", ".join([*names[:SHOWN_LEVELS], *([f"{rest} more"] if rest > 0 else [])])
 

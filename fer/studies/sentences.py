@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from fer.studies import effects
 from fer.studies.effects import ALPHA, OWN_BEST, Difference
-from fer.studies.factors import Factors, is_range, is_rate, levels
+from fer.studies.factors import Factors, is_range, is_rate, levels, numbers
 from fer.studies.interactions import Partner
 
 
@@ -81,15 +81,18 @@ def verdict(differences: Sequence[Difference], runs: int) -> str:
 
 
 def points(difference: Difference) -> str:
-    """Returns `2.1 points (+1.5 to +2.7)`; for a single pair of runs without interval."""
+    """Returns `2.1 points (+1.5 to +2.7)`; without interval for a single pair of runs, and for equal differences."""
     if difference.pairs == 1:
         return f"{100 * difference.mean:.1f} points (one pair of runs)"
+    if difference.sd == 0:
+        return f"{100 * difference.mean:.1f} points (in each of the {difference.pairs} pairs of runs)"
     return f"{100 * difference.mean:.1f} points ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
 
 
 def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
     """Returns a sentence on a factor drawn from a range: its rank correlation with the figure (Spearman 1904)."""
-    rank_correlation, p = map(float, spearmanr(pd.to_numeric(runs[factor]), runs[figure]))
+    values = numbers(runs[factor])
+    rank_correlation, p = map(float, spearmanr(values, runs[figure], nan_policy="omit"))
     if p >= ALPHA:
         trend = "no significant trend"
     elif rank_correlation > 0:

@@ -13,10 +13,19 @@ def test_all_panels_of_effects_have_the_same_scale():
     means = {
         name: pd.DataFrame({"level": [runs[name][0]], "runs": [1], "mean": [0.1], "half": [0.02]}) for name in "ab"
     }
-    first, second = effects_figure(means, runs, "val/accuracy", "validation accuracy").axes
+    first, second = effects_figure(means, {}, runs, "val/accuracy", "validation accuracy").axes
     assert first.get_ylim() == second.get_ylim()
     (ends,) = first.containers[0].lines[2][0].get_segments()
     assert ends[:, 1].tolist() == pytest.approx([8, 12])  # in percent
+
+
+def test_a_range_over_decades_is_drawn_as_dots_on_a_logarithmic_axis():
+    runs = pd.DataFrame({"a": ["x", "y", "x"], "val/accuracy": [0.1, 0.9, 0.5]})
+    means = {"a": pd.DataFrame({"level": ["x"], "runs": [1], "mean": [0.1], "half": [np.nan]})}
+    ranges = {"lr": pd.Series([1e-4, 1e-1, np.nan]), "dropout": pd.Series([0.1, 0.2, 0.5])}
+    _, rates, dropout = effects_figure(means, ranges, runs, "val/accuracy", "validation accuracy").axes
+    assert (rates.get_title(), rates.get_xscale(), dropout.get_xscale()) == ("lr", "log", "linear")
+    assert dropout.lines[0].get_xydata().tolist() == pytest.approx(np.array([[0.1, 10], [0.2, 90], [0.5, 50]]))
 
 
 def test_cells_without_runs_are_dashes():
@@ -78,7 +87,7 @@ def test_texts_of_panels_stay_inside_and_apart(panels, check_readable):
         name: pd.DataFrame({"level": levels, "runs": 1, "mean": [0.3, 0.5, 0.4], "half": [np.nan, 0.1, 0.1]})
         for name in names
     }
-    check_readable(effects_figure(means, runs, "val/accuracy", "validation accuracy"))
+    check_readable(effects_figure(means, {}, runs, "val/accuracy", "validation accuracy"))
     curves = pd.DataFrame({"epoch": [1, 2], "train/accuracy": [0.3, 0.5], "val/accuracy": [0.3, 0.4]})
     check_readable(learning_figure({name: {level: [curves] for level in levels} for name in names}))
 

@@ -25,8 +25,12 @@ def run(optimizer: str, scheduler: str, seed: int, accuracy: float, **more) -> d
 
 @pytest.fixture
 def runs() -> list[dict]:
-    cells = itertools.product(("sgd", "adam"), (DEFAULT, "step"), range(3))
-    return [run(o, s, seed, 0.5 + 0.1 * (o == "adam") + 0.003 * seed + 0.002 * (s == "step")) for o, s, seed in cells]
+    cells = list(itertools.product(("sgd", "adam"), (DEFAULT, "step"), range(3)))
+    noise = np.random.default_rng(1).normal(0, 1e-4, len(cells))
+    return [
+        run(o, s, seed, 0.5 + 0.1 * (o == "adam") + 0.003 * seed + 0.002 * (s == "step") + error)
+        for (o, s, seed), error in zip(cells, noise, strict=True)
+    ]
 
 
 def test_every_option_gets_its_sentence_and_picture(runs, tmp_path):
@@ -55,13 +59,31 @@ def test_beside_a_learning_rate_each_is_told_at_its_own_best(tmp_path):
     runs = [
         run(optimizer, DEFAULT, seed, mean + noise)
         | {"command": f"x optimizer={optimizer} optimizer.lr={lr} seed={seed}"}
-        for (optimizer, lr), mean in means.items()
-        for seed, noise in enumerate(np.random.default_rng(0).normal(0, 0.001, 3))
+        for ((optimizer, lr), mean), errors in zip(
+            means.items(), np.random.default_rng(0).normal(0, 1e-4, (4, 3)), strict=True
+        )
+        for seed, noise in enumerate(errors)
     ]
     text = "\n".join(conclude(runs, tmp_path).parts)
     assert "  - each at its own best (sgd 0.1, adam 0.01): adam beats sgd by 9.0 points" in text
     assert text.count("each at its own best") == 1
     assert "| optimizer at optimizer.lr best |" in text
+
+
+def test_two_equal_differences_are_too_few(tmp_path):
+    runs = [
+        run(optimizer, DEFAULT, seed, 0.5 + 0.025 * (optimizer == "adam"))
+        for optimizer in ("sgd", "adam")
+        for seed in (0, 1)
+    ]
+    text = "\n".join(conclude(runs, tmp_path).parts)
+    assert "no significant difference in 4 runs; the largest is adam over sgd by 2.5 points (in each of the 2" in text
+    six = [
+        run(optimizer, DEFAULT, seed, 0.5 + 0.025 * (optimizer == "adam"))
+        for optimizer in ("sgd", "adam")
+        for seed in range(6)
+    ]
+    assert "adam beats sgd by 2.5 points (in each of the 6 pairs of runs)" in "\n".join(conclude(six, tmp_path).parts)
 
 
 @pytest.mark.parametrize(("levels", "sentence"), [(2, False), (3, True)])
@@ -135,6 +157,7 @@ def test_a_search_is_told_by_trends_and_importance(tmp_path):
     for n, one in enumerate(runs):
         one["command"] += f" optimizer.lr={0.001 * (n + 1)} model.dropout={(n * 5 % 12) / 20} model={'ab'[n % 2]}"
     text = "\n".join(conclude(runs, tmp_path).parts)
+    assert (tmp_path / "effects.png").exists()
     assert "- **optimizer.lr**: larger values are better" in text
     assert "Share of the variance between the trials (functional ANOVA): optimizer.lr " in text
 

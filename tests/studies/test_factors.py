@@ -35,6 +35,8 @@ def test_numbers_are_ordered_by_size_and_names_as_they_came():
 def test_a_range_has_many_numbers():
     assert factors.is_range(pd.Series([str(n / 100) for n in range(9)]))
     assert not factors.is_range(pd.Series(["0.1", "0.2"] * 9))
+    assert factors.is_range(pd.Series(["default", *(str(n / 100) for n in range(9))]))  # of one optimizer alone
+    assert factors.levels(pd.Series(["0.9", "default", "0.1"])) == ["default", "0.1", "0.9"]
     assert not factors.is_range(pd.Series([f"net{n}" for n in range(9)]))
 
 
