@@ -38,6 +38,11 @@ nav { border-left: 3px solid #8885; padding-left: 1rem; }
 nav ul { columns: 16rem; list-style: none; padding: 0; margin: 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 code { background: #8882; padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+@media print {
+  h1, h2, h3 { break-after: avoid; }
+  img, tr, pre { break-inside: avoid; }
+  th button::after { content: "" !important; }
+}
 @media (max-width: 40rem) {
   table { font-size: .72rem; }
   th, td { padding: .25rem .12rem; }

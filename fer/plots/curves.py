@@ -18,6 +18,8 @@ BEST_COLOR, MAJORITY_COLOR, RATE_COLOR = "#b3261e", "#3d3d3d", "#a8501a"
 TITLE_WIDTH, LABEL_WIDTH = 110, 34  # characters
 LEAST_RANGE = 10.0
 """Percentage points that the axis of accuracy spans at least, so that noise looks small."""
+EXPLODED = 30
+"""A loss exploded if it rose to this multiple of its minimum."""
 
 
 class Reference(NamedTuple):
@@ -68,13 +70,19 @@ def widened(low: float, high: float) -> tuple[float, float]:
 
 
 def draw_loss(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTHING) -> None:
-    """Draws the loss, and a line at the best epoch."""
-    draw_curves(axes, metrics, "loss")
+    """Draws the loss, and a line at the best epoch. One that exploded has a logarithmic axis."""
+    curves = draw_curves(axes, metrics, "loss")
+    if any(map(exploded, curves.values())) and all((curve > 0).all() for curve in curves.values()):
+        axes.set_yscale("log")
     if reference.best is not None:
         label = f"best epoch, {reference.best}"
         axes.axvline(reference.best, color=BEST_COLOR, linestyle="--", linewidth=1.2, label=label)
     axes.set_ylabel("loss")
     add_legend(axes)
+
+
+def exploded(curve: pd.Series) -> bool:
+    return len(curve) > 1 and curve.idxmax() > curve.idxmin() and curve.max() >= EXPLODED * curve.min()
 
 
 def draw_rate(axes: Axes, metrics: pd.DataFrame) -> None:

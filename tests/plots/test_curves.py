@@ -31,6 +31,15 @@ def test_curves_take_what_the_run_logged(columns):
     assert sum(len(axes.lines) for axes in figure.axes) == len(columns)
 
 
+@pytest.mark.parametrize(
+    ("losses", "scale"),
+    [([2.0, 1.5, 90.0], "log"), ([2.0, 0.5, 0.01], "linear"), ([1.0, 0.0, 50.0], "linear"), ([2.0], "linear")],
+)
+def test_a_loss_that_exploded_has_a_logarithmic_axis(losses, scale):
+    table = pd.DataFrame({"epoch": range(len(losses)), "step": range(len(losses)), "val/loss": losses})
+    assert curves_figure(table).axes[1].get_yscale() == scale
+
+
 def test_accuracy_is_in_percent_and_epochs_count_from_one():
     accuracy = lines(curves_figure(TABLE).axes[0])
     assert accuracy["validation"][0] == [1, 2, 3]
