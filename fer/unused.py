@@ -15,7 +15,7 @@ from fer.errors import UserError
 GROUPS = ("labels", "search", "launcher")
 """Groups that are mappings of values. In all others a key is an argument of a class or names a part, and is checked
 when that is built."""
-REFERENCE = re.compile(r"\$\{([^${}:]+)\}")
+NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def check(cfg: DictConfig) -> None:
@@ -44,15 +44,18 @@ def message(above: str, key: str, known: Iterable[str]) -> str:
 
 
 def references(node: Any) -> Iterator[str]:
-    """Yields the absolute names in all interpolations of an unresolved config."""
+    """Yields every name in strings with interpolations, such as `a.b` in `${..a.b}`, `${oc.select:a.b}`, `${a.b.${c}}`.
+
+    Some of them are none of an option, which does no harm.
+    """
     if isinstance(node, dict):
         for value in node.values():
             yield from references(value)
     elif isinstance(node, list):
         for value in node:
             yield from references(value)
-    elif isinstance(node, str):
-        yield from REFERENCE.findall(node)
+    elif isinstance(node, str) and "${" in node:
+        yield from NAME.findall(node)
 
 
 @cache

@@ -82,6 +82,8 @@ TYPED = {
     "+labels.clases=[happy,sad]": r"labels.clases: nothing reads .* did you mean labels.classes\?",
     "+width=8 'model.blocks=[[${width}]]'": WORKS,
     "+sizes.small=8 'model.blocks=[[${sizes.small}]]'": WORKS,
+    "+width=8 'model.blocks=[[\"${oc.select:width,16}\"]]'": WORKS,
+    "+width=8 'model.dropout=${..half}' +half=0.5 'model.blocks=[[${width}]]'": WORKS,
     "study=../elsewhere": r"study=\.\./elsewhere: expected a name.*output_dir=FOLDER",
     "study=/tmp/elsewhere": r"study=/tmp/elsewhere: expected a name",
     "study=paper/table1": WORKS,
