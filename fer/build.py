@@ -182,7 +182,7 @@ def nulls(error: Exception, where: str, target: str, own: Mapping[str, Any]) -> 
         return ""
     options = " or ".join(f"{where}.{name}=null" for name in names)
     removed = " ".join(f"~{where}.{name}" for name in names)
-    return f"{options}: {target} needs a value; give one, or type {removed} for its own default"
+    return f"{options}: {target} needs a value; give one, or type {removed} for its own default ({reason(error)})"
 
 
 def described(error: Exception, target: str, where: str) -> str:

@@ -89,7 +89,7 @@ def as_typed(word: str, multirun: bool = False) -> str:
     if equals and name in options.GROUPS and any(refusals.is_none(name, part) for part in text.split(",")):
         none = options.row(name).none
         return f"{key}={','.join(none if refusals.is_none(name, part) else part for part in text.split(','))}"
-    if equals and text == "false" and name.rpartition(".")[0] in PARTS:
+    if equals and text.lower() == "false" and name.rpartition(".")[0] in PARTS:
         return f"{key}=null"
     if equals and options.row(name).anywhere and not word.startswith(("+", "~")):
         key = f"++{key}"

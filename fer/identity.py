@@ -80,7 +80,7 @@ def told_apart(config: dict[str, Any]) -> dict[str, Any]:
     """Returns the part of a plain configuration that differs between runs of any version; changes `config` in place."""
     for option in option_table.TABLE:
         above, key = options.parent(config, option.name)
-        if above is not None and key in above and (option.looks_on or above[key] == option.before):
+        if above is not None and key in above and (option.hashed_only or above[key] == option.before):
             del above[key]
     return without_nothing(config)
 

@@ -36,8 +36,8 @@ class Option:
     What it does to runs:
     names: it is part of a run's name.
     identity: HASHED, IGNORED or IF_SET. fixed: what is hashed instead of an ignored value; REMOVED: nothing is.
-    default: the value for IF_SET. before: the value that runs of versions without the option had in effect.
-    looks_on: it changes no result, but is hashed because the first runs hashed it.
+    default: the value for IF_SET. before: the value in effect in versions without the option.
+    hashed_only: it changes no result, and is hashed only because the first runs hashed it.
     resume: it may change when a run is resumed.
     in_search: VARIES, SHARED or SEARCH. refusal: the reason that fer.search prints when it refuses the option.
     """
@@ -58,7 +58,7 @@ class Option:
     fixed: Any = REMOVED
     default: Any = None
     before: Any = REMOVED
-    looks_on: bool = False
+    hashed_only: bool = False
     resume: bool = False
     in_search: str = VARIES
     refusal: str = ""
@@ -73,8 +73,8 @@ def place(name: str, **more: Any) -> Option:
     return Option(name, place=True, names=False, identity=IGNORED, **more)
 
 
-def start(name: str, **more: Any) -> Option:
-    """An option of how a command starts or ends, which no result depends on."""
+def without_effect(name: str, **more: Any) -> Option:
+    """An option on which no result depends, such as how a command starts or ends."""
     return Option(name, names=False, identity=IGNORED, **more)
 
 
@@ -121,55 +121,55 @@ TABLE = (
     newer("trainer.deterministic"),
     newer("trainer.benchmark"),
     newer("trainer.inference_mode", default=True),
-    newer("trainer.fast_dev_run", default=False, refusal="such a trial leaves no figures to compare"),
+    newer("trainer.fast_dev_run", default=False, refusal="it leaves no metrics to compare"),
     newer("trainer.overfit_batches", default=0.0),
     newer("trainer.limit_train_batches"),
     newer("trainer.limit_val_batches"),
     newer("trainer.reload_dataloaders_every_n_epochs", default=0),
-    start("trainer.limit_test_batches"),
-    start("trainer.limit_predict_batches"),
-    start("trainer.logger", resume=True),
-    start("trainer.callbacks"),
-    start("trainer.enable_checkpointing"),
-    start("trainer.enable_progress_bar", resume=True),
-    start("trainer.enable_autolog_hparams"),
-    start("trainer.profiler", resume=True),
-    start("trainer.detect_anomaly", resume=True),
-    start("trainer.barebones"),
-    start("trainer.model_registry"),
+    without_effect("trainer.limit_test_batches"),
+    without_effect("trainer.limit_predict_batches"),
+    without_effect("trainer.logger", resume=True),
+    without_effect("trainer.callbacks"),
+    without_effect("trainer.enable_checkpointing"),
+    without_effect("trainer.enable_progress_bar", resume=True),
+    without_effect("trainer.enable_autolog_hparams"),
+    without_effect("trainer.profiler", resume=True),
+    without_effect("trainer.detect_anomaly", resume=True),
+    without_effect("trainer.barebones"),
+    without_effect("trainer.model_registry"),
     group("logger", names=False, identity=IGNORED, fixed=FIRST_LOGGERS, none="none"),
     group("callbacks", none="none"),
-    Option("callbacks.last", looks_on=True),
-    Option("callbacks.timer._target_", looks_on=True),
-    Option("callbacks.checkpoint._target_", looks_on=True),
-    Option("callbacks.checkpoint.save_last", looks_on=True),
+    Option("callbacks.last", hashed_only=True),
+    Option("callbacks.timer._target_", hashed_only=True),
+    Option("callbacks.checkpoint._target_", hashed_only=True),
+    Option("callbacks.checkpoint.save_last", hashed_only=True),
     Option("labels.votes", before="none", owner="all"),
     Option("data.votes", before="none"),
     Option("trainer.num_nodes", before=1),
     Option("seed", names=False, owner="all", in_search=SEARCH),  # the folder's own name says it
-    Option("test", identity=IF_SET, default=True, refusal="no trial reads the test split"),
-    Option("data.progressive_resizing", identity=IF_SET, free=True),
+    newer("test", default=True, refusal="no trial reads the test split"),
+    newer("data.progressive_resizing", free=True),
     Option("data.eval_batch_size", names=False, identity=IGNORED, fixed=512),  # 512: of the first runs
-    Option("data.fold", identity=IF_SET),
+    newer("data.fold"),
     newer("classifier.layer_decay"),
-    Option("classifier.crop", identity=IF_SET, default=44),
-    Option("classifier.crop_to", identity=IF_SET, default=48),
-    Option("loss.logit_adjustment", identity=IF_SET),
-    Option("classifier.loss.logit_adjustment", identity=IF_SET),
-    Option("labels.soft_weight", identity=IF_SET, default=0.5, owner="all"),
-    Option("data.soft_weight", identity=IF_SET, default=0.5),
+    newer("classifier.crop", default=44),
+    newer("classifier.crop_to", default=48),
+    newer("loss.logit_adjustment"),
+    newer("classifier.loss.logit_adjustment"),
+    newer("labels.soft_weight", default=0.5, owner="all"),
+    newer("data.soft_weight", default=0.5),
     Option("labels.merge", free=True, owner="all"),
     Option("data.merge", free=True),
-    Option("labels.numbers", identity=IF_SET, free=True, named=True, owner="all"),
-    Option("data.numbers", identity=IF_SET, free=True, named=True),
-    Option("labels.rename", identity=IF_SET, text=True, owner="all"),
-    Option("data.rename", identity=IF_SET, text=True),
-    Option("data.columns", identity=IF_SET, text=True),
+    newer("labels.numbers", free=True, named=True, owner="all"),
+    newer("data.numbers", free=True, named=True),
+    newer("labels.rename", text=True, owner="all"),
+    newer("data.rename", text=True),
+    newer("data.columns", text=True),
     newer("data.reader"),
     newer("data.align", default=False),
-    Option("model.attention", identity=IF_SET),
-    Option("classifier.model.attention", identity=IF_SET),
-    Option("data.max_pixels", identity=IF_SET, default=150_000_000, names=False),
+    newer("model.attention"),
+    newer("classifier.model.attention"),
+    newer("data.max_pixels", default=150_000_000, names=False),
     Option("data.max_bytes", identity=IGNORED, names=False),
     # Places
     place("data.root", many=True, fixed=None, resume=True, owner="all"),
@@ -194,33 +194,33 @@ TABLE = (
     place("launcher.submit.submitit_folder"),
     # How commands start
     group("launcher", names=False, identity=IGNORED, in_search=SEARCH),
-    start("hydra", owner="all", in_search=SEARCH),
-    start("study", in_search=SEARCH),
-    start("existing", refusal="the same command goes on with the search"),
-    start("retry", in_search=SEARCH),
-    start("report", resume=True),
-    start("trust", resume=True, text=True),
+    without_effect("hydra", owner="all", in_search=SEARCH),
+    without_effect("study", in_search=SEARCH),
+    without_effect("existing", refusal="the same command goes on with the search"),
+    without_effect("retry", in_search=SEARCH),
+    without_effect("report", resume=True),
+    without_effect("trust", resume=True, text=True),
     Option("prolonged", names=False),  # in the config of a run with more epochs than it was planned for
-    start("initial"),  # in the config of a resumed run: the weights that it started from
-    start("found"),  # in a stored config: the description of the data
+    without_effect("initial"),  # in the config of a resumed run: the weights that it started from
+    without_effect("found"),  # in a stored config: the description of the data
     # Other commands
-    start("search", owner="search", group=True, in_search=SEARCH),
-    start("search.storage", owner="search"),
-    start("search.space", owner="search", free=True),
+    without_effect("search", owner="search", group=True, in_search=SEARCH),
+    without_effect("search.storage", owner="search"),
+    without_effect("search.space", owner="search", free=True),
     group("sampler", names=False, identity=IGNORED, owner="search", in_search=SEARCH),
     group("pruner", names=False, identity=IGNORED, owner="search", in_search=SEARCH, none="none"),
     place("suspicious", owner="eda"),
-    start("near", owner="eda"),
-    start("faces", owner="eda"),
-    start("check", owner="eda"),
-    start("columns", owner="benchmark"),
-    start("rounds", owner="benchmark"),
-    start("seconds", owner="benchmark"),
-    start("steps", owner="benchmark"),
-    start("warmup_steps", owner="benchmark"),
-    start("threads", owner="benchmark"),
-    start("growth", owner="benchmark"),
-    start("values", owner="benchmark"),
+    without_effect("near", owner="eda"),
+    without_effect("faces", owner="eda"),
+    without_effect("check", owner="eda"),
+    without_effect("columns", owner="benchmark"),
+    without_effect("rounds", owner="benchmark"),
+    without_effect("seconds", owner="benchmark"),
+    without_effect("steps", owner="benchmark"),
+    without_effect("warmup_steps", owner="benchmark"),
+    without_effect("threads", owner="benchmark"),
+    without_effect("growth", owner="benchmark"),
+    without_effect("values", owner="benchmark"),
 )
 UNKNOWN = Option("*")
 """The row of an option that a YAML of the user adds: a hyperparameter."""

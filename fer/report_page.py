@@ -88,7 +88,7 @@ TABLE_START = '<div class="table" role="group" aria-label="table" tabindex="0"><
 """A wide table scrolls inside its box, by keyboard too."""
 PICTURE = re.compile(r'<p>(<img [^>]*src="([^":/]+\.png)"[^>]*>)</p>')
 WIDE = 1.6
-"""Width of a picture in its heights from which on it scrolls inside its box on a phone, like a table."""
+"""Ratio of width to height from which on a picture scrolls inside its box on a phone, like a table."""
 EXTENSIONS = ("tables", "sane_lists", "toc", "fenced_code", "md_in_html")
 
 

@@ -12,41 +12,43 @@ from fer import config, option_table
 from fer.containers import plain
 from fer.errors import UserError
 
-GROUPS = ("labels", "search", "launcher")
+VALUE_GROUPS = ("labels", "search", "launcher")
 """Groups that are mappings of values. In all others a key is an argument of a class or names a part, and is checked
 when that is built."""
+INNERMOST = re.compile(r"\$\{([^{}]*)\}")
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
-def check(cfg: DictConfig) -> None:
-    """Raises UserError for an option that neither fer nor a reference such as `${name}` in the config reads.
+def check(cfg: DictConfig, command: str = "train") -> None:
+    """Raises UserError for an option that neither the command nor a reference such as `${name}` in the config reads.
 
-    Stored configs are not checked: their references have been replaced by values.
+    cfg: as composed. In stored configs references have been replaced by values, so they are not checked.
     """
-    if cfg.get("resume") or "found" in cfg:
-        return
     content = plain(cfg, resolve=False)
+    if "found" in content:
+        return
     read = set(references(content))
-    tops = {row.name.partition(".")[0] for row in option_table.TABLE}
-    for above, known in {"": tops, **{group: shipped(group) for group in GROUPS}}.items():
+    owners = ("all", "train", command)
+    tops = {row.name.partition(".")[0] for row in option_table.TABLE if row.owner in owners}
+    for above, known in {"": tops, **{group: shipped(group) for group in VALUE_GROUPS}}.items():
         node = content.get(above) if above else content
-        for key in node if isinstance(node, dict) else ():
+        for key in map(str, node if isinstance(node, dict) else ()):
             name = f"{above}.{key}".lstrip(".")
-            if key not in known and not any(f"{other}.".startswith(f"{name}.") for other in read):
+            if key not in known and not any(f"{other}.".startswith((f"{name}.", f"{key}.")) for other in read):
                 raise UserError(message(above, key, known))
 
 
 def message(above: str, key: str, known: Iterable[str]) -> str:
     name = f"{above}.{key}".lstrip(".")
     close = [f"{above}.{other}".lstrip(".") for other in difflib.get_close_matches(key, sorted(known), n=1)]
-    advice = f"did you mean {close[0]}?" if close else f"remove it, or refer to it in another one, as ${{{name}}}"
+    advice = f"did you mean {close[0]}?" if close else f"remove it, or use it in another option, as ${{{name}}}"
     return f"{name}: nothing reads this option; {advice}"
 
 
 def references(node: Any) -> Iterator[str]:
-    """Yields every name in strings with interpolations, such as `a.b` in `${..a.b}`, `${oc.select:a.b}`, `${a.b.${c}}`.
+    """Yields every name in interpolations, such as `a.b` in `${..a.b}`, `${oc.select:a.b}`, `${a.b.${c}}`.
 
-    Some of them are none of an option, which does no harm.
+    Some are not names of options, which does no harm.
     """
     if isinstance(node, dict):
         for value in node.values():
@@ -54,8 +56,10 @@ def references(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from references(value)
-    elif isinstance(node, str) and "${" in node:
-        yield from NAME.findall(node)
+    elif isinstance(node, str):
+        while found := INNERMOST.search(node):
+            yield from NAME.findall(found[1])
+            node = node.replace(found[0], "", 1)
 
 
 @cache

@@ -99,10 +99,15 @@ MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/
 MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
 
 
-def check(cfg: DictConfig) -> None:
-    """Raises UserError for a value outside its range, an unknown choice and a missing value."""
+def check(cfg: DictConfig, command: str = "train", stored: bool = False) -> None:
+    """Raises UserError for a value outside its range, an unknown choice, a missing value, and an option without effect.
+
+    command: the one that reads the config. stored: it comes from a run's folder, where an own option that others
+    referred to has no effect any more.
+    """
     check_names(cfg)
-    unused.check(cfg)
+    if not stored:
+        unused.check(cfg, command)
     classes = cfg.labels.classes
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")
@@ -124,7 +129,7 @@ def check(cfg: DictConfig) -> None:
             if isinstance(value, bool | str | ListConfig | None) or not holds(value):
                 raise UserError(f"{path}={value}: expected {expected}")
         if names[-1] == "monitor" and not MONITOR.fullmatch(str(value)):
-            raise UserError(f"{path}={value}: expected a figure of the validation split: {MONITORED}")
+            raise UserError(f"{path}={value}: expected a metric of the validation split: {MONITORED}")
         if path in CHOICES and value not in CHOICES[path]:
             options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
             raise UserError(f"{path}={value}: expected one of {options}")

@@ -39,7 +39,7 @@ from fer.validation import check
         ("augment.flip.p=2", "augment.flip.p"),
         ("labels.classes=[happy]", "labels.classes"),
         ("seed=-1", "seed=-1"),
-        ("monitor=val/acc", "expected a figure of the validation split: val/loss, val/accuracy"),
+        ("monitor=val/acc", "expected a metric of the validation split: val/loss, val/accuracy"),
         ("monitor=test/accuracy", "monitor=test/accuracy"),
         ("callbacks.early_stopping.monitor=train/loss", "callbacks.early_stopping.monitor=train/loss"),
     ],

@@ -79,6 +79,9 @@ TYPED = {
     "augment.flip=false callbacks.early_stopping=false": WORKS,
     "+foo=1": r"foo: nothing reads this option; remove it",
     "+trainr.max_epochs=3": r"trainr: nothing reads this option; did you mean trainer\?",
+    "+steps=100": r"steps: nothing reads this option",  # of fer.benchmark
+    "'+labels.mine=[happy,sad]' 'labels.classes=${.mine}'": WORKS,
+    "'+labels={0: angry}'": r"labels\.0: nothing reads this option|labels",
     "+labels.clases=[happy,sad]": r"labels.clases: nothing reads .* did you mean labels.classes\?",
     "+width=8 'model.blocks=[[${width}]]'": WORKS,
     "+sizes.small=8 'model.blocks=[[${sizes.small}]]'": WORKS,
@@ -296,7 +299,7 @@ TYPED = {
     "study=null": r"study is empty",
     "model.dropout=1.5": r"expected a number in \[0, 1\)",
     "compile=maybe": r"expected one of true, false",
-    "monitor=test/accuracy": r"figure of the validation split",
+    "monitor=test/accuracy": r"metric of the validation split",
     "resume=missing": r"no such run",
     "resume=": r"empty",
     "existing=overwrite": r"expected one of new, continue",

@@ -43,15 +43,15 @@ __all__ = [
 class Augment(nn.Module):
     """Applies named transforms one after the other, in the order of the arguments.
 
-    Each is a module or a mapping with `_target_`, to which `num_classes` is offered; None leaves a transform out.
-    uint8 images become float32 in [0, 1]. Without transforms the batch is returned unchanged.
+    Each is a module or a mapping with `_target_`, to which `num_classes` is offered; None and False leave
+    one out. uint8 images become float32 in [0, 1]. Without transforms the batch is returned unchanged.
     """
 
     def __init__(self, num_classes: int, **transforms):
         super().__init__()
         self.transforms = nn.ModuleDict()
         for name, node in transforms.items():
-            if node is not None:
+            if node is not None and node is not False:
                 self.transforms[name] = build_transform(node, num_classes, f"augment.{name}")
         self.with_labels = {name for name, transform in self.transforms.items() if takes_labels(transform)}
 

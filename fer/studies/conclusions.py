@@ -28,6 +28,7 @@ INTERACTIONS = (
     "model, corrected for all pairs of options. Such an option is also compared at each level of the other, corrected "
     "for the comparisons at that level."
 )
+EQUAL = " Where the difference is the same in all pairs of runs, a sign test takes the place of the t test."
 AT_BEST = " Where the other option is a learning rate, the levels are also compared at their own best rates."
 MEANS = (
     "Means over all runs with a level, in percent. They can be compared where every level was combined with the same "
@@ -67,9 +68,11 @@ def conclude(runs: list[Run], out: Path) -> Conclusion:
     items = [f"- {item}" for item in conclusions(rows, factors, figure, differences, partners)]
     parts = ["## Conclusion\n", *items]
     if differences:
-        parts.append(f"\n{methods(count, figure, partners)}\n")
+        parts.append(f"\n{methods(differences, count, figure, partners)}\n")
     parts += [*unfinished(runs, factors), *draw(rows, done, factors, partners, figure, out)]
-    parts += ["## Means\n", f"{MEANS}\n", f"{markdown_table(marginals(rows, factors, figure))}\n"]
+    means = marginals(rows, factors, figure)
+    if len(means):
+        parts += ["## Means\n", f"{MEANS}\n", f"{markdown_table(means)}\n"]
     if shares := importance.shares(rows, factors, figure):
         parts.append(importance_sentence(shares))
     if differences:
@@ -86,10 +89,12 @@ def write_comparisons(differences: list[Difference], path: Path) -> None:
         pd.DataFrame(differences).to_csv(file, index=False)
 
 
-def methods(count: int, figure: str, partners: dict[str, Partner]) -> str:
-    """Returns how levels were compared, in words."""
+def methods(differences: list[Difference], count: int, figure: str, partners: dict[str, Partner]) -> str:
+    """Returns how levels were compared, in words. count: of the comparisons that are corrected together."""
     correction = CORRECTION.format(count=count) if count > 1 else ""
     text = METHODS.format(figure=figure_title(figure), correction=correction)
+    if any(one.sd == 0 and one.mean for one in differences):
+        text += EQUAL
     if partners:
         text += INTERACTIONS
     if any(is_rate(partner.name) for partner in partners.values()):

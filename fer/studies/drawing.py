@@ -17,6 +17,8 @@ INTERVALS = (
     "Bars: 95 % intervals of the means, without the differences between pairs of runs that all levels share (seed and "
     "other options; Morey 2008)."
 )
+MANY_CURVES = 12
+"""Learning curves in a panel above which nobody can tell them apart."""
 SMALL = 4
 """Pairs of levels up to which their means stand in a sentence."""
 
@@ -29,18 +31,21 @@ def draw(
     pair = strongest_pair(listed, partners)
     means = mean_of_pairs(rows, pair, figure) if pair else pd.DataFrame()
     figures: dict[str, tuple[Figure, str]] = {}
+    has_intervals = False
     if means.size > SMALL:
         figures["two_factors"] = two_factors_figure(means, figure_title(figure)), "mean by two options"
     else:
         marginal = {
             factor: effects.marginal(rows, factor, effects.without(factors, factor), figure) for factor in listed
         }
+        has_intervals = any(table["half"].notna().any() for table in marginal.values())
         figures["effects"] = (
             effects_figure(marginal, ranges(rows, factors), rows, figure, figure_title(figure)),
             "figures of all runs and means by option",
         )
-    if any(run.get("curves") for run in runs):
-        figures["learning"] = learning_figure(curves(rows, runs, listed or ["name"])), "learning curves"
+    shown = listed or ["name"]
+    if any(run.get("curves") for run in runs) and rows[shown].nunique().max() <= MANY_CURVES:
+        figures["learning"] = learning_figure(curves(rows, runs, shown)), "learning curves"
     for name in ("two_factors", "effects", "learning"):  # of an earlier report, perhaps
         (out / f"{name}.png").unlink(missing_ok=True)
     for name, (drawing, _) in figures.items():
@@ -48,7 +53,7 @@ def draw(
     parts = [f"{small_matrix(means, figure)}\n"] if 0 < means.size <= SMALL else []
     for name, (_, alt) in figures.items():
         parts.append(f"![{alt}]({name}.png)\n")
-        parts += [f"{INTERVALS}\n"] if name == "effects" and listed else []
+        parts += [f"{INTERVALS}\n"] if name == "effects" and has_intervals else []
     return parts
 
 

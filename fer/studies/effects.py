@@ -102,7 +102,7 @@ def corrected(values: Values) -> list[Difference]:
 
 
 def p_value(differences: np.ndarray) -> float:
-    """Returns p of the paired t test; of the sign test where all differences are equal, as of figures on few images.
+    """Returns p of the paired t test; of the sign test where all differences are equal, as happens with few images.
 
     1 for a single pair.
     """
@@ -156,7 +156,7 @@ def best_levels(runs: pd.DataFrame, factor: str, given: str, figure: str) -> dic
 def differences_at_best(runs: pd.DataFrame, factors: Factors, figure: str, factor: str, given: str) -> list[Difference]:
     """Returns the differences of a factor, each level at its own best level of `given`, corrected for these.
 
-    The best are chosen by the same figure, which favours factors with many levels of `given`.
+    The best are chosen by the same figure, which favours levels that were run at many levels of `given`.
     """
     at_best = runs[runs[given] == runs[factor].map(best_levels(runs, factor, given, figure))]
     results = paired(at_best, factor, without(without(factors, factor), given), figure)

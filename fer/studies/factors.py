@@ -1,6 +1,7 @@
 """Tabulates the factors of a study: the options, and the data, in which its runs differ."""
 
 import itertools
+import math
 import re
 from collections.abc import Sequence
 
@@ -12,7 +13,9 @@ from fer.studies.selection import Studies
 
 DEFAULT = "default"
 RANGE_LEVELS = 7
-"""A numeric factor with this many levels was drawn from a range; one with fewer is a list of choices."""
+"""A numeric factor with fewer levels is a list of choices."""
+MANY_LEVELS = 20
+"""Numeric levels from which on a factor counts as drawn from a range even where each has several runs."""
 DATA = "data"
 Factors = list[str]
 
@@ -48,7 +51,7 @@ def table(runs: Sequence[Run], figures: Sequence[str]) -> tuple[pd.DataFrame, Fa
 
 
 def data_levels(runs: Sequence[Run]) -> list[str]:
-    """Returns of each run the layout of its training data, with the fingerprint where the layout alone is ambiguous."""
+    """Returns for each run the layout of its training data, with the fingerprint where layouts are ambiguous."""
     layouts = [run.get("data", {}).get("layout", "").split(" + ")[0].split(" (")[0] for run in runs]
     fingerprints = [run.get("data", {}).get("fingerprint", "") for run in runs]
     if len(set(zip(layouts, fingerprints, strict=True))) == len(set(layouts)):
@@ -93,14 +96,19 @@ def levels(column: pd.Series) -> list[str]:
 
 
 def numbers(column: pd.Series) -> pd.Series:
-    """Returns the levels of a factor as numbers; NaN for those that are none, such as "default"."""
+    """Returns the levels of a factor as numbers; NaN for those that are not numbers, such as "default"."""
     return pd.to_numeric(column, errors="coerce")
 
 
 def is_range(column: pd.Series) -> bool:
-    """Whether the levels of a factor were drawn from a range, as in a search, rather than listed."""
+    """Whether the levels of a factor were drawn from a range, as in a search, rather than listed.
+
+    Drawn levels are numbers, many, and most of them occur once.
+    """
     typed = column[column != DEFAULT]
-    return bool(numbers(typed).notna().all()) and typed.nunique() >= RANGE_LEVELS
+    counts = typed.value_counts()
+    many = len(counts) >= MANY_LEVELS or (len(counts) >= RANGE_LEVELS and (counts == 1).mean() > 0.5)
+    return bool(numbers(typed).notna().all()) and bool(many)
 
 
 def is_rate(name: str) -> bool:
@@ -111,9 +119,9 @@ def is_rate(name: str) -> bool:
 def missing(runs: pd.DataFrame, factors: Factors) -> list[str]:
     """Returns the cells of the grid without a run, if at least half of its cells have one."""
     names = [*factors, "seed"]
-    grid = list(itertools.product(*(dict.fromkeys(runs[name]) for name in names)))
+    values = [list(dict.fromkeys(runs[name])) for name in names]
     present = set(runs[names].itertuples(index=False, name=None))
-    if not factors or len(grid) > 2 * len(present):
+    if not factors or math.prod(map(len, values)) > 2 * len(present):
         return []
-    absent = [cell for cell in grid if cell not in present]
+    absent = [cell for cell in itertools.product(*values) if cell not in present]
     return [" ".join(f"{name}={value}" for name, value in zip(names, cell, strict=True)) for cell in absent]

@@ -13,9 +13,9 @@ def shares(runs: pd.DataFrame, factors: Factors, figure: str) -> dict[str, float
     """Returns the share of the variance that each option explains, which sum to 1.
 
     By functional ANOVA over a random forest (Hutter et al. 2014), as in Optuna. Empty for a grid, for fewer than
-    MIN_TRIALS runs, and without Optuna.
+    MIN_TRIALS runs, where all gave the same, and without Optuna.
     """
-    if len(runs) < MIN_TRIALS or not any(is_range(runs[factor]) for factor in factors):
+    if len(runs) < MIN_TRIALS or runs[figure].nunique() == 1 or not any(is_range(runs[factor]) for factor in factors):
         return {}
     try:
         import optuna

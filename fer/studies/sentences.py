@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy.stats import spearmanr
 
+from fer.evaluation.formatting import figure_title
 from fer.studies import effects
 from fer.studies.effects import ALPHA, OWN_BEST, Difference
 from fer.studies.factors import Factors, is_range, is_rate, levels, numbers
@@ -92,6 +93,8 @@ def points(difference: Difference) -> str:
 def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
     """Returns a sentence on a factor drawn from a range: its rank correlation with the figure (Spearman 1904)."""
     values = numbers(runs[factor])
+    if runs[figure].nunique() == 1:
+        return f"**{factor}**: all runs gave the same {figure_title(figure)}."
     rank_correlation, p = map(float, spearmanr(values, runs[figure], nan_policy="omit"))
     if p >= ALPHA:
         trend = "no significant trend"
@@ -99,7 +102,7 @@ def correlation(runs: pd.DataFrame, factor: str, figure: str) -> str:
         trend = "larger values are better"
     else:
         trend = "smaller values are better"
-    return f"**{factor}**: {trend} (rank correlation {rank_correlation:+.2f}, p = {p:.3f}, uncorrected)."
+    return f"**{factor}**: {trend} (rank correlation {rank_correlation:+.2f}, p {probability(p, '= ')}, uncorrected)."
 
 
 def probability(p: float, equals: str = "") -> str:

@@ -72,7 +72,8 @@ def run(
     ):
         if prolonged:
             active.checkpoint = prolonging.copy_state(prolonged, active.folder)
-            active.record["test_readings"] = 1 + runs.read_record(prolonged).get("test_readings", 1)
+            active.record["test_readings"] = prolonging.test_readings(prolonged) + bool(cfg.get("test", True))
+            runs.write_json(active.folder / runs.METRICS, active.record)
         with active.recorded():
             fit_and_score(active, datamodule, watchers, initial)
         print("\n".join(closing(active.record, active.folder)), flush=True)

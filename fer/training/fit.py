@@ -39,7 +39,7 @@ def fit(
 ) -> pl.Trainer:
     """Trains from the start or, with `checkpoint`, from a saved state; returns the trainer.
 
-    checkpoint: where it is the run's last.ckpt, and missing or damaged, the newest whole state beside it stands in.
+    checkpoint: if it is the run's last.ckpt and is missing or damaged, the newest undamaged state beside it is used.
     watchers: further callbacks. initial: the weights of a run that starts from the beginning; None for random ones.
     """
     keep_freed()

@@ -23,13 +23,17 @@ KEY = "prolonged"
 def prolonged(config: DictConfig, folder: Path, max_epochs: int, record: dict[str, Any]) -> DictConfig:
     """Returns the config that goes on with the run in `folder` until `max_epochs`, in a folder named `…_to40`.
 
-    Raises UserError where the run has trained as many, or is limited by steps.
+    Raises UserError where the run has trained that many epochs already, has saved nothing, or is ended by steps or
+    time.
     """
     state = states.newest(folder / runs.LAST)
     if state.file is None:
         raise UserError(f"{folder}: nothing was saved yet; start it again with trainer.max_epochs={max_epochs}")
     if config.trainer.max_epochs == -1:
-        raise UserError(f"{folder} is limited by trainer.max_steps, not by epochs; it cannot be prolonged")
+        raise UserError(
+            f"{folder}: trainer.max_epochs=-1, so steps or time end it, and epochs cannot be added; init_from={folder} "
+            "starts a new run from its weights"
+        )
     if max_epochs <= state.epochs:
         raise UserError(
             f"{folder} has trained {counted(state.epochs, 'epoch')}; give trainer.max_epochs more than that"
@@ -56,6 +60,12 @@ def source(config: DictConfig, checkpoint: Path | None) -> Path | None:
     if KEY not in config or checkpoint is None or checkpoint.parents[1] == Path(config.output_dir):
         return None
     return checkpoint.parents[1]
+
+
+def test_readings(before: Path) -> int:
+    """Returns how often the test split was evaluated for the run in `before` and the runs that it continues."""
+    record = runs.read_record(before)
+    return int(record.get("test_readings", "test/accuracy" in record))
 
 
 def copy_state(before: Path, folder: Path) -> Path:

@@ -18,16 +18,16 @@ def resumed(cfg: DictConfig, typed: Sequence[str] | None = None) -> tuple[DictCo
     """Returns the config of the run that `cfg.resume` names, and the checkpoint to go on from, which may be missing.
 
     typed: the overrides that `cfg` was composed of; by default those of this process's command line.
-    Options of options.MAY_CHANGE are taken from the command line where they stand there. With more epochs than the run
-    was planned for, it continues in a new folder. Raises UserError where there is no such run, where it is
-    finished, and for any other override.
+    Options of options.MAY_CHANGE are taken from the command line where they stand there. With another
+    `trainer.max_epochs` than the run was planned for, it continues in a new folder. Raises UserError where there is no
+    such run, where it is finished, and for any other override.
     """
     folder, checkpoint = locate(places.run(str(cfg.resume)))
     record = runs.read_record(folder)
     changed = overrides(folder, typed_overrides() if typed is None else typed)
     epochs = cfg.trainer.max_epochs if "trainer.max_epochs" in changed else None
     if record["status"] == "finished" and epochs is None:
-        more = f"resume={folder} trainer.max_epochs=N trains on"
+        more = f"resume={folder} trainer.max_epochs=N trains it up to N epochs"
         raise UserError(f"{folder} is finished; nothing to resume. Its figures are in {folder / runs.METRICS}; {more}")
     config = checked_config(folder)
     if config.get("initial") and not os.path.lexists(checkpoint):
@@ -107,7 +107,7 @@ def locate(path: Path) -> tuple[Path, Path]:
 
 
 def overrides(folder: Path, typed: Sequence[str]) -> list[str]:
-    """Returns the names of overrides besides `resume`; UserError for one that would make it another run."""
+    """Returns the names of overrides besides `resume` and `trust`; UserError for one that would make it another run."""
     names = [options.name_of(override) for override in typed]
     for name in names:
         if name != "resume" and not options.row(name).resume:

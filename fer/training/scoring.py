@@ -31,10 +31,10 @@ def score(
 ) -> dict[str, float | None]:
     """Returns the metrics of a classifier on the data module's scored splits, each read once by a fresh trainer.
 
-    With them the temperature fitted on validation, for those who use the network; None for too few images. Also writes
-    predictions.csv, with data.fold opinions.csv, and with_report pictures and report into `folder`; checkpoint and
-    record are for these, see `write_report`. All is computed in float32, whatever the precision of training, so that
-    fer.evaluate and exported networks give the same metrics.
+    Adds the temperature fitted on validation, None for too few images. Writes into `folder` predictions.csv, with
+    data.fold opinions.csv, and, if `with_report`, pictures and report; checkpoint and record are passed to
+    `write_report`. All is computed in float32, whatever the precision of training, so that fer.evaluate and exported
+    networks give the same metrics.
     """
     classifier.float()
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]

@@ -20,7 +20,7 @@ def train(cfg: DictConfig, command: str | None = None, typed: Sequence[str] | No
     checkpoint = None
     if cfg.resume:
         cfg, checkpoint = resume.resumed(cfg, typed)
-    validation.check(cfg)
+    validation.check(cfg, stored=checkpoint is not None)
     from fer.training import experiment  # imports torch, which waits until the options have been checked
 
     return experiment.run(cfg, checkpoint=checkpoint, command=command)

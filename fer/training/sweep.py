@@ -110,10 +110,14 @@ class Sweep:
             self.rehearse(options)
         except HydraException as error:
             reason = config.explain(error, "train", overrides)
-            raise UserError(f"no run was started: {reason} (in the run {self.title(overrides)})") from error
+            raise UserError(f"no run was started: {reason}{self.within(overrides)}") from error
         except UserError as error:
-            raise UserError(f"no run was started: {error} (in the run {self.title(overrides)})") from error
+            raise UserError(f"no run was started: {error}{self.within(overrides)}") from error
         return cfg
+
+    def within(self, overrides: list[str]) -> str:
+        """Returns the run that a message is about, in brackets; "" where there is one run."""
+        return f" (in the run {self.title(overrides)})" if len(self.jobs) > 1 else ""
 
     def rehearse(self, options: DictConfig) -> None:
         """Builds the parts of one run, unless another run has the same; see `fer.training.rehearsal`.

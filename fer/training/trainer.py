@@ -109,7 +109,7 @@ def build_callbacks(cfg: DictConfig, folder: Path) -> list[Callback]:
 
 
 def without_replaced(callbacks: Sequence[Callback]) -> list[Callback]:
-    """Returns the callbacks without the default progress and timer where another one of its kind is added."""
+    """Keeps only the last progress bar and the last timer, so that one that the user adds replaces the default."""
     for kind in (ProgressBar, Timer):
         found = [callback for callback in callbacks if isinstance(callback, kind)]
         callbacks = [callback for callback in callbacks if callback not in found[:-1]]

@@ -162,6 +162,17 @@ def test_a_search_is_told_by_trends_and_importance(tmp_path):
     assert "Share of the variance between the trials (functional ANOVA): optimizer.lr " in text
 
 
+def test_a_search_whose_runs_all_gave_the_same_has_no_trend(tmp_path):
+    runs = [run("adam", DEFAULT, 0, 0.5) for _ in range(12)]
+    for n, one in enumerate(runs):
+        one["command"] += f" optimizer.lr={0.001 * (n + 1)}"
+        one["name"] += str(n)
+    text = "\n".join(conclude(runs, tmp_path).parts)
+    assert "**optimizer.lr**: all runs gave the same validation accuracy." in text
+    assert "## Means" not in text  # of levels that occur once
+    assert "intervals" not in text
+
+
 @pytest.mark.full
 def test_runs_on_two_sources_differ_in_their_data(runs, tmp_path):
     """Though the command tells them apart by an option that only one of them needs."""

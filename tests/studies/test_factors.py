@@ -38,6 +38,8 @@ def test_a_range_has_many_numbers():
     assert factors.is_range(pd.Series(["default", *(str(n / 100) for n in range(9))]))  # of one optimizer alone
     assert factors.levels(pd.Series(["0.9", "default", "0.1"])) == ["default", "0.1", "0.9"]
     assert not factors.is_range(pd.Series([f"net{n}" for n in range(9)]))
+    assert not factors.is_range(pd.Series([str(n / 100) for n in range(9)] * 3))  # a grid of rates and three seeds
+    assert factors.is_range(pd.Series([str(n / 100) for n in range(30)] * 3))
 
 
 def test_runs_are_called_by_what_sets_them_apart():
@@ -54,7 +56,8 @@ def test_the_gaps_of_a_grid_are_found():
 
 
 def test_what_is_no_grid_has_no_gaps():
-    runs = [run(f"optimizer.lr={n / 100}", f"model.dropout={n / 10}", seed=n) for n in range(5)]
+    options = [f"optimizer.lr={{n}} model.dropout=0.{{n}} l{k}={{n}}" for k in range(9)]
+    runs = [run(*" ".join(options).format(n=n).split(), seed=n) for n in range(1, 300)]  # 299 to the eleventh cells
     table, found = factors.table(runs, [])
     assert factors.missing(table, found) == []
 

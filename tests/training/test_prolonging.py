@@ -68,6 +68,16 @@ def test_a_schedule_with_an_end_starts_a_new_cycle(name, capsys):
     assert max(second) == pytest.approx(max(first), rel=0.3)
 
 
+def test_only_evaluations_of_the_test_split_are_counted():
+    run("test=false", folder="untested")
+    assert resumed("resume=untested", "trainer.max_epochs=3").get("test_readings") == 0
+
+
+def test_a_run_with_an_own_option_that_others_refer_to_goes_on():
+    run("+width=4", "model.blocks=[[${width}]]", folder="own")
+    assert resumed("resume=own", "trainer.max_epochs=3")["epochs"] == 3
+
+
 def test_a_prolonged_run_is_another_one():
     record = resumed("resume=constant", "trainer.max_epochs=3")
     assert record["identity"] != json.loads(Path("constant/metrics.json").read_text())["identity"]
@@ -87,7 +97,7 @@ def test_an_interrupted_prolonged_run_goes_on_in_its_folder(capsys):
 def test_fewer_epochs_are_refused():
     with pytest.raises(UserError, match=r"has trained 2 epochs; give trainer\.max_epochs more"):
         resumed("resume=constant", "trainer.max_epochs=2")
-    with pytest.raises(UserError, match=r"trainer\.max_epochs=N trains on"):
+    with pytest.raises(UserError, match=r"trainer\.max_epochs=N trains it up to N"):
         resumed("resume=constant")
 
 
