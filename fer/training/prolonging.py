@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer import parts, runs
-from fer.build import ALIASES, resolve, signature_of, target_of
+from fer.build import ALIASES, TARGET, resolve, signature_of, target_of
 from fer.containers import plain
 from fer.counting import counted
 from fer.errors import UserError
 from fer.training import states
-from fer.training.building import with_output_dir
+from fer.training.building import nodes, with_output_dir
 
 KEY = "prolonged"
 """Key of the config of a prolonged run: identity, steps and epochs of the run before."""
@@ -38,11 +38,11 @@ def prolonged(config: DictConfig, folder: Path, max_epochs: int, record: dict[st
         raise UserError(
             f"{folder} has trained {counted(state.epochs, 'epoch')}; give trainer.max_epochs more than that"
         )
-    config = config.copy()
+    config = with_output_dir(config, prolonged_folder(folder, max_epochs))  # which moves all paths in the run's folder
     config.trainer.max_epochs = max_epochs
     new = {"run": record["identity"], "folder": str(folder), "steps": state.step, "epochs": state.epochs}
     OmegaConf.update(config, KEY, new, force_add=True)
-    return with_output_dir(config, prolonged_folder(folder, max_epochs))
+    return config
 
 
 def prolonged_folder(folder: Path, max_epochs: int) -> Path:
@@ -86,9 +86,12 @@ def announcement(cfg: DictConfig) -> str:
     """Returns a line that says what becomes of the schedule of a prolonged run."""
     before = cfg[KEY].epochs
     more = counted(cfg.trainer.max_epochs - before, "epoch")
+    line = f"continues {cfg[KEY].folder} after epoch {before}"
+    if any(str(node.get(TARGET)).endswith("StochasticWeightAveraging") for _, node in nodes(cfg.callbacks)):
+        return f"{line} for {more}, with the learning rate of StochasticWeightAveraging"
     if has_length(plain(cfg.scheduler)):
-        return f"continues {cfg[KEY].folder} after epoch {before}: the schedule starts a new cycle over {more}"
-    return f"continues {cfg[KEY].folder} after epoch {before}: the schedule continues for {more}"
+        return f"{line}: the schedule starts a new cycle over {more}"
+    return f"{line}: the schedule continues for {more}"
 
 
 class NewCycle(Callback):
@@ -105,8 +108,8 @@ class NewCycle(Callback):
             return  # the prolonged run was itself interrupted
         for stopper in trainer.early_stopping_callbacks:
             stopper.wait_count = stopper.stopped_epoch = 0
-        if not has_length(pl_module.hparams.scheduler):
-            return
+        if not trainer.lr_scheduler_configs or not has_length(pl_module.hparams.scheduler):
+            return  # another callback, such as StochasticWeightAveraging, took the schedule's place
         [config] = trainer.lr_scheduler_configs
         for group in config.scheduler.optimizer.param_groups:
             group["lr"] = pl_module.lr * group.get(parts.LR_SCALE, 1.0)

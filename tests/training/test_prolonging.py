@@ -61,11 +61,18 @@ def test_a_schedule_without_an_end_goes_on_as_if_the_run_had_been_planned_so():
 def test_a_schedule_with_an_end_starts_a_new_cycle(name, capsys):
     record = resumed(f"resume={name}", "trainer.max_epochs=5")
     assert record["epochs"] == 5
-    assert "the schedule starts a new cycle over 3 epochs" in capsys.readouterr().out
+    assert f"continues {name} after epoch 2: the schedule starts a new cycle over 3 epochs" in capsys.readouterr().out
     rates = pd.read_csv(f"{name}_to5/metrics.csv")["lr"].dropna().tolist()
     first, second = rates[: len(rates) * 2 // 5], rates[len(rates) * 2 // 5 :]
     assert max(second) > 10 * first[-1]
     assert max(second) == pytest.approx(max(first), rel=0.3)
+
+
+def test_a_run_with_averaged_weights_goes_on(capsys):
+    target = "lightning.pytorch.callbacks.StochasticWeightAveraging"
+    run(f"callbacks={{swa: {{_target_: {target}, swa_lrs: 0.1}}}}", folder="averaged")
+    assert resumed("resume=averaged", "trainer.max_epochs=6")["status"] == "finished"
+    assert "with the learning rate of StochasticWeightAveraging" in capsys.readouterr().out
 
 
 def test_only_evaluations_of_the_test_split_are_counted():
