@@ -42,10 +42,17 @@ class OptimisedModule(pl.LightningModule):
         """Returns the learning-rate schedule over the run, without what `done` has of it, and its interval."""
         steps, epochs = self.done
         whole = self.trainer.max_epochs
+
+        def remaining_steps() -> int:
+            total = int(self.trainer.estimated_stepping_batches)
+            if total > steps or not whole:
+                return total - steps
+            return max(1, total * (whole - epochs) // whole)  # a callback found another batch size
+
         return parts.scheduler(
             self.hparams.scheduler,
             optimizer,
-            total_steps=lambda: int(self.trainer.estimated_stepping_batches) - steps,
+            total_steps=remaining_steps,
             epochs=whole - epochs if whole and whole > 0 else whole,
             mode=self.hparams.mode,
         )

@@ -42,8 +42,10 @@ POSITIONS = {
     "callbacks": Position(
         ("lightning.pytorch:Callback",),
         (
+            "fer.training.averaging",
             "fer.training.callbacks",
             "fer.training.checkpointing",
+            "fer.training.finetuning",
             "fer.training.pictures",
             "fer.training.progress",
             "lightning.pytorch.callbacks",

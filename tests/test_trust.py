@@ -309,6 +309,19 @@ def test_the_config_of_every_experiment_may_come_from_a_file(experiment):
     assert list(objections.unsafe_config(whole, "runs/x")) == []
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        f"{group}={path.stem}"
+        for group in ("average", "callbacks", "data", "labels", "trainer", "logger")
+        for path in sorted((CONF / group).glob("*.yaml"))
+        if path.stem not in ("wandb", "mlflow")  # which send what they log elsewhere
+    ],
+)
+def test_the_config_of_a_run_with_any_other_choice_may_come_from_a_file(choice):
+    assert list(objections.unsafe_config(config([choice]), "runs/x")) == []
+
+
 @pytest.mark.parametrize("augment", sorted(path.stem for path in (CONF / "augment").glob("*.yaml")))
 def test_every_augmentation_may_come_from_a_file(augment):
     assert list(objections.unsafe_config(config([f"augment={augment}"]), "runs/x")) == []

@@ -75,6 +75,12 @@ def test_a_run_with_averaged_weights_goes_on(capsys):
     assert "with the learning rate of StochasticWeightAveraging" in capsys.readouterr().out
 
 
+def test_another_batch_size_that_a_callback_finds_leaves_steps_for_the_schedule():
+    target = "lightning.pytorch.callbacks.BatchSizeFinder"
+    run(f"callbacks={{size: {{_target_: {target}, max_trials: 2}}}}", "scheduler=cosine", folder="sized")
+    assert resumed("resume=sized", "trainer.max_epochs=4")["epochs"] == 4
+
+
 def test_only_evaluations_of_the_test_split_are_counted():
     run("test=false", folder="untested")
     assert resumed("resume=untested", "trainer.max_epochs=3").get("test_readings") == 0
