@@ -17,6 +17,7 @@ QUIET = (
     "Experiment logs directory .* exists",
     "is not supported by the model summary",
     "your dataloader is not resumable",  # fer.training.checkpointing tells its sampler where to go on
+    "SWA is currently only supported every epoch",  # from its first epoch on, its learning rate takes over
     "treespec, LeafSpec",  # between lightning and newer torch
     "recommended to use .*sync_dist=True",  # the figures are computed over all ranks already
 )

@@ -116,6 +116,9 @@ def check(cfg: DictConfig, command: str = "train", stored: bool = False) -> None
         if value not in possible:
             raise UserError(f"{path}={value}: {instead}")
     check_length(cfg)
+    for name, node in (cfg.get("callbacks") or {}).items():
+        if node and str(node.get("_target_")).endswith("EarlyStopping") and node.get("monitor") is None:
+            raise UserError(f"monitor=null: early stopping follows it; callbacks.{name}=null leaves early stopping out")
     unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
     if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):
         raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")

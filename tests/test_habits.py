@@ -93,6 +93,8 @@ TYPED = {
     "optimizer.lr=null": r"optimizer.lr=null: torch.optim.SGD needs a value; .*~optimizer.lr",
     "optimizer.momentum=null optimizer.weight_decay=null": r"optimizer.weight_decay=null .*~optimizer.weight_decay",
     "~optimizer.lr": WORKS,
+    "monitor=null": r"monitor=null: early stopping follows it; callbacks.early_stopping=null",
+    "monitor=null callbacks.early_stopping=null": WORKS,
     "model.freeze=100": r"model.freeze=100: nothing is left to train; backbone, or \d+, leaves the output layer",
     "model.freeze=-1": r"model.freeze=-1: expected a count",
     "~model": r"~model: .* type model=NAME",
