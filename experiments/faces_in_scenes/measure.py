@@ -228,7 +228,8 @@ def main(arguments: list[str] | None = None) -> None:
     detectors = [detect.named(name, args.yunet) for name in args.detector or ("haar", "centerface")]
     tables = [measured(Predictor(network, detector), faces, labels) for detector in detectors]
     options = sys.argv[1:] if arguments is None else arguments
-    command = shlex.join(["python", "experiments/faces_in_scenes/measure.py", *options])
+    shown = ["PATH" if word == str(args.data) else word for word in options]
+    command = shlex.join(["python", "experiments/faces_in_scenes/measure.py", *shown])
     write(args.out, tables, command, source.datamodule.origin, network)
 
 
