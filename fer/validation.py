@@ -116,12 +116,7 @@ def check(cfg: DictConfig, command: str = "train", stored: bool = False) -> None
         if value not in possible:
             raise UserError(f"{path}={value}: {instead}")
     check_length(cfg)
-    for name, node in (cfg.get("callbacks") or {}).items():
-        if node and str(node.get("_target_")).endswith("EarlyStopping") and node.get("monitor") is None:
-            raise UserError(f"monitor=null: early stopping follows it; callbacks.{name}=null leaves early stopping out")
-    unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
-    if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):
-        raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")
+    check_followers(cfg)
     for path, value in leaves(cfg):
         names = path.split(".")
         rule = RULES.get(".".join(names[-2:])) or RULES.get(names[-1])
@@ -167,6 +162,16 @@ def check_length(cfg: DictConfig) -> None:
         raise UserError(f"trainer.max_time={time}: expected days:hours:minutes:seconds, such as 00:02:30:00")
     if epochs == -1 and steps == -1 and time is None:
         raise UserError("trainer.max_epochs=-1: training has no end; type trainer.max_steps=N or trainer.max_time=TIME")
+
+
+def check_followers(cfg: DictConfig) -> None:
+    """Raises UserError for early stopping without a metric, and for a plateau schedule without validation."""
+    for name, node in (cfg.get("callbacks") or {}).items():
+        if node and str(node.get("_target_")).endswith("EarlyStopping") and node.get("monitor") is None:
+            raise UserError(f"monitor=null: early stopping follows it; callbacks.{name}=null leaves early stopping out")
+    unvalidated = OmegaConf.select(cfg, "trainer.limit_val_batches") == 0
+    if unvalidated and "Plateau" in str(OmegaConf.select(cfg, "scheduler._target_")):
+        raise UserError("trainer.limit_val_batches=0: a plateau schedule follows the validation; choose another one")
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -56,16 +56,22 @@ def matched(
     return kept.take(labels >= 0), left_out
 
 
-def sentences(left_out: Mapping[str, int], absent: Sequence[str], classes: Sequence[str]) -> list[str]:
+def sentences(
+    left_out: Mapping[str, int], absent: Sequence[str], classes: Sequence[str], several_splits: bool = False
+) -> list[str]:
     """Returns sentences on classes that only the data or only the network have; [] if both have the same.
 
-    left_out: class of the data -> images. absent: classes of the network without images. classes: all of the network.
+    left_out: class of the data -> images, of all splits. absent: classes of the network without images. classes: all of
+    the network. several_splits: whether fewer splits are evaluated than the data have.
     """
     lines = []
     if left_out:
         names = ", ".join(f"{name} {count:,}{_likely(name, classes)}" for name, count in left_out.items())
         total = sum(left_out.values())
-        lines.append(f"{counted(total, 'image')} left out, of classes that the network does not tell apart: {names}.")
+        within = " of all splits" if several_splits else ""
+        lines.append(
+            f"{counted(total, 'image')}{within} left out, of classes that the network does not tell apart: {names}."
+        )
     if absent:
         lines.append(
             f"The data hold no image of {', '.join(absent)}, which the network may predict nevertheless: such "

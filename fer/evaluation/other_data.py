@@ -83,7 +83,8 @@ class OtherData(FERDataModule):
     def _remarks(self, faces: Faces, rows: splits.Rows) -> list[str]:
         role = splits.role_of(faces, self.hparams["roles"])[0]
         absent = [name for code, name in enumerate(faces.classes) if code not in faces.labels]
-        remarks = sentences(self.left_out, absent, faces.classes)
+        several = not self.everything and len(np.unique(role)) > 1
+        remarks = sentences(self.left_out, absent, faces.classes, several)
         if not self.everything and (role == 0).any() and not (role == 1).any():
             others = (
                 "--split test and --split all evaluate others"
