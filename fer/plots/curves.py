@@ -82,7 +82,9 @@ def draw_loss(axes: Axes, metrics: pd.DataFrame, reference: Reference = NOTHING)
 
 
 def exploded(curve: pd.Series) -> bool:
-    return len(curve) > 1 and curve.idxmax() > curve.idxmin() and curve.max() >= EXPLODED * curve.min()
+    """Whether a curve rose far above its minimum after it."""
+    values = curve.to_numpy(float)
+    return len(values) > 1 and bool(values.argmax() > values.argmin() and values.max() >= EXPLODED * values.min())
 
 
 def draw_rate(axes: Axes, metrics: pd.DataFrame) -> None:

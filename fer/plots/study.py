@@ -60,10 +60,10 @@ def effects_figure(
         axes.set_title(factor)
         axes.grid(axis="y", alpha=0.3)
     has_intervals = any(table["half"].notna().any() for table in marginals.values())
-    mean = {"label": "mean and 95 % interval"} if has_intervals else {"label": "mean", "linestyle": ""}
+    line, label = ("-", "mean and 95 % interval") if has_intervals else ("", "mean")
     handles = [
         Line2D([], [], marker="o", linestyle="", color=DOTS, markersize=4, label="run"),
-        Line2D([], [], marker="D", color=COLORS[0], markersize=6, **mean),
+        Line2D([], [], marker="D", linestyle=line, color=COLORS[0], markersize=6, label=label),
     ]
     drawing.legend(handles=handles[: 2 if marginals else 1], loc="outside upper center", ncols=2, frameon=False)
     drawing.supylabel(f"{title}, %", fontsize=10)
