@@ -84,8 +84,8 @@ def steps(data: Sequence[str], folder: Path, extra: Sequence[str] = (), python: 
         Step("tests", tests, 150),
         *(Step(f"benchmark {model}", [*benchmark, f"model={model}", *growth, *data, *extra], 40) for model in MODELS),
         Step("speedrun_gpu", [*train, "experiment=speedrun_gpu", *data, f"output_dir={folder}/speedrun", *extra], 110),
-        Step(ONE, [*train, "-m", f"study={folder}/one_by_one", *sweep, *extra], 70),
-        Step(EIGHT, [*train, "-m", f"study={folder}/at_once", *sweep, *parallel, *extra], 50),
+        Step(ONE, [*train, "-m", f"study={folder.name}/one_by_one", *sweep, *extra], 70),
+        Step(EIGHT, [*train, "-m", f"study={folder.name}/at_once", *sweep, *parallel, *extra], 50),
     ]
 
 
