@@ -7,6 +7,7 @@ Writes gpu.md, and below OUT/gpu/ what the steps leave: runs, tables of fer.benc
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def steps(data: Sequence[str], folder: Path, extra: Sequence[str] = (), python: 
     ]
     growth = ["growth=batch_size", "columns=[ceiling,whole]", "rounds=3", "seconds=1"]
     growth += [f"values.batch_size=[{','.join(map(str, BATCHES))}]", f"output_dir={folder}/benchmark"]
+    study = f"gpu_{os.getpid()}"  # a sweep skips runs that it finds finished
     sweep = [*SWEEP, *data, "trainer.max_epochs=5", "seed=0,1,2,3,4,5,6,7"]
     parallel = ["launcher=parallel", "launcher.jobs=8", "launcher.gpus=[0]"]
     train, benchmark = [python, "-m", "fer.train"], [python, "-m", "fer.benchmark"]
@@ -84,8 +86,8 @@ def steps(data: Sequence[str], folder: Path, extra: Sequence[str] = (), python: 
         Step("tests", tests, 150),
         *(Step(f"benchmark {model}", [*benchmark, f"model={model}", *growth, *data, *extra], 40) for model in MODELS),
         Step("speedrun_gpu", [*train, "experiment=speedrun_gpu", *data, f"output_dir={folder}/speedrun", *extra], 110),
-        Step(ONE, [*train, "-m", f"study={folder.name}/one_by_one", *sweep, *extra], 70),
-        Step(EIGHT, [*train, "-m", f"study={folder.name}/at_once", *sweep, *parallel, *extra], 50),
+        Step(ONE, [*train, "-m", f"study={study}/one_by_one", *sweep, *extra], 70),
+        Step(EIGHT, [*train, "-m", f"study={study}/at_once", *sweep, *parallel, *extra], 50),
     ]
 
 
