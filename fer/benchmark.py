@@ -28,7 +28,7 @@ def benchmark(cfg: DictConfig) -> list[str]:
     Raises UserError for options that cannot be measured.
     """
     check(cfg)
-    validation.check(cfg, "benchmark")
+    validation.check(cfg)
     from fer.benchmarking import growth, report, rounds  # heavy imports follow the check of the options
 
     return report.write(cfg, growth.grow(cfg) if cfg.growth else rounds.measure(cfg))

@@ -126,7 +126,7 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"{name}={cfg[name]}: expected true or false")
     if cfg.data.fold:
         raise UserError(f"data.fold={cfg.data.fold} is an option of fer.train; leave it out")
-    validation.check(cfg, "eda")
+    validation.check(cfg)
 
 
 def next_command(cfg: DictConfig) -> str:

@@ -19,8 +19,8 @@ INNERMOST = re.compile(r"\$\{([^{}]*)\}")
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
-def check(cfg: DictConfig, command: str = "train") -> None:
-    """Raises UserError for an option that neither the command nor a reference such as `${name}` in the config reads.
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for an option that neither its command nor a reference such as `${name}` in the config reads.
 
     cfg: as composed. In stored configs references have been replaced by values, so they are not checked.
     """
@@ -28,14 +28,23 @@ def check(cfg: DictConfig, command: str = "train") -> None:
     if "found" in content:
         return
     read = set(references(content))
-    owners = ("all", "train", command)
-    tops = {row.name.partition(".")[0] for row in option_table.TABLE if row.owner in owners}
-    for above, known in {"": tops, **{group: shipped(group) for group in VALUE_GROUPS}}.items():
+    for above, known in {"": tops(content), **{group: shipped(group) for group in VALUE_GROUPS}}.items():
         node = content.get(above) if above else content
         for key in map(str, node if isinstance(node, dict) else ()):
             name = f"{above}.{key}".lstrip(".")
             if key not in known and not any(f"{other}.".startswith((f"{name}.", f"{key}.")) for other in read):
                 raise UserError(message(above, key, known))
+
+
+def tops(content: dict[str, Any]) -> set[str]:
+    """Returns the options that may stand at the top of a config: those of fer.train, and of the command it is for.
+
+    A command's config has all options of that command.
+    """
+    own: dict[str, set[str]] = {}
+    for row in option_table.TABLE:
+        own.setdefault(row.owner, set()).add(row.name.partition(".")[0])
+    return own["all"] | own["train"] | set().union(*(names for names in own.values() if names <= set(content)))
 
 
 def message(above: str, key: str, known: Iterable[str]) -> str:

@@ -99,15 +99,14 @@ MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/
 MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accuracy/.+)")  # never the test split
 
 
-def check(cfg: DictConfig, command: str = "train", stored: bool = False) -> None:
+def check(cfg: DictConfig, stored: bool = False) -> None:
     """Raises UserError for a value outside its range, an unknown choice, a missing value, and an option without effect.
 
-    command: the one that reads the config. stored: it comes from a run's folder, where an own option that others
-    referred to has no effect any more.
+    stored: it comes from a run's folder, where an own option that others referred to has no effect any more.
     """
     check_names(cfg)
     if not stored:
-        unused.check(cfg, command)
+        unused.check(cfg)
     classes = cfg.labels.classes
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise UserError(f"labels.classes={list(classes)}: expected two or more different classes")

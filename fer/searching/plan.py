@@ -143,11 +143,11 @@ def check_not_typed(space: Space, names: list[str]) -> None:
 
 def check(cfg: DictConfig) -> None:
     """Raises UserError for a value of the search's own options that is out of range, or of fer.train's."""
-    validation.check(cfg, "search")
-    if cfg.search.trials is None and cfg.search.hours is None:
-        raise UserError("search.trials and search.hours are both null: give the search an end")
     if cfg.monitor is None:
         raise UserError("monitor=null: trials are compared by it; name a metric of the validation split")
+    validation.check(cfg)
+    if cfg.search.trials is None and cfg.search.hours is None:
+        raise UserError("search.trials and search.hours are both null: give the search an end")
     if cfg.trainer.devices not in (1, "1") or cfg.trainer.num_nodes != 1:
         raise UserError("a trial trains on one device: leave trainer.devices out, and use search.workers, search.gpus")
     if cfg.search.gpus is not None and (isinstance(cfg.search.gpus, int | str) or not cfg.search.gpus):

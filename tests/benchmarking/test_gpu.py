@@ -38,7 +38,7 @@ def rehearsed(gpu, tmp_path, monkeypatch):
         if words[0] == "fer.benchmark":
             cfg = compose_config(overrides, "benchmark")
             check(cfg)
-            validation.check(cfg, "benchmark")
+            validation.check(cfg)
             write_growth(Path(cfg.output_dir), overrides[0].partition("=")[2])
         elif step.name == "speedrun_gpu":
             train(compose_config([*overrides, *TINY]))
