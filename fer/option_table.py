@@ -21,7 +21,7 @@ it says how to search, and no trial gets it."""
 
 @dataclass(frozen=True)
 class Option:
-    """A row of the table. It applies to the option and to everything below it that has no row of its own.
+    """A row of the table: an option, and everything below it without a row of its own.
 
     name: dotted path as typed; `*` stands for one key.
 

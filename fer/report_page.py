@@ -127,9 +127,10 @@ def contents(tokens: Sequence[dict[str, Any]]) -> str:
 
 
 def in_box(match: re.Match[str], folder: Path) -> str:
-    """Returns a paragraph with one picture, in a box of its own if the picture is wide."""
-    header = (folder / match[2]).read_bytes()[16:24]  # of a PNG: width and height
-    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
+    """Returns the paragraph of a picture; a box that scrolls takes its place if the picture is wide."""
+    with (folder / match[2]).open("rb") as file:
+        header = file.read(24)  # of a PNG: it ends with width and height
+    width, height = int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:], "big")
     if width < WIDE * height:
         return match[0]
     return f'<div class="wide" role="group" aria-label="picture" tabindex="0">{match[1]}</div>'

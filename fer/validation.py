@@ -102,7 +102,8 @@ MONITOR = re.compile("None|val/(loss|accuracy|balanced_accuracy|macro_f1|accurac
 def check(cfg: DictConfig, stored: bool = False) -> None:
     """Raises UserError for a value outside its range, an unknown choice, a missing value, and an option without effect.
 
-    stored: it comes from a run's folder, where an own option that others referred to has no effect any more.
+    stored: cfg comes from a run's folder. Values have replaced the references there, so options without effect are not
+    looked for.
     """
     check_names(cfg)
     if not stored:
