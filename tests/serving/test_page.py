@@ -19,7 +19,12 @@ def file(picture: bytes, name: str = "photo.png") -> dict:
 
 
 def cards(page) -> list[str]:
-    page.wait_for_selector("#faces li")
+    from playwright.sync_api import TimeoutError
+
+    try:
+        page.wait_for_selector("#faces li")
+    except TimeoutError:
+        pytest.fail(f"no faces; {page.inner_text('#status')!r}, {page.inner_text('#error')!r}, {page.asked}")
     return page.locator("#faces h3").all_text_contents()
 
 
@@ -92,6 +97,19 @@ def test_what_is_no_picture_is_said(server, page):
     page.set_input_files("#file", file(b"hello", "letter.png"))
     assert error(page) == "letter.png: not a picture of a known kind."
     assert page.get_attribute("#error", "role") == "alert"
+
+
+def test_a_photo_may_be_chosen_before_the_model_is_known(server, page, picture):
+    waiting = []
+    page.route("**/v1/model", lambda route: waiting.append(route))
+    page.goto(server.address)
+    page.set_input_files("#file", file(picture(230)))
+    until(page, "#status", "Recognising photo.png")
+    page.wait_for_timeout(300)
+    for route in waiting:
+        route.continue_()
+    assert cards(page) == ["Face 1: bright 90 %"]
+    assert len(waiting) == 1
 
 
 def test_an_error_goes_when_the_next_photo_is_good(server, page, picture):

@@ -10,6 +10,7 @@ const WAIT = 2000; // milliseconds between two spoken summaries of a camera
 let token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
 let limits = null;
 let colors = {}; // of the classes
+let description = null; // promise of what the server says of its model, which sets limits and colors
 let shown = null; // the answer on the page: {result, image, name, kind, note}
 let camera = null;
 let request = 0; // number of the last photo; answers to earlier ones are ignored
@@ -38,6 +39,15 @@ class Unauthorized extends Error {}
 // makes a message a sentence; a file name at its beginning stays as it is
 const sentence = (text) => `${/^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
+// asks the server what its model is, unless it has said so; both photos and cameras need it first
+function described() {
+  description ??= describe().catch((error) => {
+    description = null; // the next action asks again
+    throw error;
+  });
+  return description;
+}
+
 async function describe() {
   const model = await ask("v1/model");
   limits = model.limits;
@@ -50,15 +60,10 @@ async function photo(file) {
   await stop();
   const number = ++request;
   clear();
-  if (limits && file.size > limits.body) {
-    return fail(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the limit of ${limits.body / 2 ** 20} MiB.`);
-  }
   speak(`Recognising ${file.name} …`, true);
-  const form = new FormData();
-  form.append("file", file);
   const started = performance.now();
   const [answer, bitmap] = await Promise.all([
-    ask("v1/predict?crops=true", { method: "POST", body: form }).catch((error) => error),
+    recognise(file).catch((error) => error),
     createImageBitmap(file).catch(() => null),
   ]);
   if (number !== request) return;
@@ -69,6 +74,16 @@ async function photo(file) {
   show({ result, image: bitmap, name: file.name, kind: file.type, note });
   speak(summary(result.faces, limits?.faces), true);
   part("latency").textContent = `${answer.milliseconds.toFixed(0)} ms on the server, ${all.toFixed(0)} ms in all`;
+}
+
+async function recognise(file) {
+  await described();
+  if (file.size > limits.body) {
+    throw new Error(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the limit of ${limits.body / 2 ** 20} MiB.`);
+  }
+  const form = new FormData();
+  form.append("file", file);
+  return ask("v1/predict?crops=true", { method: "POST", body: form });
 }
 
 function show(content) {
@@ -181,10 +196,8 @@ part("camera").addEventListener("click", async () => {
   if (camera) {
     await stop();
     speak("The camera is off.", true);
-  } else if (limits) {
-    await start();
   } else {
-    describe().then(start, (error) => failed(error, start));
+    described().then(start, (error) => failed(error, start));
   }
 });
 part("access").addEventListener("submit", (event) => {
@@ -194,7 +207,7 @@ part("access").addEventListener("submit", (event) => {
   speak("No picture yet.", true);
   const again = afterToken;
   afterToken = null;
-  describe().then(() => again?.(), (error) => failed(error, again));
+  described().then(() => again?.(), (error) => failed(error, again));
 });
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -214,4 +227,4 @@ document.addEventListener("paste", (event) => {
 window.addEventListener("pagehide", stop);
 new ResizeObserver(draw).observe(part("frame"));
 
-describe().catch((error) => failed(error, null));
+described().catch((error) => failed(error, null));
