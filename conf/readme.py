@@ -23,6 +23,8 @@ HEAD = """# Options
 Quote what a shell would change: `'model.blocks=[[32],[64,64]]'`, `'labels.merge={disgust: angry}'`. With
 `--config-dir myconf`, `model=mynet` also finds `myconf/model/mynet.yaml`, and so for every group. Hydra writes no files
 here: a run keeps its config in `config.yaml`.
+
+`experiment=pocket` takes `experiment/recipe/pocket.yaml`: the folders `recipe/` and `study/` need not be typed.
 """
 
 
@@ -46,25 +48,16 @@ def readme() -> str:
     parts = [HEAD]
     for folder in sorted(path for path in CONF.iterdir() if path.is_dir() and choices(path)):
         if folder.name == "experiment":
-            paths = choices(folder)
-            parts.append(
-                section("experiment: recipes, one run each", folder, [path for path in paths if not is_study(path)])
-            )
-            parts.append(
-                section("experiment: studies, a grid with -m", folder, [path for path in paths if is_study(path)])
-            )
+            parts.append(section("experiment: recipes, one run each", folder / "recipe"))
+            parts.append(section("experiment: studies, a grid with -m", folder / "study"))
         else:
-            parts.append(section(folder.name, folder, choices(folder)))
+            parts.append(section(folder.name, folder))
     return "\n".join(parts)
 
 
-def is_study(path: Path) -> bool:
-    """Whether an experiment is a grid of runs, which its YAML lists under hydra.sweeper.params."""
-    return "sweeper:" in path.read_text(encoding="utf-8")
-
-
-def section(title: str, folder: Path, paths: list[Path]) -> str:
-    rows = [f"| `{path.relative_to(folder).with_suffix('').as_posix()}` | {first_comment(path)} |" for path in paths]
+def section(title: str, folder: Path) -> str:
+    names = {path.relative_to(folder).with_suffix("").as_posix(): path for path in choices(folder)}
+    rows = [f"| `{name}` | {first_comment(path)} |" for name, path in names.items()]
     return "\n".join([f"## {title}\n", "| choice | what it is |", "| --- | --- |", *rows, ""])
 
 

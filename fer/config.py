@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -21,13 +20,9 @@ from fer import commandline, hints, mappings, refusals
 from fer.containers import plain
 from fer.errors import UserError, fail, one_line_errors
 from fer.naming import run_name
+from fer.places import CONF
 from fer.quoting import quoted
 from fer.resolvers import register_resolvers
-
-HERE = Path(__file__).resolve().parent
-CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
-"""Inside the package when installed from a wheel, beside it in a checkout."""
-
 
 register_resolvers()
 mappings.install()

@@ -110,6 +110,9 @@ def refused(typed: Sequence[str]) -> str | None:
 
 def missing(wrong: str, typed: Sequence[str], compose: Compose) -> str:
     """Returns what to type instead of the option `wrong`: another name, `+`, or the list of its neighbours."""
+    folder, slash, _ = wrong.partition("/")
+    if slash and folder in options.GROUPS:
+        return f"no option '{wrong}'. Type {folder}=NAME"
     cfg = composed(typed, compose)
     wrong = wrong.replace("/", ".")
     above, key, node = descend(cfg, wrong)

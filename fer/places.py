@@ -1,4 +1,4 @@
-"""Resolves paths as typed: `~`, empty ones, and `latest` for the newest run."""
+"""Knows the folders of configs and runs, and resolves paths as typed: `~`, empty ones, `latest` for the newest run."""
 
 import os
 from contextlib import suppress
@@ -6,6 +6,9 @@ from pathlib import Path
 
 from fer.errors import UserError
 
+HERE = Path(__file__).resolve().parent
+CONF = next(path for path in (HERE / "conf", HERE.parent / "conf") if (path / "train.yaml").is_file())
+"""Inside the package when installed from a wheel, beside it in a checkout."""
 RUNS = Path("runs")
 """Where runs are written unless output_dir says otherwise."""
 WRITTEN = ("dirpath", "save_dir", "path", "default_root_dir", "root_dir", "log_dir", "dir")

@@ -74,7 +74,7 @@ def references(node: Any) -> Iterator[str]:
 @cache
 def shipped(group: str) -> frozenset[str]:
     """Returns the keys that the files of a group in conf/ have."""
-    paths = [*sorted((config.CONF / group).glob("*.yaml")), *config.CONF.glob(f"{group}.yaml")]
+    paths = [*sorted((config.CONF / group).rglob("*.yaml")), *config.CONF.glob(f"{group}.yaml")]
     files = [plain(OmegaConf.load(path), resolve=False) for path in paths]
     nodes = [content.get(group, content) for content in files]
     return frozenset(str(key) for node in nodes if isinstance(node, dict) for key in node)

@@ -16,7 +16,7 @@ OPTIONS = [
     f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"
 ]
 SEARCHED = ("search", "sampler", "pruner")  # groups that fer.train does not know
-EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
+EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*/*.yaml"))]
 MODELS = [path.stem for path in sorted((CONF / "model").glob("*.yaml"))]
 
 
@@ -32,6 +32,30 @@ def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides
     check(cfg)
     targets = [value for path, value in leaves(cfg) if path.endswith("_target_")]
     assert all(callable(get_object(target)) for target in targets)
+
+
+@pytest.mark.parametrize("path", ["recipe/pocket", "study/pooling"])
+def test_the_folder_of_an_experiment_need_not_be_typed(path):
+    assert composed(f"experiment={path.rpartition('/')[2]}") == composed(f"experiment={path}")
+
+
+def test_no_two_experiments_have_one_name():
+    assert len(EXPERIMENTS) == len(set(EXPERIMENTS))
+
+
+def test_own_experiments_build_on_those_that_ship(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    for name, base in (("mine", "pocket"), ("theirs", "recipe/pocket")):
+        text = f"# @package _global_\ndefaults:\n  - {base}\noptimizer: {{lr: 0.5}}\n"
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(text)
+        cfg = compose_config([f"experiment={name}", "output_dir=/nowhere"], config_dir=str(tmp_path))
+        assert (cfg.study, cfg.optimizer.lr) == ("pocket", 0.5)
+
+
+def test_other_programs_with_hydra_see_none_of_the_experiments(tmp_path):
+    (tmp_path / "own.yaml").write_text("defaults:\n  - optional experiment: pocket\n  - _self_\nvalue: 1\n")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert compose("own") == {"value": 1}
 
 
 def grid(experiment: str) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from fer import config
+from fer import places
 from fer.config import CONF, compose_config, explain
 from fer.errors import UserError
 from fer.monitor import mode_of
@@ -118,7 +118,7 @@ def test_help_loads_nothing_heavy():
 
 def test_configs_are_found_beside_the_package_or_inside_it():
     assert (CONF / "train.yaml").is_file()
-    assert CONF.parent in (config.HERE, config.HERE.parent)
+    assert CONF.parent in (places.HERE, places.HERE.parent)
 
 
 def test_learning_rates_follow_momentum_and_batch_size():

@@ -24,6 +24,11 @@ def test_the_names_are_those_beside_the_groups_that_were_typed():
 
 
 @pytest.mark.full
+def test_a_folder_of_experiments_is_no_option():
+    assert said("experiment/recipe=pocket") == "no option 'experiment/recipe'. Type experiment=NAME"
+
+
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("typed", "option"),
     [

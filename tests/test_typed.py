@@ -69,7 +69,7 @@ DOCUMENTED = documented()
 
 def test_there_are_commands_of_every_kind():
     places = set().union(*DOCUMENTED.values())
-    assert {"README.md", "conf/train.yaml", "conf/experiment/pocket.yaml", "fer/predict.py"} <= places
+    assert {"README.md", "conf/train.yaml", "conf/experiment/recipe/pocket.yaml", "fer/predict.py"} <= places
     assert len(DOCUMENTED) > 80
 
 

@@ -101,7 +101,11 @@ def test_what_is_no_picture_is_said(server, page):
 
 def test_a_photo_may_be_chosen_before_the_model_is_known(server, page, picture):
     waiting = []
-    page.route("**/v1/model", lambda route: waiting.append(route))
+
+    def hold(route):  # playwright sets attributes of the function
+        waiting.append(route)
+
+    page.route("**/v1/model", hold)
     page.goto(server.address)
     page.set_input_files("#file", file(picture(230)))
     until(page, "#status", "Recognising photo.png")

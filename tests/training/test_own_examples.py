@@ -3,16 +3,15 @@
 import re
 import shlex
 import sys
-from pathlib import Path
 
 import pytest
 
-from fer import commandline, config, validation
+from fer import commandline, config, places, validation
 from fer.training.building import resolve_auto
 from fer.training.rehearsal import rehearse
 from fer.training.start import train
 
-README = (Path(config.HERE) / "training" / "README.md").read_text(encoding="utf-8")
+README = (places.HERE / "training" / "README.md").read_text(encoding="utf-8")
 MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, flags=re.DOTALL))
 ALL_COMMANDS = re.findall(r"^python -m fer\.train (.+)$", README, flags=re.MULTILINE)
 COMMANDS = [line for line in ALL_COMMANDS if not re.search(r"^-m|RUN|opinions\.csv", line)]
