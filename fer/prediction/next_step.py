@@ -45,7 +45,7 @@ def without_face(args: Namespace) -> list[str]:
     if not getattr(args, "no_detect", True):
         remedies.append("--no-detect takes cropped faces")
     if detector_name(args) == "haar":
-        remedies.append("--detector centerface finds turned faces too")
+        remedies.append("--detector yunet finds more faces, tilted ones too")
     return [f"next: {'; '.join(remedies)}"] if remedies else []
 
 

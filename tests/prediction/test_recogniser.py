@@ -138,7 +138,7 @@ def test_what_is_no_picture_is_one_line(recogniser, picture, message):
     ("options", "message"),
     [
         ({"detector": "yolo"}, "expected one of haar, haar-fast, centerface, yunet, none"),
-        ({"detector": "yunet"}, "yunet needs its file"),
+        ({"detector": "yunet", "yunet": "no/such.onnx"}, r"no such file: no/such\.onnx"),
         ({"threshold": 1.5}, "from 0 to 1"),
         ({"threshold": "high"}, "from 0 to 1"),
         ({"checkpoint": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
