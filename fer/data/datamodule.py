@@ -69,7 +69,7 @@ class FERDataModule(WholeBatches):
         labels: str | None = None,
         columns: str | Mapping[str, str] | None = None,
         reader: str | None = None,
-        align: bool = False,
+        align: bool | str = False,
         votes: str = "none",
         votes_file: str | None = None,
         soft: str | Sequence[str] | None = None,

@@ -56,7 +56,7 @@ def decode_faces(
     for position, name in enumerate(names):
         positions[name].append(position)
     images, kept, faceless = np.empty((len(names), SIZE, SIZE), np.uint8), [], 0
-    align, to_image = files.limits.align, cropper() if files.limits.align else to_face
+    align, to_image = files.limits.align, cropper(files.limits.align) if files.limits.align else to_face
 
     def face_of(picture: Image.Image, box: Box | None, where: str) -> Answer:
         try:
@@ -69,7 +69,7 @@ def decode_faces(
         name, content = file
         where, rows = files.path(name), positions[name]
         try:
-            picture = decode(content, where, files.limits.pixels, colours=align)
+            picture = decode(content, where, files.limits.pixels, colours=bool(align))
         except Unreadable as error:
             return [error] * len(rows)
         return [face_of(picture, boxes[row] if boxes else None, where) for row in rows]

@@ -8,29 +8,38 @@ from PIL import Image
 
 from fer.build import TARGET, build, resolve
 
-DETECTOR = "fer.prediction.detect.Haar"
+DETECTOR = "fer.prediction.detect.named"
 PREDICTOR = "fer.prediction.predictor.Predictor"
 """Found by their paths, as other parts are: prediction is built on data."""
 
+VALUES = (True, False, "haar", "haar-fast", "centerface", "yunet")
+"""Of `data.align`: True is "haar", as for fer.predict."""
 NOTE = "without a face that the detector finds left out (data.align)"
 
 
 def code() -> list[str]:
     """Returns the code that detects and crops faces: with it, crops may change."""
     folder = Path(__file__).parents[1] / "prediction"
-    return [(folder / name).read_text(encoding="utf-8") for name in ("detect.py", "predictor.py")]
+    names = ("detect.py", "fast_cascade.py", "landmarks.py", "predictor.py", "upright.py")
+    return [(folder / name).read_text(encoding="utf-8") for name in names]
 
 
 class NoFace(Exception):
     """The detector finds no face in a picture."""
 
 
-def cropper() -> Callable[[Image.Image], np.ndarray]:
+def name_of(align: bool | str) -> str:
+    """Returns the detector that a value of `data.align` means."""
+    return "haar" if align is True else str(align)
+
+
+def cropper(align: bool | str = True) -> Callable[[Image.Image], np.ndarray]:
     """Returns a function that maps a picture to the largest face in it, (48, 48) uint8. It raises NoFace without one.
 
-    A picture with sides of at most 64 pixels is a cropped face already. Raises UserError without OpenCV.
+    align: one of VALUES but False. A picture with sides of at most 64 pixels is a cropped face already. Raises
+    UserError without OpenCV, and without the package of a detector.
     """
-    detect = resolve(PREDICTOR)(None, build({TARGET: DETECTOR})).detect
+    detect = resolve(PREDICTOR)(None, build({TARGET: DETECTOR, "name": name_of(align)})).detect
 
     def crop(picture: Image.Image) -> np.ndarray:
         detection = detect(picture)

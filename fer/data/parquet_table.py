@@ -118,7 +118,7 @@ class Table:
     def _faces(self, records: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[Mapping[Any, Any], Answer]]:
         """Yields each row with its face; with `data.align` on all cores."""
         align = self.files.limits.align
-        to_image = cropper() if align else to_face
+        to_image = cropper(align) if align else to_face
 
         def face(record: Mapping[Any, Any]) -> Answer:
             try:
@@ -132,7 +132,7 @@ class Table:
         """Returns a face, (48, 48) uint8, and its size in bytes. Raises Unreadable and BadRow."""
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if isinstance(content, bytes):
-            picture = decode(content, "picture", self.files.limits.pixels, colours=self.files.limits.align)
+            picture = decode(content, "picture", self.files.limits.pixels, colours=bool(self.files.limits.align))
             return to_image(picture), len(content)
         if isinstance(content, str):
             pixels, _ = parse_pixels(content.encode())

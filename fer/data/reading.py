@@ -40,13 +40,14 @@ class Limits:
     """The most that is read, and how pictures are cropped.
 
     file, total: bytes, uncompressed, of one file that is held in memory, and of a csv or an archive in all.
-    pixels: of one picture. align: whether pictures are photographs, to be cropped to the face in them.
+    pixels: of one picture. align: whether pictures are photographs, to be cropped to the face in them, or the name of
+    the detector that does so.
     """
 
     file: int = 100_000_000
     total: int = 10_000_000_000
     pixels: int = MAX_PIXELS
-    align: bool = False
+    align: bool | str = False
 
 
 DEFAULT = Limits()

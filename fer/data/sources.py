@@ -49,7 +49,7 @@ def read_faces(
     columns: str | Mapping[str, str] | None = None,
     labels: str | None = None,
     reader: str | None = None,
-    align: bool = False,
+    align: bool | str = False,
 ) -> tuple[Faces, str]:
     """Returns the faces and a line that states their origin.
 
@@ -64,6 +64,7 @@ def read_faces(
     columns: what columns of a table are called, see `fer.data.csv_format.parse_columns`.
     reader: for "own", the import path of a function that takes `root` and returns `Faces`, see `read_with`.
     align: crops pictures to the largest face that is detected in them; those without one are left out, and counted.
+    A name is that of the detector, see `fer.prediction.detect.NAMES`; True stands for "haar".
     max_pixels: a picture with more pixels is a bad row.
     max_bytes: fields of `Limits`. They do not apply to data in the cache, which was read before.
     Raises UserError for data that cannot be used and for an option without such a value, whether or not the cache would
@@ -74,7 +75,7 @@ def read_faces(
     if not isinstance(max_pixels, int) or isinstance(max_pixels, bool) or max_pixels < 1:
         raise UserError(f"data.max_pixels={max_pixels}: expected a positive integer, the pixels of a picture")
     labelling = Labelling.parse(numbers, rename, columns, labels, own_classes=source == "folder")
-    checked("data.align", align, (True, False))
+    checked("data.align", align, face_crops.VALUES)
     limits = replace(limits_of(max_bytes), pixels=max_pixels, align=align)
     if source == "own" or reader:
         check_own(
@@ -163,7 +164,8 @@ def _read(source: str, roots: Sequence[Path], on_bad_row: str, labelling: Labell
     place = [source == "folder", on_bad_row, limits.pixels, labelling.key(), *map(str, roots)]
     stamps: list[object] = [_stamps(root) for root in roots]
     if limits.align:
-        place.append("align")
+        name = face_crops.name_of(limits.align)
+        place.append("align" if name == "haar" else f"align {name}")
         stamps.append(face_crops.code())
     if labelling.file and os.path.isfile(labelling.file):
         stamps.append(_stamps(Path(labelling.file)))

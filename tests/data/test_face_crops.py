@@ -112,7 +112,7 @@ def test_a_csv_stays_as_it_is(csv):
 
 @pytest.mark.parametrize("value", ["yes", 2])
 def test_other_values_are_one_line(value):
-    with pytest.raises(UserError, match=f"data.align={value}: expected one of True, False"):
+    with pytest.raises(UserError, match=f"data.align={value}: expected one of True, False, haar"):
         FERDataModule(align=value).setup()
 
 
@@ -125,6 +125,31 @@ def test_the_cropper_is_that_of_prediction(astronaut):
     assert np.array_equal(face_crops.cropper()(astronaut), expected[0])
     with pytest.raises(face_crops.NoFace):
         face_crops.cropper()(Image.new("L", (200, 200)))
+
+
+@pytest.mark.parametrize("name", ["haar-fast", "centerface", "yunet"])
+def test_the_detector_can_be_named(astronaut, name, tmp_path, require):
+    from fer.prediction.detect import named
+    from fer.prediction.predictor import Predictor
+
+    try:
+        expected = Predictor(None, named(name), threshold=0.5).detect(astronaut).faces
+    except UserError as error:
+        require("detectors", str(error))
+    for place in (tmp_path / "happy" / "a.png", tmp_path / "sad" / "b.png"):
+        place.parent.mkdir()
+        astronaut.save(place)
+    faces, _ = read_faces("folder", str(tmp_path), align=name)
+    assert np.array_equal(faces.images[0], expected[0])
+    usual, _ = read_faces("folder", str(tmp_path), align=True)
+    assert usual.fingerprint != faces.fingerprint
+
+
+def test_all_names_of_detectors_are_known():
+    from fer.prediction.detect import NAMES
+    from fer.validation import CHOICES
+
+    assert {True, False, *NAMES} - {"none"} == set(face_crops.VALUES) == set(CHOICES["data.align"])
 
 
 @pytest.fixture
