@@ -12,7 +12,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer import options
+from fer import options, places
 from fer.containers import plain
 
 Compose = Callable[[list[str]], DictConfig]
@@ -78,8 +78,15 @@ def no_choice(group: str, name: str, choices: Sequence[str]) -> str:
         group, path = folder, f"{rest}/{name}"
         return f"{group}={path}: expected a name out of those that --help lists, such as {group}={choices[0]}"
     close = difflib.get_close_matches(name.lower(), choices, n=1)
-    guess = f" Did you mean {group}={close[0]}?" if close else ""
+    meant = [f"{group}={close[0]}"] if close else elsewhere(name)
+    guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
     return f"{group}={name}: no such choice.{guess} In conf/{group}: {', '.join(choices)}"
+
+
+def elsewhere(name: str) -> list[str]:
+    """Returns the choices of that name in other groups, such as experiment=tiny for model=tiny."""
+    paths = [path.relative_to(places.CONF) for path in sorted(places.CONF.rglob("*.yaml")) if path.stem == name.lower()]
+    return [f"{path.parts[0]}={path.stem}" for path in paths if len(path.parts) > 1]
 
 
 def comma(word: str) -> str:

@@ -24,6 +24,21 @@ def test_the_names_are_those_beside_the_groups_that_were_typed():
 
 
 @pytest.mark.full
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model=tiny", "experiment=tiny"),
+        ("experiment=cnn3", "model=cnn3"),
+        ("model=adam", "optimizer=adam"),
+        ("model=cosine", "scheduler=cosine"),
+        ("model=cnn33", "model=cnn3"),
+    ],
+)
+def test_a_choice_of_another_group_is_named(typed, meant):
+    assert f"{typed}: no such choice. Did you mean {meant}?" in said(typed)
+
+
+@pytest.mark.full
 def test_a_folder_of_experiments_is_no_option():
     assert said("experiment/recipe=pocket") == "no option 'experiment/recipe'. Type experiment=NAME"
 
