@@ -1,5 +1,6 @@
 """Finds `experiment=NAME` in the folders of conf/experiment/, so that `recipe/` or `study/` need not be typed."""
 
+from pathlib import Path
 from typing import Any
 
 from hydra.core.object_type import ObjectType
@@ -50,5 +51,5 @@ class ExperimentSearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: Any) -> None:
         from fer.places import CONF
 
-        if any(element.path.removeprefix("file://") == str(CONF) for element in search_path.get_path()):
+        if any(Path(element.path.removeprefix("file://")) == CONF for element in search_path.get_path()):
             search_path.append("fer", f"{ExperimentSource.scheme()}://")
