@@ -28,7 +28,7 @@ class ExperimentSource(ConfigSource):
         return "fer-experiments"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        return self.files.load_config(self.paths[config_path])
+        return self.files.load_config(self.paths[config_path.removesuffix(".yaml")])
 
     def available(self) -> bool:
         return bool(self.paths)
@@ -37,7 +37,7 @@ class ExperimentSource(ConfigSource):
         return config_path.rstrip("/") == GROUP
 
     def is_config(self, config_path: str) -> bool:
-        return config_path in self.paths
+        return config_path.removesuffix(".yaml") in self.paths
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         if not self.is_group(config_path) or results_filter == ObjectType.GROUP:

@@ -36,7 +36,8 @@ def test_every_option_composes_passes_the_checks_and_names_what_exists(overrides
 
 @pytest.mark.parametrize("path", ["recipe/pocket", "study/pooling"])
 def test_the_folder_of_an_experiment_need_not_be_typed(path):
-    assert composed(f"experiment={path.rpartition('/')[2]}") == composed(f"experiment={path}")
+    name = path.rpartition("/")[2]
+    assert composed(f"experiment={name}") == composed(f"experiment={path}") == composed(f"experiment={name}.yaml")
 
 
 def test_no_two_experiments_have_one_name():
