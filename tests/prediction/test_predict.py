@@ -128,7 +128,7 @@ def test_the_next_command_explains_the_picture_with_the_same_options(capsys):
     [
         (["nowhere.png"], "next: check the path"),
         (["text.png"], "next: save what is unreadable as"),
-        (["empty.png"], "next: --no-detect takes cropped faces; --detector centerface finds"),
+        (["empty.png"], "next: --no-detect takes cropped faces; --detector yunet finds"),
         (["nowhere.png", "--probe"], "next: check the path"),
         (["text.png", "--probe"], "next: save what is unreadable as"),
         (["empty.png", "--probe"], "next: try another picture, or --no-detect"),
