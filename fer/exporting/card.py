@@ -75,7 +75,7 @@ def card(best: Path, records: Mapping[Path, Record], name: str, command: str, fi
 def training_command(record: Record, name: str) -> str:
     """Returns the command that trains the network: the experiment called `name` where it has the run's options."""
     files_read = record["data"].get("soft_labels") or record.get("initial")
-    if list((CONF / "experiment" / "recipe").glob(f"{name}.yaml")) and not files_read:
+    if (CONF / "experiment" / "recipe" / f"{name}.yaml").is_file() and not files_read:
         options = [f"experiment={name}", "data=fer2013"]
         recipe = plain(compose_config([*options, "output_dir=x"]))
         if configuration_identity(record | {"config": recipe}) == configuration_identity(record):
