@@ -21,7 +21,7 @@ it says how to search, and no trial gets it."""
 
 @dataclass(frozen=True)
 class Option:
-    """A row of the table: an option, and everything below it without a row of its own.
+    """A row of the table. It holds for an option and for all options below it that have no row.
 
     name: dotted path as typed; `*` stands for one key.
 

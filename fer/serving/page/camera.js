@@ -20,7 +20,7 @@ export class Camera {
     this.times = [];
   }
 
-  async start(token, limits) {
+  async start(token) {
     if (!navigator.mediaDevices) {
       throw new Error("Browsers allow the camera only on https and localhost.");
     }
@@ -32,7 +32,6 @@ export class Camera {
     }
     this.stream = stream;
     if (this.stopped) return this.stop();
-    this.limits = limits;
     stream.getVideoTracks()[0].addEventListener("ended", () => this.end("The camera was disconnected."));
     this.video.srcObject = stream;
     await this.video.play();

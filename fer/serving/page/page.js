@@ -72,7 +72,7 @@ async function photo(file) {
   const [result] = answer.pictures;
   const note = result.faces.length ? "" : "no face found";
   show({ result, image: bitmap, name: file.name, kind: file.type, note });
-  speak(summary(result.faces, limits?.faces), true);
+  speak(summary(result.faces, limits.faces), true);
   part("latency").textContent = `${answer.milliseconds.toFixed(0)} ms on the server, ${all.toFixed(0)} ms in all`;
 }
 
@@ -93,7 +93,7 @@ function show(content) {
   part("hint").hidden = true;
   part("frame").hidden = part("save").hidden = false;
   part("frame").style.setProperty("--ratio", result.width / result.height);
-  part("picture").setAttribute("aria-label", summary(result.faces, limits?.faces));
+  part("picture").setAttribute("aria-label", summary(result.faces, limits.faces));
   draw();
   list.show(result, colors);
 }
@@ -148,7 +148,7 @@ async function start() {
     answer: (result, image, rate) => {
       part("error").hidden = true;
       show({ result, image, name: "camera", kind: "image/jpeg", note: "" });
-      speak(summary(result.faces, limits?.faces));
+      speak(summary(result.faces, limits.faces));
       part("latency").textContent = `${rate.toFixed(1)} frames/s, ${result.milliseconds.toFixed(0)} ms on the server`;
     },
     error: (text) => fail(sentence(text)),
@@ -158,7 +158,7 @@ async function start() {
   speak("Starting the camera …", true);
   const started = camera;
   try {
-    await started.start(token, limits);
+    await started.start(token);
   } catch (error) {
     if (camera !== started) return; // stopped meanwhile
     await stop();
