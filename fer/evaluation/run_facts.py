@@ -34,7 +34,7 @@ def part_name(record: Record, group: str) -> str:
 def data_name(data: Mapping[str, Any]) -> str:
     """Returns the origin of the data without what stands in brackets; in lower case where it is in capitals."""
     origin = data["origin"].split(" (")[0]
-    return origin.lower() if " " in origin and origin.isupper() else origin
+    return origin.lower().replace("fer2013", "FER2013") if " " in origin and origin.isupper() else origin
 
 
 def summary(record: Record, splits: Mapping[str, Predictions]) -> list[str]:

@@ -42,7 +42,12 @@ def test_the_title_names_network_optimizer_data_and_seed():
 
 @pytest.mark.parametrize(
     ("origin", "name"),
-    [("SYNTHETIC FACES (data=synthetic)", "synthetic faces"), ("FER2013", "FER2013"), ("AffectNet (x)", "AffectNet")],
+    [
+        ("SYNTHETIC FACES (data=synthetic)", "synthetic faces"),
+        ("SYNTHETIC FACES, NOT FER2013 (x)", "synthetic faces, not FER2013"),
+        ("FER2013", "FER2013"),
+        ("AffectNet (x)", "AffectNet"),
+    ],
 )
 def test_data_are_named_without_brackets_and_capitals(origin, name):
     assert run_facts.data_name({"origin": origin}) == name
