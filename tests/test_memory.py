@@ -1,5 +1,6 @@
 """What becomes of freed blocks, told by the system: faults of pages that a process touches for the first time."""
 
+import mmap
 import platform
 import subprocess
 import sys
@@ -45,9 +46,31 @@ def test_kept_blocks_are_used_again_and_returned_ones_are_not_held():
     assert all(peak > 0.98 * resident > BLOCK for _, resident, peak in (kept, returned))  # the system counts lazily
 
 
+@pytest.mark.full
+def test_released_blocks_are_no_longer_held():
+    program = f"""
+import torch
+from fer import memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+memory.keep_freed()
+blocks = [torch.ones({BLOCK} // 4) for _ in range(4)]
+held = blocks[::2]  # so that two freed blocks lie between others
+del blocks
+before = resident()
+memory.release_freed()
+print(before - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * mmap.PAGESIZE > 1.9 * BLOCK
+
+
 def test_elsewhere_nothing_happens(monkeypatch):
     from fer import memory
 
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     memory.keep_freed()
     memory.return_freed()
+    memory.release_freed()

@@ -89,7 +89,7 @@ class FERDataModule(WholeBatches):
         normalize: str = "train",
         balance: str = "none",
         batch_size: int = 64,
-        eval_batch_size: int = 128,
+        eval_batch_size: int = 64,
         augment: Mapping[str, Any] | None = None,
         progressive_resizing: Mapping[int, int] | None = None,
         synthetic: Mapping[str, Any] | None = None,

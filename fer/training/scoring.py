@@ -10,7 +10,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from fer import files, runs
+from fer import files, memory, runs
 from fer.classifier import Classifier
 from fer.data.datamodule import FERDataModule
 from fer.data.folds import FOLD
@@ -36,7 +36,8 @@ def score(
     `write_report`. All is computed in float32, whatever the precision of training, so that fer.evaluate and exported
     networks give the same metrics.
     """
-    classifier.float()
+    classifier.float().zero_grad()
+    memory.release_freed()  # what training requested
     sizes = [len(datamodule.splits[split]) for split in datamodule.scored]
     collected = Collected(sizes, len(classifier.classes))
     tester = pl.Trainer(
