@@ -94,6 +94,9 @@ NOT_HERE: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 """Arguments of Lightning's Trainer -> the values that are possible here, and what to do instead of another one."""
 
+MAPPINGS = ("data.per_class", "data.synthetic")
+"""Options that are mappings with fixed keys, without `_target_`."""
+
 DURATION = re.compile(r"\d+:\d\d?:\d\d?:\d\d?")
 
 MONITORED = "val/loss, val/accuracy, val/balanced_accuracy, val/macro_f1 or val/accuracy/<emotion>"
@@ -107,6 +110,7 @@ def check(cfg: DictConfig, stored: bool = False) -> None:
     looked for.
     """
     check_names(cfg)
+    check_mappings(cfg)
     if not stored:
         unused.check(cfg)
     classes = cfg.labels.classes
@@ -132,6 +136,16 @@ def check(cfg: DictConfig, stored: bool = False) -> None:
         if path in CHOICES and value not in CHOICES[path]:
             options = ", ".join("null" if option is None else str(option).lower() for option in CHOICES[path])
             raise UserError(f"{path}={value}: expected one of {options}")
+
+
+def check_mappings(cfg: DictConfig) -> None:
+    """Raises UserError for a mapping that is set to one value: without quotes, the shell takes `{a: 1,b: 2}` apart."""
+    callbacks = [f"callbacks.{name}" for name in cfg.get("callbacks") or ()]
+    for path in (*MAPPINGS, *callbacks):
+        value = OmegaConf.select(cfg, path)
+        if value is not None and not isinstance(value, DictConfig):
+            example = f"'{path}={{KEY: VALUE}}'"
+            raise UserError(f"{path}={value}: expected a mapping, in quotes for the shell: {example}, or {path}.KEY=VALUE")
 
 
 def check_names(cfg: DictConfig) -> None:
