@@ -144,8 +144,8 @@ def check_mappings(cfg: DictConfig) -> None:
     for path in (*MAPPINGS, *callbacks):
         value = OmegaConf.select(cfg, path)
         if value is not None and not isinstance(value, DictConfig):
-            example = f"'{path}={{KEY: VALUE}}'"
-            raise UserError(f"{path}={value}: expected a mapping, in quotes for the shell: {example}, or {path}.KEY=VALUE")
+            instead = f"'{path}={{KEY: VALUE}}', or {path}.KEY=VALUE"
+            raise UserError(f"{path}={value}: expected a mapping, in quotes for the shell: {instead}")
 
 
 def check_names(cfg: DictConfig) -> None:

@@ -77,7 +77,7 @@ TYPED = {
     "model=cnn2 --config-dir=. optimizer=sgd": WORKS,
     "~callbacks.early_stopping ~augment.flip ~optimizer.weight_decay": WORKS,
     "augment.flip=false callbacks.early_stopping=false": WORKS,
-    "data.per_class=train:10 data.per_class=val:5": r"data\.per_class=val:5: expected a mapping, in quotes for the shell",
+    "data.per_class=train:10 data.per_class=val:5": r"data\.per_class=val:5: expected a mapping, in quotes",
     "data.synthetic=train:10": r"data\.synthetic=train:10: expected a mapping, in quotes for the shell",
     "callbacks.early_stopping=patience:3": r"or callbacks\.early_stopping\.KEY=VALUE",
     "+foo=1": r"foo: nothing reads this option; remove it",

@@ -118,6 +118,7 @@ def test_an_ensemble_averages_probabilities_and_adds_up_costs(module, make_run, 
     [
         ({"status": "interrupted"}, "not a finished run"),
         ({"data": {"origin": "FER2013", "official_split": False}}, "official split alone"),
+        ({"data": {"origin": "AffectNet with FER+ labels", "official_split": True}}, "official split alone"),
         ({"config": {"test": False}}, "test=false"),
     ],
 )
@@ -128,7 +129,7 @@ def test_other_runs_are_refused_in_one_line(module, make_run, changes, words):
 
 def test_the_table_of_the_main_readme_is_that_of_the_stored_runs(module):
     pages = module("pages")
-    table = pages.overview(pd.read_csv(FOLDER / "leaderboard.csv"), pages.ensembles_of(stored.read(FOLDER)))
+    table = pages.overview(pd.read_csv(FOLDER / "leaderboard.csv"), stored.read(FOLDER))
     assert f"<!-- results -->\n{table}\n<!-- end of results -->" in (FOLDER.parents[1] / "README.md").read_text()
     assert "attempt" not in table
 
@@ -167,20 +168,27 @@ def test_the_command_writes_table_page_and_small_figures_and_repeats_them(module
     assert {path.name: path.read_bytes() for path in place.iterdir()} == files
 
 
-def test_aims_name_the_best_row_within_their_limits(module):
-    columns = {"model": ["a", "b", "c"], "parameters": [50_000, 400_000, 3e6], "seeds": ["0", "0 1 2", "0"]}
-    table = pd.DataFrame(columns | {"test_accuracy": [0.66, 0.65, 0.7], "test_macro_f1": [0.6, 0.5, 0.7]})
-    entries = {name: {"row": name, "networks": [{}] * (2 if name == "c" else 1)} for name in "abc"}
-    aims = module("pages").aims(table, entries)
-    assert list(aims["by"]) == ["a, seed 0", "a, seed 0", "a, seed 0", "a, seed 0", "c, seed 0"]
-    assert list(aims["today"]) == ["66.00", "66.00", "66.00", "60.00", "70.00"]
-    assert list(aims["reached"]) == ["no"] * 5
+def entry_of(name: str, networks: int = 1, **other) -> dict:
+    return {"row": name, "networks": [{}] * networks, "classes": list(EMOTIONS), "votes": "none"} | other
+
+
+def test_aims_name_the_best_row_of_their_kind_within_their_limits(module):
+    columns = {"model": list("abcd"), "parameters": [50_000, 400_000, 3e6, 60_000], "seeds": ["0", "0 1 2", "0", "0"]}
+    table = pd.DataFrame(columns | {"test_accuracy": [0.66, 0.65, 0.7, 0.8], "test_macro_f1": [0.6, 0.5, 0.7, 0.8]})
+    eight = entry_of("d", classes=[*EMOTIONS, "contempt"], votes="soft")
+    entries = {"a": entry_of("a"), "b": entry_of("b"), "c": entry_of("c", networks=2), "d": eight}
+    pages = module("pages")
+    aims = pages.aims(table, entries)
+    assert list(aims["by"]) == ["a, seed 0", "a, seed 0", "a, seed 0", "a, seed 0", "c, seed 0", "d, seed 0"]
+    assert list(aims["today"]) == ["66.00", "66.00", "66.00", "60.00", "70.00", "80.00"]
+    assert list(aims["reached"]) == ["no"] * 6
+    assert pages.kind_of(entry_of("e", classes=["happy", "sad"])) == "FER2013, 2 classes"
 
 
 def test_an_aim_is_reached_by_the_mean_of_three_seeds(module):
     row = {"model": ["a"], "parameters": [50_000], "test_accuracy": [0.7], "test_macro_f1": [0.6]}
     for seeds, reached in (("0 1", "no"), ("0 1 2", "yes")):
-        aims = module("pages").aims(pd.DataFrame(row | {"seeds": [seeds]}), {"a": {"row": "a", "networks": [{}]}})
+        aims = module("pages").aims(pd.DataFrame(row | {"seeds": [seeds]}), {"a": entry_of("a")})
         assert (aims["by"][0], aims["reached"][0]) == (f"a, seeds {', '.join(seeds.split())}", reached)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import pandas as pd
 from costs import costs_of, milliseconds
-from pages import ensembles_of, figures, overview, readme
+from pages import figures, overview, readme
 from rows import leaderboard
 from scores import ensemble_entry, run_entry
 
@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     files = write(args.out, timing=not args.no_timing)
     if args.readme:
         table = pd.read_csv(args.out / "leaderboard.csv")
-        fill_marks(args.readme, overview(table, ensembles_of(stored.read(args.out))) + "\n", "results")
+        fill_marks(args.readme, overview(table, stored.read(args.out)) + "\n", "results")
     if names:
         print(f"rows: {', '.join(names)}")
     print(f"wrote {args.out}/: {', '.join(files)}\nnext: read {shlex.quote(str(args.out / 'README.md'))}")

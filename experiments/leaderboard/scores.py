@@ -96,7 +96,8 @@ def checked_record(path: Path) -> dict[str, Any]:
     if record.get("status") != "finished":
         raise UserError(f"{path}: not a finished run; give the folder of one, or stored predictions (.csv.gz)")
     data, config = record["data"], record["config"]
-    if not data["official_split"] or data["origin"] != "FER2013" or config["data"].get("limit"):
+    is_fer2013 = data["origin"].split(" with ")[0] == "FER2013"  # also "FER2013 with FER+ labels (soft)"
+    if not data["official_split"] or not is_fer2013 or config["data"].get("limit"):
         raise UserError(f"{path}: the table takes runs on FER2013's official split alone, and this is not one")
     if not config.get("test", True):
         raise UserError(f"{path}: trained with test=false, so it has no test predictions")

@@ -67,7 +67,7 @@ def test_runs_of_several_processes_are_known(overrides, expected):
     ("overrides", "message"),
     [
         (["optimizer.lr=0.1,-1"], "no run was started: optimizer.lr=-1: expected a number > 0 (in the run"),
-        (["optimizer=adam,adm"], "optimizer=adm: no such choice. Did you mean optimizer=adam?"),
+        (["optimizer=adam,adm"], "no run was started: optimizer=adm: no such choice. Did you mean optimizer=adam?"),
         (["optimizer.rate=1,2"], "no run was started: no option 'optimizer.rate'"),
     ],
 )
