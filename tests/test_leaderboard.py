@@ -175,8 +175,10 @@ def entry_of(name: str, networks: int = 1, **other) -> dict:
 def test_aims_name_the_best_row_of_their_kind_within_their_limits(module):
     columns = {"model": list("abcd"), "parameters": [50_000, 400_000, 3e6, 60_000], "seeds": ["0", "0 1 2", "0", "0"]}
     table = pd.DataFrame(columns | {"test_accuracy": [0.66, 0.65, 0.7, 0.8], "test_macro_f1": [0.6, 0.5, 0.7, 0.8]})
+    table.loc[len(table)] = ["e, attempt 1", 50_000, "0", 0.9, 0.9]
     eight = entry_of("d", classes=[*EMOTIONS, "contempt"], votes="soft")
     entries = {"a": entry_of("a"), "b": entry_of("b"), "c": entry_of("c", networks=2), "d": eight}
+    entries["e"] = entry_of("e, attempt 1")
     pages = module("pages")
     aims = pages.aims(table, entries)
     assert list(aims["by"]) == ["a, seed 0", "a, seed 0", "a, seed 0", "a, seed 0", "c, seed 0", "d, seed 0"]
