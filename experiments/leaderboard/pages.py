@@ -163,7 +163,7 @@ def rows_of(kind: str, entries: Mapping[str, dict[str, Any]]) -> set[str]:
 
 
 def kind_of(entry: Mapping[str, Any]) -> str:
-    """Returns "network" or "ensemble" for FER2013's seven classes and labels, otherwise these two."""
+    """Returns "network" or "ensemble" for FER2013's seven classes and labels, otherwise such as "FER+, 8 classes"."""
     if not is_main(entry):
         labels = "FER2013" if entry["votes"] == "none" else "FER+"
         return f"{labels}, {len(entry['classes'])} classes"

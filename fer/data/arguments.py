@@ -15,6 +15,7 @@ CHOICES = {
     "normalize": ("train", *FIXED),
     "balance": ("none", "sampler"),
 }
+MAPPINGS = ("per_class", "synthetic", "merge")
 COUNTS = ("batch_size", "eval_batch_size", "limit")
 PLACES = {
     "root": "data.root",
@@ -27,7 +28,7 @@ PLACES = {
 
 
 def check(options: Mapping[str, Any]) -> None:
-    """Raises UserError for arguments of FERDataModule that are out of range, and for empty paths."""
+    """Raises UserError for arguments of FERDataModule that are out of range or of another kind, and for empty paths."""
     for name, choices in CHOICES.items():
         checked(f"data.{name}", options[name], choices)
     for name, option in PLACES.items():
@@ -35,6 +36,9 @@ def check(options: Mapping[str, Any]) -> None:
         paths = value if isinstance(value, list | tuple) else [value]
         if not paths or "" in paths:
             raise UserError(f"{option} is empty; is a variable in it unset? Give a path, or null for none")
+    for name in MAPPINGS:
+        if not isinstance(options[name], Mapping | None):
+            raise UserError(f"data.{name}={options[name]}: expected a mapping")
     for name in COUNTS:
         if options[name] is not None and not (isinstance(options[name], Integral) and options[name] >= 1):
             raise UserError(f"data.{name}={options[name]}: expected a positive integer")

@@ -16,10 +16,12 @@ class Resizing:
     """Side of the training pictures, in pixels, from an epoch on (the first is 0): {0: 24, 10: 48}. Before the first
     epoch named they keep their own. A convolution's work grows with the square of the side.
 
-    Raises UserError for epochs below 0 and for sides that are not in [8, 48].
+    Raises UserError for what is no mapping, for epochs below 0 and for sides that are not in [8, 48].
     """
 
     def __init__(self, sides: Mapping[int, int] | None):
+        if not isinstance(sides, Mapping | None):
+            raise UserError(f"data.progressive_resizing={sides}: expected epochs and pixels, such as {{0: 24}}")
         self.sides = dict(sorted((sides or {}).items()))
         for epoch, side in self.sides.items():
             if not (isinstance(epoch, Integral) and epoch >= 0 and isinstance(side, Integral)):

@@ -596,6 +596,13 @@ def test_validation_and_test_may_come_from_another_place(tmp_path, make_faces, w
     assert np.array_equal(module.splits["test"].images[:, 0].numpy(), theirs.images[[14, 17]])
 
 
+@pytest.mark.parametrize("name", ["per_class", "synthetic", "merge", "progressive_resizing"])
+@pytest.mark.parametrize("value", [5, "train:5", ["train"]])
+def test_mappings_are_mappings(name, value):
+    with pytest.raises(UserError, match=rf"data\.{name}=.*: expected"):
+        FERDataModule("synthetic", **{name: value}).setup()
+
+
 @pytest.mark.parametrize("name", ["batch_size", "eval_batch_size", "limit"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many"])
 def test_sizes_are_positive_integers(name, value):
