@@ -8,8 +8,9 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,33 @@ UNUSABLE = (*DAMAGED, ValueError, KeyError)
 """What `load` raises on a file that is missing, damaged or made from something else."""
 
 
+_kept: ContextVar[dict[str, Faces]] = ContextVar("kept")
+"""The faces that were read last, by their key; it has a value within `kept_in_memory` alone."""
+
+
+@contextmanager
+def kept_in_memory() -> Iterator[None]:
+    """Keeps the faces that were read last in memory: the runs of a sweep read the same ones."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def cached_faces(place: Sequence, content: object, build: Callable[[], Faces]) -> Faces:
     """Returns `build()` with its fingerprint, from the cache where `place` and `content` are those of an earlier call.
 
     Each `place` has one file, which is replaced when `content` (sizes, times and inodes of the sources) or the code
     that reads them changes. Both are JSON-able.
     """
+    key = digest([code(), place, content])
     path = cache_folder() / f"{digest(place)}.npz"
-    arrays = load_or_build(path, digest([code(), place, content]), lambda: arrays_of(build().stamped()))
-    return faces_from(arrays)
+    kept = _kept.get({})
+    if key not in kept:
+        kept.clear()
+        kept[key] = faces_from(load_or_build(path, key, lambda: arrays_of(build().stamped())))
+    return kept[key]
 
 
 def cached_arrays(

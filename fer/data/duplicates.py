@@ -47,6 +47,11 @@ def copies(images: np.ndarray) -> np.ndarray:
     return numbers
 
 
+def distinct(images: np.ndarray) -> int:
+    """Returns the number of different images among (N, H, W) uint8 ones."""
+    return int(copies(images).max(initial=-1)) + 1
+
+
 def joined_groups(group: np.ndarray, persons: np.ndarray) -> np.ndarray:
     """Returns (N,) int64: images with the same number are linked by their group or person, directly or through others.
 

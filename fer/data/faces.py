@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from fer.counting import counted
+from fer.data.duplicates import distinct
 from fer.preprocess import SIZE
 
 
@@ -64,6 +66,11 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def distinct(self) -> int:
+        """Number of different images."""
+        return distinct(self.images)
 
     def columns(self) -> dict[str, np.ndarray]:
         """Returns all arrays that have one entry a face."""

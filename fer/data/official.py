@@ -3,7 +3,7 @@
 import numpy as np
 
 from fer.counting import counted
-from fer.data.duplicates import copies
+from fer.data.duplicates import distinct
 from fer.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer.data.faces import Faces
 
@@ -26,21 +26,20 @@ def departures(faces: Faces, held_out: Faces | None = None) -> list[str]:
     held_out: where validation and test images come from instead. Every face carries a Usage. Pixels are not compared,
     since people store them as JPEG.
     """
-    usage, emotion, images = _columns(faces)
-    if held_out is not None:
-        train, others = usage == 0, _columns(held_out)
-        held = others[0] > 0
-        usage = np.concatenate([usage[train], others[0][held]])
-        emotion = np.concatenate([emotion[train], others[1][held]])
-        images = np.concatenate([images[train], others[2][held]])
-    return _sizes(usage) or _emotions(usage, emotion) or _repeats(images)
+    if held_out is None:
+        return _sizes(faces.usage) or _emotions(faces.usage, _emotion_codes(faces)) or _repeats(faces.distinct)
+    train, held = faces.usage == 0, held_out.usage > 0
+    usage = np.concatenate([faces.usage[train], held_out.usage[held]])
+    emotion = np.concatenate([_emotion_codes(faces)[train], _emotion_codes(held_out)[held]])
+    images = np.concatenate([faces.images[train], held_out.images[held]])
+    return _sizes(usage) or _emotions(usage, emotion) or _repeats(distinct(images))
 
 
-def _columns(faces: Faces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Usage, index into EMOTIONS (beyond them for other classes) and images of each face."""
+def _emotion_codes(faces: Faces) -> np.ndarray:
+    """Returns (N,) int64: index into EMOTIONS of each face, beyond them for other classes."""
     names = [emotion_of(name) for name in faces.classes]
     code = np.array([EMOTIONS.index(name) if name in EMOTIONS else len(EMOTIONS) for name in names])
-    return faces.usage, code[faces.labels], faces.images
+    return code[faces.labels]
 
 
 def _sizes(usage: np.ndarray) -> list[str]:
@@ -64,6 +63,5 @@ def _emotions(usage: np.ndarray, emotion: np.ndarray) -> list[str]:
     return differences
 
 
-def _repeats(images: np.ndarray) -> list[str]:
-    distinct = len(np.unique(copies(images)))
-    return [] if distinct >= DISTINCT else [f"only {distinct:,} different images, so some repeat in place of others"]
+def _repeats(count: int) -> list[str]:
+    return [] if count >= DISTINCT else [f"only {count:,} different images, so some repeat in place of others"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
+from fer.data.cache import kept_in_memory
 from fer.errors import Interrupted, UserError
 from fer.files import Unwritable
 from fer.searching import locks, space, storage, trials
@@ -41,7 +42,7 @@ class Worker:
 
         Raises Interrupted when asked to stop and UserError where the disk is full; the trial is requeued before.
         """
-        with self.lock:
+        with self.lock, kept_in_memory():
             try:
                 while not self.stopping.is_set() and self.run_or_wait():
                     pass

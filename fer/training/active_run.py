@@ -41,16 +41,17 @@ class ActiveRun:
         data: the data module's description. command: what to type for the run; by default what was typed. Raises
         UserError where the data are not those of the resumed run.
         """
+        options = plain(self.cfg)
         machine = {"versions": versions(), "hardware": hardware(), "commit": commit()}
         if self.checkpoint:
             self.record = self._earlier_record(data, identity, machine)
         else:
             start = {"command": command or command_line(), "identity": identity, "resolved": machine_choices(self.cfg)}
-            self.record = {"status": "interrupted", **start, "config": plain(self.cfg), "data": data, **machine}
+            self.record = {"status": "interrupted", **start, "config": options, "data": data, **machine}
             runs.write_json(self.folder / runs.METRICS, self.record)  # a process that is killed writes nothing more
         if not (self.checkpoint and runs.config_is_whole(self.folder)):
             start = {name: self.record[name] for name in runs.NO_RUN}
-            content = plain(self.cfg) | {"resume": None, "found": {**data, "run": start}}
+            content = options | {"resume": None, "found": {**data, "run": start}}
             runs.write_config(self.folder / runs.CONFIG, content)
         places.remember(self.folder)  # last, so that `latest` is never a folder without a record
 

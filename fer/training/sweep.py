@@ -96,7 +96,10 @@ class Sweep:
 
             return submit(self)
         if at_once == 1 and not any(map(is_distributed, configs)):
-            return [self.run_here(index, cfg) for index, cfg in enumerate(configs)]
+            from fer.data.cache import kept_in_memory
+
+            with kept_in_memory():
+                return [self.run_here(index, cfg) for index, cfg in enumerate(configs)]
         return run_in_children(self, at_once)
 
     def compose(self, overrides: list[str]) -> DictConfig:

@@ -47,6 +47,18 @@ def test_a_second_read_returns_the_same_without_parsing(csv, monkeypatch):
     assert len(first.fingerprint) == 16
 
 
+def test_the_faces_read_last_stay_in_memory_until_their_file_changes(csv, faces, write_csv, monkeypatch):
+    with cache.kept_in_memory():
+        first, _ = read_faces("fer2013", str(csv))
+        with monkeypatch.context() as patch:
+            patch.setattr(cache, "load_or_build", forbidden)
+            assert read_faces("fer2013", str(csv))[0] is first
+        write_csv(csv, faces.take(np.arange(5)))
+        assert len(read_faces("fer2013", str(csv))[0]) == 5
+    second, _ = read_faces("fer2013", str(csv))
+    assert second is not read_faces("fer2013", str(csv))[0]
+
+
 def test_pictures_and_archives_are_not_opened_again(tmp_path, layout, packing, faces, monkeypatch):
     (tmp_path / "above" / "here").mkdir(parents=True)
     layout(tmp_path / "above" / "here", faces)
