@@ -76,26 +76,6 @@ POCKET = [
     "callbacks.early_stopping=null",
 ]
 """The experiment pocket of then."""
-SPEEDRUN = [
-    "model=fast",
-    "optimizer=muon",
-    "scheduler=onecycle",
-    "loss=label_smoothing",
-    "average=ema",
-    "augment=light",
-    "data.batch_size=128",
-    "data.progressive_resizing={0:32,7:48}",
-    "augment.affine={rotation:12,scale:0.15,shift:0.06}",
-    "optimizer.lr=0.006",
-    "scheduler.pct_start=0.2",
-    "model.dropout=0",
-    "classifier.tta=flip",
-    "trainer.max_epochs=15",
-    "trainer.check_val_every_n_epoch=15",
-    "callbacks.ema.decay=0.995",
-    "callbacks.early_stopping=null",
-]
-"""The experiment speedrun of then."""
 
 
 @pytest.mark.parametrize(
@@ -104,7 +84,7 @@ SPEEDRUN = [
         ([], "6615ccf3f8363162"),
         (["test=false", "seed=4"], "a243c5b98951a69d"),
         (POCKET, "514faad6531b0886"),
-        (SPEEDRUN, "fc32d608e80436fe"),
+        (["experiment=speedrun"], "fc32d608e80436fe"),
         (["experiment=gradient_descent"], "185210bb6f238d59"),
         (["experiment=few_images"], "1a91d5e944042cfa"),
         (["data=synthetic", "data.root=/x", "data.held_out=/y", "data.eval_batch_size=3"], "8b75c2d4c44ae0c8"),
