@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fer import runs
 from fer.build import build, of_kind
@@ -36,11 +36,9 @@ def machine_choices(cfg: DictConfig) -> dict[str, Any]:
 
 
 def with_output_dir(cfg: DictConfig, folder: Path) -> DictConfig:
-    """Returns a copy of `cfg` for a run in `folder`, resolved, with the paths of loggers and callbacks below it."""
+    """Returns a copy of `cfg` for a run in `folder`, with the paths of loggers and callbacks below it."""
     content = runs.moved(plain(cfg, resolve=False), str(cfg.output_dir), str(folder))
-    copy = DictConfig(content | {"output_dir": str(folder)})
-    OmegaConf.resolve(copy)  # once, since each part of a run asks for plain containers
-    return copy
+    return DictConfig(content | {"output_dir": str(folder)})
 
 
 def nodes(group: DictConfig | None) -> list[tuple[str, Node]]:
