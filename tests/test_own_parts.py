@@ -5,14 +5,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from fer import evaluate, export, predict, trust
+from fer import evaluate, export, predict, runs, trust
 from fer.config import compose_config
 from fer.data.synthetic import synthetic_faces
+from fer.searching import trials
+from fer.searching.report import next_steps
 from fer.train import train
+from fer.training.sweep import Sweep
 
 pytestmark = pytest.mark.typed
 
@@ -170,3 +174,19 @@ def test_the_five_commands_for_an_own_model(tmp_path):
     )
     assert done.returncode == 2
     assert "--trust mine" in done.stderr
+
+
+@pytest.mark.pictures
+def test_every_command_that_names_a_run_says_what_it_must_trust():
+    train(config({"model": {"_target_": "mine.Net"}}))
+    assert "`python -m fer.evaluate run --trust mine`" in Path("run/report.md").read_text()
+
+    Path("run", runs.RESULTS).unlink(missing_ok=True)
+    [line] = Sweep(None, None, compose_config(["output_dir=run"]), [["seed=0"]]).without_pictures([config({})])
+    assert line.endswith("python -m fer.evaluate run --trust mine")
+
+    shutil.move("run", "best/seed-0")
+    plan = SimpleNamespace(study="s", seed=0, seeds=0, folder=Path())
+    best = SimpleNamespace(user_attrs={"chosen": [], trials.RUN: "best/seed-0"})
+    lines = next_steps(plan, best, SimpleNamespace(confirm=1), [])
+    assert "python -m fer.evaluate best/seed-0/checkpoints/best.ckpt --split test --trust mine " in lines[-1]

@@ -13,6 +13,7 @@ from fer.evaluation.predictions import Predictions
 from fer.evaluation.records import data_sentences
 from fer.evaluation.sections import add_accuracy, add_classes, add_confusions, add_ranking
 from fer.report import Report, plain
+from fer.trust import option_for
 
 FIGURE_FILES = {
     "curves.png": ("Training", "loss, accuracy and learning rate by epoch"),
@@ -42,7 +43,8 @@ def short_report(
             report.text(f"![{alt}]({name})")
     add_calibration(report, splits, list(splits))
     report.tables.clear()  # predictions.csv in the folder holds the same data
-    report.text(f"For a longer report, or several runs side by side: `python -m fer.evaluate {plain(str(folder))}`")
+    command = f"python -m fer.evaluate {plain(str(folder))}{option_for(record.get('config') or {})}"
+    report.text(f"For a longer report, or several runs side by side: `{command}`")
     report.write(folder)
 
 

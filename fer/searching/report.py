@@ -9,13 +9,14 @@ from typing import Any
 import optuna
 from omegaconf import DictConfig
 
-from fer import commandline, compat, naming
+from fer import commandline, compat, naming, runs
 from fer.console import duration, figure_text
 from fer.counting import counted
 from fer.files import atomic
 from fer.searching import trials
 from fer.searching.plan import Plan
 from fer.searching.storage import JOURNAL, without_password
+from fer.trust import option_for
 
 TABLE = "trials.csv"
 STATUS = {"COMPLETE": "finished", "FAIL": "failed"}
@@ -92,10 +93,11 @@ def next_steps(plan: Plan, best: optuna.trial.FrozenTrial, options: DictConfig, 
     folders = [plan.folder / naming.run_name(best.user_attrs["chosen"]), trial_folder(best, plan)]
     places = [folder / seed for folder in folders if folder]
     folder = next((place for place in places if place.is_dir()), places[0])
-    evaluate = ["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"]
+    evaluate = shlex.join(["python", "-m", "fer.evaluate", f"{folder}/checkpoints/best.ckpt", "--split", "test"])
+    trust = option_for(runs.read_record(folder)["config"]) if folder.is_dir() else ""
     return [
         f"next: {shlex.join(['python', '-m', 'fer.study', plan.study])}    (a table over all its runs)",
-        f"      {shlex.join(evaluate)}    (once, at the end)",
+        f"      {evaluate}{trust}    (once, at the end)",
     ]
 
 

@@ -22,6 +22,7 @@ from fer.streams import READABLE
 from fer.terminal import DONE, FAILED, INTERRUPTED, LiveTable, shows_table
 from fer.training.children import last_line, log_file, run_in_children
 from fer.training.sweep_rows import SweepRows, drawn, folder_of, newest
+from fer.trust import option_for
 
 
 class Sweep:
@@ -87,7 +88,8 @@ class Sweep:
         folders = [folder for folder in folders if (folder / runs.PREDICTIONS).is_file() and not drawn(folder)]
         if not folders:
             return []
-        command = shlex.join(["python", "-m", "fer.evaluate", str(folders[-1])])
+        record = runs.read_record(folders[-1])
+        command = shlex.join(["python", "-m", "fer.evaluate", str(folders[-1])]) + option_for(record["config"])
         return [f"{counted(len(folders), 'run has', 'runs have')} no pictures yet; to draw those of one: {command}"]
 
     def _launch(self, configs: list[DictConfig], at_once: int) -> list[JobReturn]:
