@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -74,27 +73,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def commit() -> str | None:
-    """Returns the git commit of the code, or None outside of a checkout.
-
-    "-dirty" follows where files other than those of experiments/, which holds results, have uncommitted changes.
-    """
-    here = Path(__file__)
-    try:
-        git(
-            here.parent, "ls-files", "--error-unmatch", here.name
-        )  # fails in a repository that merely contains an installation
-        code = (":/", ":(top,exclude)experiments")
-        changed = git(here.parent, "status", "--porcelain", "--untracked-files=no", "--", *code)
-        return git(here.parent, "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True, encoding="utf-8"
-    ).stdout.strip()

@@ -86,7 +86,7 @@ def test_a_run_is_evaluated_from_its_predictions(run, capsys):
     assert lines[-2] == f"next: open {folder / 'report.html'}"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_nothing_heavy_is_imported_for_predictions_alone(run):
     code = f"""
 import sys

@@ -29,26 +29,3 @@ def test_channels_last_goes_with_16_bits_and_with_cpus(monkeypatch):
 def test_a_record_names_machine_and_versions():
     assert hardware.hardware()["cpu"]
     assert {"python", "torch", "lightning"} <= set(hardware.versions())
-
-
-def test_an_installation_inside_another_repository_has_no_commit(monkeypatch, tmp_path):
-    hardware.git(tmp_path, "init", "-q")
-    (tmp_path / "hardware.py").touch()
-    monkeypatch.setattr(hardware, "__file__", str(tmp_path / "hardware.py"))
-    assert hardware.commit() is None
-
-
-def test_a_commit_is_dirty_by_changed_code_and_not_by_new_results(monkeypatch, tmp_path):
-    for name in ("fer/hardware.py", "experiments/speed/README.md"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True)
-        path.write_text("before")
-    hardware.git(tmp_path, "init", "-q")
-    hardware.git(tmp_path, "add", ".")
-    hardware.git(tmp_path, "-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x")
-    monkeypatch.setattr(hardware, "__file__", str(tmp_path / "fer/hardware.py"))
-    assert len(hardware.commit()) == 12
-    path.write_text("after")
-    assert len(hardware.commit()) == 12
-    (tmp_path / "fer/hardware.py").write_text("after")
-    assert hardware.commit().endswith("-dirty")

@@ -21,7 +21,8 @@ import pandas as pd
 from fer.arguments import path
 from fer.errors import UserError, one_line_errors
 from fer.files import write_text
-from fer.hardware import commit, hardware, versions
+from fer.git import commit
+from fer.hardware import hardware, versions
 from fer.report import markdown_table
 from fer.studies.redaction import command_without_paths
 

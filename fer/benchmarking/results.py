@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from fer import commandline, config, options
 from fer.errors import UserError
 from fer.files import atomic
-from fer.hardware import commit, hardware, versions
+from fer.git import commit
+from fer.hardware import hardware, versions
 from fer.studies.redaction import command_without_paths
 
 SETTING = ["machine", "threads", "model", "data", "augment", "batch_size", "options"]

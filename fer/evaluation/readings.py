@@ -8,6 +8,7 @@ from pathlib import Path
 from fer import runs
 from fer.errors import UserError
 from fer.evaluation.inputs import EvaluationInput
+from fer.git import commit
 
 FILE_NAME = "test_reads.jsonl"
 
@@ -17,8 +18,6 @@ def record_readings(inputs: Sequence[EvaluationInput], folder: Path, command: st
 
     folder: takes the record of inputs without a study.
     """
-    from fer.hardware import commit  # imports torch
-
     paths: dict[Path, list[str]] = {}
     for source in inputs:
         paths.setdefault(source.study or folder, []).append(str(source.path))

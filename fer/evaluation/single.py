@@ -43,7 +43,8 @@ def short_report(
             report.text(f"![{alt}]({name})")
     add_calibration(report, splits, list(splits))
     report.tables.clear()  # predictions.csv in the folder holds the same data
-    command = f"python -m fer.evaluate {plain(str(folder))}{option_for(record.get('config') or {})}"
+    trust = option_for(record["config"]) if record else ""
+    command = f"python -m fer.evaluate {plain(str(folder))}{trust}"
     report.text(f"For a longer report, or several runs side by side: `{command}`")
     report.write(folder)
 

@@ -14,7 +14,8 @@ from fer import commandline, config, files, places, run_folders, runs, trust
 from fer.console import opening
 from fer.containers import plain
 from fer.errors import Interrupted
-from fer.hardware import commit, hardware, versions
+from fer.git import commit
+from fer.hardware import hardware, versions
 from fer.training import resume
 from fer.training.building import machine_choices, with_output_dir
 from fer.training.callbacks import Diverged
